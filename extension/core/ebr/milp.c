@@ -1,0 +1,397 @@
+/*
+ * Solves the EBR model with GLPK (DESIGN.md section 3): the relaxation first,
+ * integer variables only where it overlaps charge and discharge, or import and
+ * export.
+ *
+ * Why that is exact: leaving integer variables out enlarges the set of feasible
+ * schedules, so the optimum of such a model is a lower bound of the full one.
+ * A schedule without overlap is feasible in the full model, and its cost there
+ * is what ebr_account() says. Whenever the two meet, the schedule is optimal.
+ * Each round adds at least one of finitely many integer variables, so they do.
+ * Before a round, overlap is removed by running each store at the one power that
+ * has the same effect on its state: often as cheap, then no round is needed.
+ *
+ * GLPK calls abort() on errors, running out of memory included, unless its error
+ * hook jumps out. Everything is therefore done below one setjmp() in guarded(),
+ * and whatever happens the environment, which owns all of GLPK's memory and
+ * hooks, is freed there. The terminal hook, which GLPK calls every millisecond
+ * of simplex, keeps GLPK silent and watches the clock and the caller's interrupt.
+ */
+#include "milp.h"
+#include "milp_build.h"
+
+#include <float.h>
+#include <limits.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define OVERLAP_KW 1e-9
+#define GAP        1e-7 /* relative: cost and bound that close are equal */
+
+typedef struct session {
+	const ebr_problem *problem;
+	const ebr_limits *limits;
+	ebr_solution *solution;
+	ebr_model model;
+	bool plain;
+	glp_prob *lp;
+	milp_matrix matrix;
+	milp_slot *columns;
+	double *best_kw; /* all slots of one store, then of the other */
+	double best_eur, bound_eur;
+	double deadline; /* of the monotonic clock, seconds */
+	bool short_of_memory;
+	char complaint[200]; /* GLPK's own last words */
+	outcome_status status;
+	jmp_buf escape;
+} session;
+
+typedef double (*column_value)(glp_prob *, int);
+
+static double now_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* What the limits say now. */
+static outcome_status watch(const session *s)
+{
+	if (s->limits->interrupted && s->limits->interrupted(s->limits->interrupted_argument))
+		return OUTCOME_INTERRUPTED;
+	return now_seconds() >= s->deadline ? OUTCOME_TIME_LIMIT : OUTCOME_OK;
+}
+
+static void leave(session *s, outcome_status status)
+{
+	s->status = status;
+	longjmp(s->escape, 1);
+}
+
+/* GLPK is about to abort(); its reasons came through the terminal hook. */
+static void on_error(void *argument)
+{
+	session *s = argument;
+
+	leave(s, s->short_of_memory ? OUTCOME_MEMORY_LIMIT : OUTCOME_SOLVER_FAILED);
+}
+
+/* Nonzero: GLPK prints nothing. */
+static int on_output(void *argument, const char *text)
+{
+	session *s = argument;
+	outcome_status status = watch(s);
+
+	if (strstr(text, "out of memory") || strstr(text, "memory allocation limit"))
+		s->short_of_memory = true;
+	if (!strstr(text, "Error detected in file"))
+		strncpy(s->complaint, text, sizeof(s->complaint) - 1);
+	if (status != OUTCOME_OK)
+		leave(s, status);
+	return 1;
+}
+
+static void check_limits(session *s)
+{
+	outcome_status status = watch(s);
+
+	if (status != OUTCOME_OK)
+		leave(s, status);
+}
+
+/* The simplex method checks its own clock in every iteration, the hook only every millisecond. */
+static int milliseconds_left(const session *s)
+{
+	double left = ceil((s->deadline - now_seconds()) * 1000);
+
+	return isinf(left) || left > INT_MAX ? INT_MAX : (int)fmax(left, 1);
+}
+
+static int simplex(session *s, int method, int presolve)
+{
+	glp_smcp parameters;
+
+	glp_init_smcp(&parameters);
+	parameters.msg_lev = GLP_MSG_ALL;
+	parameters.meth = method;
+	parameters.presolve = presolve;
+	parameters.out_frq = 1;
+	parameters.out_dly = 0;
+	parameters.tm_lim = milliseconds_left(s);
+	return glp_simplex(s->lp, &parameters);
+}
+
+/* GLPK's clock may be a moment ahead of ours. */
+static void check_after(session *s, int failure)
+{
+	check_limits(s);
+	if (failure == GLP_ETMLIM)
+		leave(s, OUTCOME_TIME_LIMIT);
+}
+
+/* Solves the relaxation as it stands; a basis that turned out bad is replaced once. */
+static void solve_relaxation(session *s, int method)
+{
+	int failure = simplex(s, method, GLP_OFF);
+
+	check_after(s, failure);
+	if (failure != 0 || glp_get_status(s->lp) != GLP_OPT) {
+		glp_std_basis(s->lp);
+		failure = simplex(s, GLP_DUALP, GLP_ON);
+		check_after(s, failure);
+	}
+	if (failure != 0 || glp_get_status(s->lp) != GLP_OPT)
+		leave(s, OUTCOME_SOLVER_FAILED);
+}
+
+static bool overlaps(session *s, column_value value, int first, int second)
+{
+	return first && second && value(s->lp, first) > OVERLAP_KW && value(s->lp, second) > OVERLAP_KW;
+}
+
+/* The one power with the effect that a store's columns have on its state. */
+static double net_power(session *s, column_value value, int t, int i)
+{
+	const milp_slot *slot = &s->columns[t];
+	double charge = slot->charge[i] ? value(s->lp, slot->charge[i]) : 0;
+	double discharge = slot->discharge[i] ? value(s->lp, slot->discharge[i]) : 0;
+
+	if (!overlaps(s, value, slot->charge[i], slot->discharge[i]))
+		return charge - discharge;
+	return ebr_power_of_gain(&s->model, i,
+	                         ebr_gain_of_power(&s->model, i, charge) +
+	                             ebr_gain_of_power(&s->model, i, -discharge));
+}
+
+/* Turns GLPK's point into a schedule without overlap, and keeps it if it is the best so far. */
+static void keep_schedule(session *s, column_value value)
+{
+	int slots = s->problem->slots;
+
+	for (int t = 0; t < slots; t++)
+		for (int i = 0; i < EBR_STORES; i++)
+			s->solution->power_kw[i][t] = net_power(s, value, t, i);
+	ebr_account(&s->model, s->solution);
+	if (s->solution->objective_eur >= s->best_eur)
+		return;
+	s->best_eur = s->solution->objective_eur;
+	for (int i = 0; i < EBR_STORES; i++)
+		memcpy(s->best_kw + (size_t)i * (size_t)slots, s->solution->power_kw[i],
+		       (size_t)slots * sizeof(double));
+}
+
+static bool proved(const session *s)
+{
+	return s->best_eur - s->bound_eur <= GAP * fmax(1, fabs(s->best_eur));
+}
+
+/* Gives every overlapping slot its integer variable; false if there was none to give. */
+static bool forbid_overlaps(session *s, column_value value)
+{
+	int before = glp_get_num_int(s->lp);
+
+	for (int t = 0; t < s->problem->slots; t++) {
+		milp_slot *slot = &s->columns[t];
+
+		for (int i = 0; i < EBR_STORES; i++)
+			if (overlaps(s, value, slot->charge[i], slot->discharge[i]))
+				milp_forbid_store_overlap(s->lp, s->columns, t, i);
+		if (overlaps(s, value, slot->import, slot->export))
+			milp_forbid_grid_overlap(s->lp, s->columns, t);
+	}
+	return glp_get_num_int(s->lp) > before;
+}
+
+/* Called by branch and bound at every node. */
+static void on_node(glp_tree *tree, void *argument)
+{
+	session *s = argument;
+
+	check_limits(s);
+	if (glp_ios_reason(tree) == GLP_IHEUR && !s->plain) {
+		int node = glp_ios_best_node(tree);
+
+		keep_schedule(s, glp_get_col_prim);
+		if (node != 0)
+			s->bound_eur = fmax(s->bound_eur, glp_ios_node_bound(tree, node));
+		if (proved(s))
+			glp_ios_terminate(tree);
+	}
+}
+
+static void branch(session *s)
+{
+	glp_iocp parameters;
+	int failure;
+
+	glp_init_iocp(&parameters);
+	parameters.msg_lev = GLP_MSG_ALL;
+	parameters.out_frq = 1;
+	parameters.out_dly = 0;
+	parameters.tm_lim = milliseconds_left(s);
+	parameters.cb_func = on_node;
+	parameters.cb_info = s;
+	if (!s->plain)
+		parameters.mip_gap = GAP / 10;
+	failure = glp_intopt(s->lp, &parameters);
+	check_after(s, failure);
+	if (failure == GLP_ESTOP && proved(s))
+		return;
+	if ((failure != 0 && failure != GLP_EMIPGAP) || glp_mip_status(s->lp) == GLP_UNDEF ||
+	    glp_mip_status(s->lp) == GLP_NOFEAS)
+		leave(s, OUTCOME_SOLVER_FAILED);
+	if (glp_mip_status(s->lp) == GLP_OPT)
+		s->bound_eur = fmax(s->bound_eur, glp_mip_obj_val(s->lp));
+	keep_schedule(s, glp_mip_col_val);
+}
+
+static void solve_rounds(session *s)
+{
+	column_value value = glp_get_col_prim;
+
+	solve_relaxation(s, GLP_PRIMAL);
+	s->bound_eur = glp_get_obj_val(s->lp);
+	keep_schedule(s, value);
+	while (!proved(s) && forbid_overlaps(s, value)) {
+		s->solution->branched = true;
+		solve_relaxation(s, GLP_DUALP);
+		branch(s);
+		value = glp_mip_col_val;
+	}
+}
+
+static void solve_plain(session *s)
+{
+	for (int t = 0; t < s->problem->slots; t++) {
+		for (int i = 0; i < EBR_STORES; i++)
+			milp_forbid_store_overlap(s->lp, s->columns, t, i);
+		milp_forbid_grid_overlap(s->lp, s->columns, t);
+	}
+	s->solution->branched = true;
+	solve_relaxation(s, GLP_DUALP);
+	branch(s);
+}
+
+/* Everything that calls GLPK, below the setjmp() of guarded(). */
+static void work(session *s)
+{
+	s->lp = glp_create_prob();
+	milp_build(s->lp, &s->model, &s->matrix, s->columns);
+	check_limits(s);
+	if (s->plain)
+		solve_plain(s);
+	else
+		solve_rounds(s);
+}
+
+/* Runs work() and leaves no trace of GLPK. No local variable here changes after setjmp(). */
+static void guarded(session *s)
+{
+	int initialised = glp_init_env();
+
+	if (initialised != 0) {
+		s->status = initialised == 2 ? OUTCOME_MEMORY_LIMIT : OUTCOME_SOLVER_FAILED;
+		strcpy(s->complaint, "GLPK cannot be initialised, or is already used in this thread");
+		return;
+	}
+	if (setjmp(s->escape) == 0) {
+		glp_error_hook(on_error, s);
+		glp_term_hook(on_output, s);
+		if (s->limits->memory_mb > 0)
+			glp_mem_limit(s->limits->memory_mb);
+		work(s);
+	}
+	glp_free_env();
+}
+
+static outcome_status complain(const session *s, outcome *out)
+{
+	switch (s->status) {
+	case OUTCOME_INTERRUPTED:
+		return outcome_set(out, s->status, NULL, NULL, "planning was interrupted");
+	case OUTCOME_TIME_LIMIT:
+		return outcome_set(out, s->status, "Allow more time, fewer slots or longer ones.", NULL,
+		                   "planning did not end within %g seconds", s->limits->seconds);
+	case OUTCOME_MEMORY_LIMIT:
+		return outcome_set(out, s->status, "Allow more memory, fewer slots or longer ones.", NULL,
+		                   "planning %d slots ran out of memory", s->problem->slots);
+	default:
+		return outcome_set(out, s->status, NULL, s->complaint, "the solver failed");
+	}
+}
+
+static outcome_status answer(session *s, double started, outcome *out)
+{
+	size_t slots = (size_t)s->problem->slots;
+	bool in_time = s->status == OUTCOME_OK;
+
+	if (!in_time &&
+	    !(s->status == OUTCOME_TIME_LIMIT && s->limits->accept_incumbent && s->best_eur < INFINITY))
+		return complain(s, out);
+	for (int i = 0; i < EBR_STORES; i++)
+		memcpy(s->solution->power_kw[i], s->best_kw + (size_t)i * slots, slots * sizeof(double));
+	ebr_account(&s->model, s->solution);
+	s->solution->quality = in_time || proved(s) ? EBR_OPTIMAL : EBR_FEASIBLE;
+	s->solution->method = EBR_BY_MILP;
+	s->solution->bound_eur = fmin(s->bound_eur, s->best_eur);
+	s->solution->seconds = now_seconds() - started;
+	return OUTCOME_OK;
+}
+
+static bool allocate(session *s)
+{
+	size_t slots = (size_t)s->problem->slots, entries = slots * MILP_ENTRIES_PER_SLOT + 1;
+
+	s->matrix.row = malloc(entries * sizeof(int));
+	s->matrix.column = malloc(entries * sizeof(int));
+	s->matrix.value = malloc(entries * sizeof(double));
+	s->columns = calloc(slots, sizeof(*s->columns));
+	s->best_kw = malloc(EBR_STORES * slots * sizeof(double));
+	return s->matrix.row && s->matrix.column && s->matrix.value && s->columns && s->best_kw;
+}
+
+static outcome_status solve(session *s, outcome *out)
+{
+	double started = now_seconds();
+	outcome_status status = ebr_check(s->problem, out);
+
+	if (status != OUTCOME_OK)
+		return status;
+	s->deadline = s->limits->seconds > 0 ? started + s->limits->seconds : INFINITY;
+	s->best_eur = INFINITY;
+	s->bound_eur = -INFINITY;
+	s->solution->branched = false;
+	ebr_model_init(&s->model, s->problem, s->solution);
+	if (allocate(s))
+		guarded(s);
+	else
+		s->status = OUTCOME_MEMORY_LIMIT;
+	status = answer(s, started, out);
+	free(s->matrix.row);
+	free(s->matrix.column);
+	free(s->matrix.value);
+	free(s->columns);
+	free(s->best_kw);
+	return status;
+}
+
+outcome_status ebr_solve_milp(const ebr_problem *problem, const ebr_limits *limits,
+                              ebr_solution *solution, outcome *out)
+{
+	session s = {.problem = problem, .limits = limits, .solution = solution};
+
+	return solve(&s, out);
+}
+
+outcome_status ebr_solve_milp_plain(const ebr_problem *problem, const ebr_limits *limits,
+                                    ebr_solution *solution, outcome *out)
+{
+	session s = {.problem = problem, .limits = limits, .solution = solution, .plain = true};
+
+	return solve(&s, out);
+}

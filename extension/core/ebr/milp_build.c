@@ -1,0 +1,248 @@
+/*
+ * The EBR model of DESIGN.md section 3 as rows and columns of GLPK. A slot whose
+ * grid power has one price over all that the stores can do needs no column for
+ * it: its cost goes to the powers of the stores, and the objective's constant.
+ *
+ * The starting basis is the idle schedule, so that the primal simplex begins at
+ * a feasible point: states, the grid's sign in use and the violations that are
+ * there anyway are basic.
+ */
+#include "milp_build.h"
+
+#include <math.h>
+
+typedef struct range {
+	double low, high;
+} range;
+
+static int add_column(glp_prob *lp, double low, double high, double cost)
+{
+	int column = glp_add_cols(lp, 1);
+	int type = low == high  ? GLP_FX
+	           : isinf(low) ? (isinf(high) ? GLP_FR : GLP_UP)
+	                        : (isinf(high) ? GLP_LO : GLP_DB);
+
+	glp_set_col_bnds(lp, column, type, low, high);
+	glp_set_obj_coef(lp, column, cost);
+	return column;
+}
+
+static int add_row(glp_prob *lp, double low, double high)
+{
+	int row = glp_add_rows(lp, 1);
+	int type = low == high ? GLP_FX : isinf(low) ? GLP_UP : isinf(high) ? GLP_LO : GLP_DB;
+
+	glp_set_row_bnds(lp, row, type, low, high);
+	return row;
+}
+
+static void add_entry(milp_matrix *matrix, int row, int column, double value)
+{
+	int k;
+
+	if (column == 0)
+		return;
+	k = ++matrix->count;
+	matrix->row[k] = row;
+	matrix->column[k] = column;
+	matrix->value[k] = value;
+}
+
+/* A row leaves the basis at a bound, and a column takes its place. */
+static void exchange(glp_prob *lp, int row, int row_status, int column)
+{
+	glp_set_row_stat(lp, row, row_status);
+	glp_set_col_stat(lp, column, GLP_BS);
+}
+
+static void add_cost(glp_prob *lp, int column, double cost)
+{
+	glp_set_obj_coef(lp, column, glp_get_obj_coef(lp, column) + cost);
+}
+
+/* Powers and state of one store in a slot. */
+static void build_store(glp_prob *lp, const ebr_model *m, milp_matrix *matrix, milp_slot *columns,
+                        int t, int i)
+{
+	const ebr_model_store *store = &m->store[i];
+	milp_slot *slot = &columns[t];
+	int before = t > 0 ? columns[t - 1].state[i] : 0, row;
+	double charge = ebr_charge_limit(m, i, t), discharge = ebr_discharge_limit(m, i, t);
+
+	slot->state[i] = before;
+	if (before && charge == 0 && discharge == 0)
+		return;
+	slot->state[i] = add_column(lp, 0, store->capacity_kwh, 0);
+	slot->charge[i] = charge > 0 ? add_column(lp, 0, charge, 0) : 0;
+	slot->discharge[i] = discharge > 0 ? add_column(lp, 0, discharge, 0) : 0;
+	row = add_row(lp, before ? 0 : store->soc_kwh, before ? 0 : store->soc_kwh);
+	add_entry(matrix, row, slot->state[i], 1);
+	add_entry(matrix, row, before, -1);
+	add_entry(matrix, row, slot->charge[i], -ebr_gain_of_power(m, i, 1));
+	add_entry(matrix, row, slot->discharge[i], -ebr_gain_of_power(m, i, -1));
+	exchange(lp, row, GLP_NS, slot->state[i]);
+}
+
+/* What is due at departure, and the worth of what is stored at the end. */
+static void build_end(glp_prob *lp, const ebr_model *m, milp_matrix *matrix,
+                      const milp_slot *columns, int i)
+{
+	const ebr_model_store *store = &m->store[i];
+
+	add_cost(lp, columns[m->problem->slots - 1].state[i], -store->terminal_value);
+	if (store->departure_slot >= 0 && store->required_kwh > 0) {
+		int shortfall = add_column(lp, 0, store->required_kwh, m->departure_penalty);
+		int row = add_row(lp, store->required_kwh, INFINITY);
+
+		add_entry(matrix, row, columns[store->departure_slot].state[i], 1);
+		add_entry(matrix, row, shortfall, 1);
+		if (store->soc_kwh < store->required_kwh)
+			exchange(lp, row, GLP_NL, shortfall);
+	}
+}
+
+/* low <= g <= high, each side only if it can be left, and left at a penalty per kW. */
+static void build_bound(glp_prob *lp, milp_matrix *matrix, const milp_slot *slot, range reach,
+                        double idle_kw, range bound, range penalty)
+{
+	bool low = bound.low > reach.low && penalty.low > 0;
+	bool high = bound.high < reach.high && penalty.high > 0;
+	int row, below, above;
+
+	if (!low && !high)
+		return;
+	row = add_row(lp, low ? bound.low : -INFINITY, high ? bound.high : INFINITY);
+	below = low ? add_column(lp, 0, INFINITY, penalty.low) : 0;
+	above = high ? add_column(lp, 0, INFINITY, penalty.high) : 0;
+	add_entry(matrix, row, slot->import, 1);
+	add_entry(matrix, row, slot->export, -1);
+	add_entry(matrix, row, below, 1);
+	add_entry(matrix, row, above, -1);
+	if (low && idle_kw < bound.low)
+		exchange(lp, row, low && high && bound.low == bound.high ? GLP_NS : GLP_NL, below);
+	else if (high && idle_kw > bound.high)
+		exchange(lp, row, low && high && bound.low == bound.high ? GLP_NS : GLP_NU, above);
+}
+
+/* Columns and row of g where it has more than one price, and the bounds on it. */
+static void build_grid(glp_prob *lp, const ebr_model *m, milp_matrix *matrix, milp_slot *slot,
+                       int t, range reach)
+{
+	const ebr_problem *p = m->problem;
+	double hours = p->slot_hours, idle_kw = ebr_net_demand(m, t);
+	double import = ebr_import_price(m, t), export = ebr_export_price(m, t);
+	bool open = import >= export; /* no gain from both at once: no bound needed */
+	range tube = {-INFINITY, INFINITY}, tube_penalty = {0, 0};
+	range contract = {p->contract_min_kw, p->contract_max_kw};
+	range contract_penalty = {hours * m->contract_penalty, hours * m->contract_penalty};
+	int row = add_row(lp, idle_kw, idle_kw);
+
+	if (import == export) {
+		slot->import = add_column(lp, -INFINITY, INFINITY, hours * import);
+	} else {
+		if (reach.high > 0)
+			slot->import = add_column(lp, 0, open ? INFINITY : reach.high, hours * import);
+		if (reach.low < 0)
+			slot->export = add_column(lp, 0, open ? INFINITY : -reach.low, -hours * export);
+	}
+	add_entry(matrix, row, slot->import, 1);
+	add_entry(matrix, row, slot->export, -1);
+	for (int i = 0; i < EBR_STORES; i++) {
+		add_entry(matrix, row, slot->charge[i], -1);
+		add_entry(matrix, row, slot->discharge[i], 1);
+	}
+	exchange(lp, row, GLP_NS,
+	         slot->import && (idle_kw > 0 || !slot->export) ? slot->import : slot->export);
+	if (m->tube) {
+		if (p->profile_low_kw && !isnan(p->profile_low_kw[t]))
+			tube.low = p->profile_low_kw[t];
+		if (p->profile_high_kw && !isnan(p->profile_high_kw[t]))
+			tube.high = p->profile_high_kw[t];
+		tube_penalty.low = p->penalty_low_eur_per_kwh ? hours * p->penalty_low_eur_per_kwh[t] : 0;
+		tube_penalty.high =
+		    p->penalty_high_eur_per_kwh ? hours * p->penalty_high_eur_per_kwh[t] : 0;
+	}
+	build_bound(lp, matrix, slot, reach, idle_kw, tube, tube_penalty);
+	build_bound(lp, matrix, slot, reach, idle_kw, contract, contract_penalty);
+}
+
+static void build_slot(glp_prob *lp, const ebr_model *m, milp_matrix *matrix, milp_slot *slot,
+                       int t)
+{
+	double idle_kw = ebr_net_demand(m, t), marginal, hours = m->problem->slot_hours;
+	range reach = {idle_kw, idle_kw};
+	ebr_slot_price price;
+	int k = 0;
+
+	for (int i = 0; i < EBR_STORES; i++) {
+		reach.low -= ebr_discharge_limit(m, i, t);
+		reach.high += ebr_charge_limit(m, i, t);
+	}
+	ebr_slot_prices(m, t, &price);
+	while (k < price.kinks && price.at_kw[k] <= reach.low)
+		k++;
+	if (k < price.kinks && price.at_kw[k] < reach.high) {
+		build_grid(lp, m, matrix, slot, t, reach);
+		return;
+	}
+	marginal = hours * price.marginal[k];
+	add_cost(lp, 0, ebr_slot_cost(m, t, idle_kw));
+	for (int i = 0; i < EBR_STORES; i++) {
+		if (slot->charge[i])
+			add_cost(lp, slot->charge[i], marginal);
+		if (slot->discharge[i])
+			add_cost(lp, slot->discharge[i], -marginal);
+	}
+}
+
+void milp_build(glp_prob *lp, const ebr_model *m, milp_matrix *matrix, milp_slot *columns)
+{
+	glp_set_obj_dir(lp, GLP_MIN);
+	for (int t = 0; t < m->problem->slots; t++) {
+		for (int i = 0; i < EBR_STORES; i++)
+			if (m->store[i].active)
+				build_store(lp, m, matrix, columns, t, i);
+		build_slot(lp, m, matrix, &columns[t], t);
+	}
+	for (int i = 0; i < EBR_STORES; i++)
+		if (m->store[i].active)
+			build_end(lp, m, matrix, columns, i);
+	glp_load_matrix(lp, matrix->count, matrix->row, matrix->column, matrix->value);
+}
+
+/* first <= its bound * b, second <= its bound * (1 - b), b binary */
+static void forbid_both(glp_prob *lp, int first, int second)
+{
+	double high_first = glp_get_col_ub(lp, first), high_second = glp_get_col_ub(lp, second);
+	int binary = add_column(lp, 0, 1, 0);
+	int column[3] = {0, first, binary};
+	double value[3] = {0, 1, -high_first};
+
+	glp_set_col_kind(lp, binary, GLP_BV);
+	glp_set_mat_row(lp, add_row(lp, -INFINITY, 0), 2, column, value);
+	column[1] = second;
+	value[2] = high_second;
+	glp_set_mat_row(lp, add_row(lp, -INFINITY, high_second), 2, column, value);
+}
+
+void milp_forbid_store_overlap(glp_prob *lp, milp_slot *columns, int t, int i)
+{
+	milp_slot *slot = &columns[t];
+
+	if (slot->store_binary[i] || !slot->charge[i] || !slot->discharge[i])
+		return;
+	slot->store_binary[i] = true;
+	forbid_both(lp, slot->charge[i], slot->discharge[i]);
+}
+
+/* Where export pays no more than import both at once gain nothing; their columns have no bound. */
+void milp_forbid_grid_overlap(glp_prob *lp, milp_slot *columns, int t)
+{
+	milp_slot *slot = &columns[t];
+
+	if (slot->grid_binary || !slot->import || !slot->export ||
+	    glp_get_col_type(lp, slot->import) != GLP_DB)
+		return;
+	slot->grid_binary = true;
+	forbid_both(lp, slot->import, slot->export);
+}

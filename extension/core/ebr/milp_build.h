@@ -1,0 +1,39 @@
+/*
+ * Writes the EBR model into a GLPK problem; used by milp.c alone.
+ */
+#ifndef SMARTHG_EBR_MILP_BUILD_H
+#define SMARTHG_EBR_MILP_BUILD_H
+
+#include "model.h"
+
+#include <glpk.h>
+
+/* GLPK columns of one slot; 0: the slot needs no such column. */
+typedef struct milp_slot {
+	int charge[EBR_STORES];    /* x+ */
+	int discharge[EBR_STORES]; /* x- */
+	int state[EBR_STORES];     /* s at the slot's end; an earlier slot's where nothing can change */
+	int import, export;        /* g = import - export */
+	bool store_binary[EBR_STORES], grid_binary; /* has its integer variable */
+} milp_slot;
+
+/* Entries of the matrix before they are loaded; index 0 is not used, as in GLPK. */
+typedef struct milp_matrix {
+	int count;
+	int *row, *column;
+	double *value;
+} milp_matrix;
+
+/* Most entries that a slot can have. */
+enum { MILP_ENTRIES_PER_SLOT = 28 };
+
+/* Builds the relaxation, without integer variables, and leaves a feasible starting basis (both
+ * stores idle). The matrix needs room for MILP_ENTRIES_PER_SLOT entries a slot, columns one value a
+ * slot, zeroed. */
+void milp_build(glp_prob *lp, const ebr_model *model, milp_matrix *matrix, milp_slot *columns);
+
+/* Forbid charging while discharging, and importing while exporting, in one slot. */
+void milp_forbid_store_overlap(glp_prob *lp, milp_slot *columns, int slot, int store);
+void milp_forbid_grid_overlap(glp_prob *lp, milp_slot *columns, int slot);
+
+#endif

@@ -1,0 +1,23 @@
+/*
+ * One door to EBR planning (DESIGN.md section 3): chooses the method and
+ * derives the rules that go with the plan.
+ */
+#ifndef SMARTHG_EBR_PLAN_H
+#define SMARTHG_EBR_PLAN_H
+
+#include "rule.h"
+
+typedef enum ebr_plan_method {
+	EBR_PLAN_AUTO,     /* the fastest that proves its answer */
+	EBR_PLAN_MILP,     /* the full MILP on GLPK: the reference */
+	EBR_PLAN_FALLBACK, /* no solver: see ebr_fallback() */
+} ebr_plan_method;
+
+/* Plans a home by a method, and the rule of each store for slot 0
+ * (NULL: not wanted), the other store held at its plan. Errors as in outcome.h; the solution is
+ * then undefined, and ebr_fallback() still answers unless the input was bad. */
+outcome_status ebr_plan_solve(const ebr_problem *problem, ebr_plan_method method,
+                              const ebr_limits *limits, ebr_solution *solution, ebr_rule *rule_ess,
+                              ebr_rule *rule_pev, outcome *out);
+
+#endif

@@ -1,0 +1,150 @@
+/* Arguments from SQL and outcomes to SQL; see binding.h. */
+#include "binding.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+PG_MODULE_MAGIC;
+
+static int outcome_sqlstate(outcome_status status)
+{
+	switch (status) {
+	case OUTCOME_BAD_INPUT:
+		return ERRCODE_INVALID_PARAMETER_VALUE;
+	case OUTCOME_TIME_LIMIT:
+		return ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+	case OUTCOME_MEMORY_LIMIT:
+		return ERRCODE_OUT_OF_MEMORY;
+	case OUTCOME_INTERRUPTED:
+		return ERRCODE_QUERY_CANCELED;
+	default:
+		return ERRCODE_EXTERNAL_ROUTINE_EXCEPTION;
+	}
+}
+
+void raise_outcome(const outcome *failed)
+{
+	/* A cancelled query or a timeout reports itself, in PostgreSQL's own words. */
+	CHECK_FOR_INTERRUPTS();
+	ereport(ERROR, (errcode(outcome_sqlstate(failed->status)), errmsg("%s", failed->message),
+	                failed->detail[0] ? errdetail("%s", failed->detail) : 0,
+	                failed->hint[0] ? errhint("%s", failed->hint) : 0));
+	pg_unreachable();
+}
+
+static ArrayType *array_argument(FunctionCallInfo fcinfo, int number, const char *name, int *length)
+{
+	ArrayType *array = PG_GETARG_ARRAYTYPE_P(number);
+	int count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+
+	if (ARR_NDIM(array) > 1)
+		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+		                errmsg("%s must be a one-dimensional array", name)));
+	if (*length < 0)
+		*length = count;
+	else if (count != *length)
+		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+		                errmsg("%s has %d elements where %d are expected", name, count, *length),
+		                errdetail("All series of a call have one element a slot.")));
+	return array;
+}
+
+Datum *elements_argument(FunctionCallInfo fcinfo, int number, const char *name, Oid type,
+                         int *length, bool **nulls)
+{
+	ArrayType *array;
+	Datum *elements;
+	int count;
+
+	if (PG_ARGISNULL(number))
+		ereport(ERROR,
+		        (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", name)));
+	array = array_argument(fcinfo, number, name, length);
+	deconstruct_array(array, type, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &elements, nulls, &count);
+	if (!array_contains_nulls(array))
+		*nulls = NULL;
+	return elements;
+}
+
+double *series_argument(FunctionCallInfo fcinfo, int number, const char *name, int *length,
+                        bool required, bool gaps_allowed)
+{
+	Datum *elements;
+	bool *nulls;
+	double *values;
+
+	if (PG_ARGISNULL(number) && !required)
+		return NULL;
+	elements = elements_argument(fcinfo, number, name, FLOAT8OID, length, &nulls);
+	values = palloc(sizeof(double) * Max(*length, 1));
+	for (int i = 0; i < *length; i++) {
+		bool gap = nulls && nulls[i];
+
+		if (gap && !gaps_allowed)
+			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			                errmsg("%s must not have null elements, element %d is", name, i + 1)));
+		values[i] = gap ? NAN : DatumGetFloat8(elements[i]);
+		if (!gap && isnan(values[i]))
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			                errmsg("%s must not have NaN elements, element %d is", name, i + 1),
+			                gaps_allowed ? errhint("A value that is not known is null.") : 0));
+	}
+	return values;
+}
+
+int *integers_argument(FunctionCallInfo fcinfo, int number, const char *name, int *length)
+{
+	ArrayType *array;
+
+	if (PG_ARGISNULL(number))
+		ereport(ERROR,
+		        (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", name)));
+	array = array_argument(fcinfo, number, name, length);
+	if (array_contains_nulls(array))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+		                errmsg("%s must not have null elements", name)));
+	return (int *)ARR_DATA_PTR(array);
+}
+
+double number_argument(FunctionCallInfo fcinfo, int number, const char *name, double for_null)
+{
+	double value;
+
+	if (PG_ARGISNULL(number))
+		return for_null;
+	value = PG_GETARG_FLOAT8(number);
+	if (isnan(value))
+		ereport(ERROR,
+		        (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must not be NaN", name)));
+	return value;
+}
+
+int64 interval_us(const Interval *interval, const char *name)
+{
+	if (interval->month != 0 || interval->time + interval->day * USECS_PER_DAY <= 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		                errmsg("%s must be positive and without months", name)));
+	return interval->time + interval->day * USECS_PER_DAY;
+}
+
+Datum series_datum(const double *values, int length)
+{
+	Datum *elements = palloc(sizeof(Datum) * Max(length, 1));
+
+	for (int i = 0; i < length; i++)
+		elements[i] = Float8GetDatum(values[i]);
+	return PointerGetDatum(construct_array(elements, length, FLOAT8OID, sizeof(float8),
+	                                       FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+Datum words_datum(const char *const *words, int length)
+{
+	Datum *elements = palloc(sizeof(Datum) * Max(length, 1));
+
+	for (int i = 0; i < length; i++)
+		elements[i] = CStringGetTextDatum(words[i]);
+	return PointerGetDatum(construct_array(elements, length, TEXTOID, -1, false, TYPALIGN_INT));
+}

@@ -1,0 +1,49 @@
+/*
+ * What the SQL bindings share: PostgreSQL's headers, arrays in and out, and the
+ * one place where an outcome of the plain-C core becomes an ereport.
+ */
+#ifndef SMARTHG_BINDING_H
+#define SMARTHG_BINDING_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/array.h"
+#include "utils/timestamp.h"
+
+#include "../core/outcome.h"
+
+#if PG_VERSION_NUM < 150000
+#error "SmartHG needs PostgreSQL 15 or later"
+#endif
+
+/* Raises an outcome that is not OK; does not return. */
+extern void raise_outcome(const outcome *failed) pg_attribute_noreturn();
+
+/* A one-dimensional float8[] argument as doubles. NaN elements are errors; null elements are NAN
+ * in the result where gaps_allowed, else errors. A null or absent array is NULL, unless required.
+ * *length is checked where it is not -1, and set where it is. Errors: 22023, 22004, 2202E. */
+extern double *series_argument(FunctionCallInfo fcinfo, int number, const char *name, int *length,
+                               bool required, bool gaps_allowed);
+
+/* An int4[] argument without nulls; as above. */
+extern int *integers_argument(FunctionCallInfo fcinfo, int number, const char *name, int *length);
+
+/* An array argument of by-value 8-byte elements; *nulls may come back NULL where there are none. */
+extern Datum *elements_argument(FunctionCallInfo fcinfo, int number, const char *name, Oid type,
+                                int *length, bool **nulls);
+
+/* A float8 argument: for_null where it is null; NaN is an error. */
+extern double number_argument(FunctionCallInfo fcinfo, int number, const char *name,
+                              double for_null);
+
+/* Microseconds of an interval of days and times; months have no length and are errors, as is
+ * anything not positive. */
+extern int64 interval_us(const Interval *interval, const char *name);
+
+/* A float8[] of values, and a text[] of words. */
+extern Datum series_datum(const double *values, int length);
+extern Datum words_datum(const char *const *words, int length);
+
+#endif

@@ -1,0 +1,299 @@
+/* SQL binding of EBR planning and of the rule (core/ebr). */
+#include "binding.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+#include "../core/ebr/plan.h"
+
+PG_FUNCTION_INFO_V1(smarthg_ebr_solve);
+PG_FUNCTION_INFO_V1(smarthg_ebr_rule_power);
+
+/* Arguments of ebr_solve by position. */
+enum {
+	ARG_DEMAND,
+	ARG_ENERGY,
+	ARG_PRODUCTION,
+	ARG_EXPORT,
+	ARG_CO2,
+	ARG_PROFILE_LOW,
+	ARG_PROFILE_HIGH,
+	ARG_PENALTY_LOW,
+	ARG_PENALTY_HIGH,
+	ARG_SLOT_LENGTH,
+	ARG_CONTRACT_MIN,
+	ARG_CONTRACT_MAX,
+	ARG_ESS_CAPACITY,
+	ARG_ESS_MIN,
+	ARG_ESS_MAX,
+	ARG_ESS_EFFICIENCY,
+	ARG_ESS_SOC,
+	ARG_PEV_CAPACITY,
+	ARG_PEV_MIN,
+	ARG_PEV_MAX,
+	ARG_PEV_EFFICIENCY,
+	ARG_PEV_SOC,
+	ARG_PEV_PLUGGED,
+	ARG_PEV_TARGET,
+	ARG_ESS_TERMINAL,
+	ARG_PEV_TERMINAL,
+	ARG_OBJECTIVE,
+	ARG_METHOD,
+	ARG_TIME_LIMIT,
+	ARG_MEMORY_LIMIT,
+	ARG_INCUMBENT,
+};
+
+/* Columns of the SQL type ebr_solution. */
+enum { SOLUTION_COLUMNS = 34 };
+
+/* One word of a list, by a text argument; for_null where it is null. */
+static int choice_argument(FunctionCallInfo fcinfo, int number, const char *name,
+                           const char *const *words, int count, int for_null)
+{
+	char *word;
+
+	if (PG_ARGISNULL(number))
+		return for_null;
+	word = text_to_cstring(PG_GETARG_TEXT_PP(number));
+	for (int i = 0; i < count; i++)
+		if (strcmp(word, words[i]) == 0)
+			return i;
+	ereport(ERROR,
+	        (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s \"%s\" is not known", name, word),
+	         errhint("It is one of: %s, %s, %s.", words[0], words[1], words[2])));
+}
+
+static void read_stores(FunctionCallInfo fcinfo, ebr_problem *problem)
+{
+	problem->store[EBR_ESS] = (ebr_store){
+	    .capacity_kwh = number_argument(fcinfo, ARG_ESS_CAPACITY, "ess_capacity_kwh", 0),
+	    .min_kw = number_argument(fcinfo, ARG_ESS_MIN, "ess_min_kw", 0),
+	    .max_kw = number_argument(fcinfo, ARG_ESS_MAX, "ess_max_kw", 0),
+	    .efficiency = number_argument(fcinfo, ARG_ESS_EFFICIENCY, "ess_efficiency", 1),
+	    .soc_kwh = number_argument(fcinfo, ARG_ESS_SOC, "ess_soc_kwh", 0),
+	    .plugged_hours = INFINITY,
+	    .target_kwh = NAN,
+	    .terminal_value_eur_per_kwh =
+	        number_argument(fcinfo, ARG_ESS_TERMINAL, "ess_terminal_value_eur_per_kwh", NAN),
+	};
+	problem->store[EBR_PEV] = (ebr_store){
+	    .capacity_kwh = number_argument(fcinfo, ARG_PEV_CAPACITY, "pev_capacity_kwh", 0),
+	    .min_kw = number_argument(fcinfo, ARG_PEV_MIN, "pev_min_kw", 0),
+	    .max_kw = number_argument(fcinfo, ARG_PEV_MAX, "pev_max_kw", 0),
+	    .efficiency = number_argument(fcinfo, ARG_PEV_EFFICIENCY, "pev_efficiency", 1),
+	    .soc_kwh = number_argument(fcinfo, ARG_PEV_SOC, "pev_soc_kwh", 0),
+	    .plugged_hours = number_argument(fcinfo, ARG_PEV_PLUGGED, "pev_plugged_hours", 0),
+	    .target_kwh = number_argument(fcinfo, ARG_PEV_TARGET, "pev_target_kwh", NAN),
+	    .terminal_value_eur_per_kwh =
+	        number_argument(fcinfo, ARG_PEV_TERMINAL, "pev_terminal_value_eur_per_kwh", NAN),
+	};
+}
+
+static void read_problem(FunctionCallInfo fcinfo, ebr_problem *problem)
+{
+	static const char *const objectives[] = {"energy_co2", "co2", "energy_co2_distribution"};
+	int *slots = &problem->slots;
+	bool tube;
+
+	*slots = -1;
+	problem->demand_kw = series_argument(fcinfo, ARG_DEMAND, "demand_kw", slots, true, false);
+	problem->energy_eur_per_kwh =
+	    series_argument(fcinfo, ARG_ENERGY, "energy_eur_per_kwh", slots, true, true);
+	problem->production_kw =
+	    series_argument(fcinfo, ARG_PRODUCTION, "production_kw", slots, false, false);
+	problem->export_eur_per_kwh =
+	    series_argument(fcinfo, ARG_EXPORT, "export_eur_per_kwh", slots, false, true);
+	problem->co2_eur_per_kwh =
+	    series_argument(fcinfo, ARG_CO2, "co2_eur_per_kwh", slots, false, true);
+	problem->profile_low_kw =
+	    series_argument(fcinfo, ARG_PROFILE_LOW, "profile_low_kw", slots, false, true);
+	problem->profile_high_kw =
+	    series_argument(fcinfo, ARG_PROFILE_HIGH, "profile_high_kw", slots, false, true);
+	problem->penalty_low_eur_per_kwh =
+	    series_argument(fcinfo, ARG_PENALTY_LOW, "penalty_low_eur_per_kwh", slots, false, false);
+	problem->penalty_high_eur_per_kwh =
+	    series_argument(fcinfo, ARG_PENALTY_HIGH, "penalty_high_eur_per_kwh", slots, false, false);
+	if (PG_ARGISNULL(ARG_SLOT_LENGTH))
+		ereport(ERROR,
+		        (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("slot_length must not be null")));
+	problem->slot_hours =
+	    (double)interval_us(PG_GETARG_INTERVAL_P(ARG_SLOT_LENGTH), "slot_length") / USECS_PER_HOUR;
+	problem->contract_min_kw =
+	    number_argument(fcinfo, ARG_CONTRACT_MIN, "contract_min_kw", -INFINITY);
+	problem->contract_max_kw =
+	    number_argument(fcinfo, ARG_CONTRACT_MAX, "contract_max_kw", INFINITY);
+	tube = problem->profile_low_kw || problem->profile_high_kw;
+	problem->objective =
+	    choice_argument(fcinfo, ARG_OBJECTIVE, "objective", objectives, lengthof(objectives),
+	                    tube ? EBR_ENERGY_CO2_DISTRIBUTION : EBR_ENERGY_CO2);
+	read_stores(fcinfo, problem);
+}
+
+static bool cancelled(void *unused pg_attribute_unused())
+{
+	return InterruptPending && (QueryCancelPending || ProcDiePending);
+}
+
+static void read_limits(FunctionCallInfo fcinfo, ebr_limits *limits)
+{
+	limits->seconds =
+	    PG_ARGISNULL(ARG_TIME_LIMIT)
+	        ? 0
+	        : (double)interval_us(PG_GETARG_INTERVAL_P(ARG_TIME_LIMIT), "time_limit") /
+	              USECS_PER_SEC;
+	limits->memory_mb = PG_ARGISNULL(ARG_MEMORY_LIMIT) ? 0 : PG_GETARG_INT32(ARG_MEMORY_LIMIT);
+	if (limits->memory_mb < (PG_ARGISNULL(ARG_MEMORY_LIMIT) ? 0 : 1))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		                errmsg("memory_limit_mb must be positive")));
+	limits->interrupted = cancelled;
+	limits->interrupted_argument = NULL;
+	limits->accept_incumbent = !PG_ARGISNULL(ARG_INCUMBENT) && PG_GETARG_BOOL(ARG_INCUMBENT);
+}
+
+static void allocate_solution(ebr_solution *solution, int slots)
+{
+	double **arrays[] = {&solution->power_kw[EBR_ESS],
+	                     &solution->power_kw[EBR_PEV],
+	                     &solution->soc_kwh[EBR_ESS],
+	                     &solution->soc_kwh[EBR_PEV],
+	                     &solution->grid_kw,
+	                     &solution->outside_high_kw,
+	                     &solution->outside_low_kw,
+	                     &solution->contract_high_kw,
+	                     &solution->contract_low_kw,
+	                     &solution->energy_used_eur_per_kwh,
+	                     &solution->export_used_eur_per_kwh,
+	                     &solution->co2_used_eur_per_kwh};
+
+	memset(solution, 0, sizeof(*solution));
+	for (int i = 0; i < (int)lengthof(arrays); i++)
+		*arrays[i] = palloc0(sizeof(double) * Max(slots, 1));
+}
+
+/* The words of those flags that are set. */
+static Datum flag_words(unsigned flags, const unsigned *bits, const char *const *names, int count)
+{
+	const char *words[8];
+	int found = 0;
+
+	for (int i = 0; i < count; i++)
+		if (flags & bits[i])
+			words[found++] = names[i];
+	return words_datum(words, found);
+}
+
+static Datum assumed_datum(unsigned flags)
+{
+	static const unsigned bits[] = {EBR_ASSUMED_ESS_SOC,      EBR_ASSUMED_PEV_SOC,
+	                                EBR_ASSUMED_ENERGY_PRICE, EBR_ASSUMED_EXPORT_PRICE,
+	                                EBR_ASSUMED_CO2_PRICE,    EBR_ASSUMED_PROFILE};
+	static const char *const names[] = {"ess_soc",      "pev_soc",   "energy_price",
+	                                    "export_price", "co2_price", "profile"};
+
+	return flag_words(flags, bits, names, lengthof(bits));
+}
+
+static Datum violated_datum(unsigned flags)
+{
+	static const unsigned bits[] = {EBR_VIOLATED_CONTRACT_MAX, EBR_VIOLATED_CONTRACT_MIN,
+	                                EBR_VIOLATED_DEPARTURE, EBR_OUTSIDE_PROFILE};
+	static const char *const names[] = {"contract_max", "contract_min", "departure", "profile"};
+
+	return flag_words(flags, bits, names, lengthof(bits));
+}
+
+static Datum solution_datum(FunctionCallInfo fcinfo, const ebr_solution *s, int slots,
+                            const ebr_rule rules[EBR_STORES])
+{
+	static const char *const qualities[] = {"optimal", "feasible", "fallback"};
+	bool bounded = isfinite(s->bound_eur);
+	bool nulls[SOLUTION_COLUMNS] = {false};
+	Datum row[SOLUTION_COLUMNS];
+	TupleDesc columns;
+	int n = 0;
+
+	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE ||
+	    columns->natts != SOLUTION_COLUMNS)
+		elog(ERROR, "ebr_solve must return ebr_solution");
+	row[n++] = CStringGetTextDatum(qualities[s->quality]);
+	row[n++] = Float8GetDatum(s->objective_eur);
+	nulls[n] = !bounded;
+	row[n++] = Float8GetDatum(s->bound_eur);
+	nulls[n] = !bounded;
+	row[n++] = Float8GetDatum((s->objective_eur - s->bound_eur) / Max(1, fabs(s->objective_eur)));
+	row[n++] = Float8GetDatum(s->seconds);
+	row[n++] = Float8GetDatum(s->energy_eur);
+	row[n++] = Float8GetDatum(s->co2_eur);
+	row[n++] = Float8GetDatum(s->distribution_eur);
+	row[n++] = Float8GetDatum(s->stored_value_eur);
+	row[n++] = Float8GetDatum(s->penalty_eur);
+	row[n++] = Float8GetDatum(s->baseline_eur);
+	row[n++] = Float8GetDatum(s->shortfall_kwh);
+	row[n++] = assumed_datum(s->flags);
+	row[n++] = violated_datum(s->flags);
+	for (int i = EBR_ESS; i <= EBR_PEV; i++) {
+		row[n++] = series_datum(s->power_kw[i], slots);
+		row[n++] = series_datum(s->soc_kwh[i], slots);
+	}
+	row[n++] = series_datum(s->grid_kw, slots);
+	row[n++] = series_datum(s->outside_high_kw, slots);
+	row[n++] = series_datum(s->outside_low_kw, slots);
+	row[n++] = series_datum(s->contract_high_kw, slots);
+	row[n++] = series_datum(s->contract_low_kw, slots);
+	row[n++] = series_datum(s->energy_used_eur_per_kwh, slots);
+	row[n++] = series_datum(s->export_used_eur_per_kwh, slots);
+	row[n++] = series_datum(s->co2_used_eur_per_kwh, slots);
+	for (int i = EBR_ESS; i <= EBR_PEV; i++) {
+		row[n++] = Float8GetDatum(rules[i].grid_charge_kwh);
+		row[n++] = Float8GetDatum(rules[i].surplus_charge_kwh);
+		row[n++] = Float8GetDatum(rules[i].cover_demand_kwh);
+		row[n++] = Float8GetDatum(rules[i].export_kwh);
+	}
+	Assert(n == SOLUTION_COLUMNS);
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), row, nulls));
+}
+
+Datum smarthg_ebr_solve(PG_FUNCTION_ARGS)
+{
+	static const char *const methods[] = {"auto", "milp", "fallback"};
+	ebr_problem problem;
+	ebr_solution solution;
+	ebr_rule rules[EBR_STORES];
+	ebr_limits limits;
+	ebr_plan_method method;
+	outcome failed;
+
+	read_problem(fcinfo, &problem);
+	read_limits(fcinfo, &limits);
+	method =
+	    choice_argument(fcinfo, ARG_METHOD, "method", methods, lengthof(methods), EBR_PLAN_AUTO);
+	allocate_solution(&solution, problem.slots);
+	if (ebr_plan_solve(&problem, method, &limits, &solution, &rules[EBR_ESS], &rules[EBR_PEV],
+	                   &failed) != OUTCOME_OK)
+		raise_outcome(&failed);
+	PG_RETURN_DATUM(solution_datum(fcinfo, &solution, problem.slots, rules));
+}
+
+Datum smarthg_ebr_rule_power(PG_FUNCTION_ARGS)
+{
+	static const char *const names[] = {"grid_charge_kwh", "surplus_charge_kwh", "cover_demand_kwh",
+	                                    "export_kwh",      "capacity_kwh",       "min_kw",
+	                                    "max_kw",          "efficiency",         "soc_kwh",
+	                                    "net_demand_kw"};
+	double value[lengthof(names)];
+	ebr_rule rule;
+
+	for (int i = 0; i < (int)lengthof(names); i++)
+		value[i] = number_argument(fcinfo, i, names[i], NAN);
+	if (value[4] < 0 || value[5] > 0 || value[6] < 0 || !(value[7] > 0 && value[7] <= 1))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("store is not possible"),
+		                errdetail("Capacity and max_kw are at least 0, min_kw is at most 0, "
+		                          "efficiency is in (0, 1].")));
+	rule = (ebr_rule){value[0], value[1], value[2], value[3]};
+	PG_RETURN_FLOAT8(ebr_rule_power(
+	    &rule, value[4], value[5], value[6], value[7], value[8], value[9],
+	    (double)interval_us(PG_GETARG_INTERVAL_P(10), "slot_length") / USECS_PER_HOUR));
+}

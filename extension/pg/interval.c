@@ -1,0 +1,114 @@
+/* SQL binding of interval energy (core/series). */
+#include "binding.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "utils/fmgroids.h"
+
+#include "../core/series/interval_energy.h"
+
+PG_FUNCTION_INFO_V1(smarthg_interval_energy_series);
+
+static const int MAX_SLOTS = 10000000;
+
+/* The Oid of a label of the SQL type energy_quality, from the function's own result row. */
+static Datum quality_label(Oid type, interval_quality quality)
+{
+	static const char *const labels[] = {"measured", "interpolated", "estimated"};
+
+	return OidInputFunctionCall(F_ENUM_IN, pstrdup(labels[quality]), type, -1);
+}
+
+static register_reading *readings_argument(FunctionCallInfo fcinfo, int *count)
+{
+	bool *no_time, *no_count;
+	Datum *times = elements_argument(fcinfo, 0, "measured_at", TIMESTAMPTZOID, count, &no_time);
+	Datum *counts = elements_argument(fcinfo, 1, "raw_value", INT8OID, count, &no_count);
+	int *epochs = integers_argument(fcinfo, 2, "epoch", count);
+	register_reading *readings = palloc(sizeof(register_reading) * Max(*count, 1));
+
+	if (no_time || no_count)
+		ereport(ERROR,
+		        (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+		         errmsg("%s must not have null elements", no_time ? "measured_at" : "raw_value")));
+	for (int i = 0; i < *count; i++) {
+		readings[i].at_us = DatumGetTimestampTz(times[i]);
+		readings[i].raw = DatumGetInt64(counts[i]);
+		readings[i].epoch = epochs[i] - 1;
+		if (TIMESTAMP_NOT_FINITE(readings[i].at_us))
+			ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+			                errmsg("measured_at must be finite, element %d is not", i + 1)));
+	}
+	return readings;
+}
+
+static register_epoch *epochs_argument(FunctionCallInfo fcinfo, int *count)
+{
+	bool *unknown;
+	double *scales = series_argument(fcinfo, 3, "epoch_kwh_per_count", count, true, false);
+	Datum *moduli = elements_argument(fcinfo, 4, "epoch_modulus", INT8OID, count, &unknown);
+	register_epoch *epochs = palloc(sizeof(register_epoch) * Max(*count, 1));
+
+	for (int i = 0; i < *count; i++) {
+		epochs[i].kwh_per_count = scales[i];
+		epochs[i].modulus = unknown && unknown[i] ? 0 : DatumGetInt64(moduli[i]);
+	}
+	return epochs;
+}
+
+static interval_grid grid_argument(FunctionCallInfo fcinfo)
+{
+	interval_grid grid;
+	TimestampTz until;
+
+	for (int i = 5; i <= 8; i++)
+		if (PG_ARGISNULL(i))
+			ereport(ERROR,
+			        (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			         errmsg("from_slot, until_slot, slot_length and interpolation_limit must not "
+			                "be null")));
+	grid.start_us = PG_GETARG_TIMESTAMPTZ(5);
+	until = PG_GETARG_TIMESTAMPTZ(6);
+	grid.slot_us = interval_us(PG_GETARG_INTERVAL_P(7), "slot_length");
+	grid.interpolation_limit_us = interval_us(PG_GETARG_INTERVAL_P(8), "interpolation_limit");
+	if (TIMESTAMP_NOT_FINITE(grid.start_us) || TIMESTAMP_NOT_FINITE(until) ||
+	    until <= grid.start_us || (until - grid.start_us) % grid.slot_us != 0 ||
+	    (until - grid.start_us) / grid.slot_us > MAX_SLOTS)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		                errmsg("from_slot to until_slot must be 1 to %d whole slots", MAX_SLOTS)));
+	grid.slots = (int)((until - grid.start_us) / grid.slot_us);
+	return grid;
+}
+
+Datum smarthg_interval_energy_series(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
+	int count = -1, epoch_count = -1;
+	register_reading *readings = readings_argument(fcinfo, &count);
+	register_epoch *epochs = epochs_argument(fcinfo, &epoch_count);
+	interval_grid grid = grid_argument(fcinfo);
+	double *kwh = palloc_extended(sizeof(double) * grid.slots, MCXT_ALLOC_HUGE);
+	interval_quality *quality =
+	    palloc_extended(sizeof(interval_quality) * grid.slots, MCXT_ALLOC_HUGE);
+	Datum labels[3];
+	Oid quality_type;
+	outcome failed;
+
+	if (interval_energy(readings, count, epochs, epoch_count, &grid, kwh, quality, &failed) !=
+	    OUTCOME_OK)
+		raise_outcome(&failed);
+	InitMaterializedSRF(fcinfo, 0);
+	quality_type = TupleDescAttr(result->setDesc, 2)->atttypid;
+	for (int q = INTERVAL_MEASURED; q <= INTERVAL_ESTIMATED; q++)
+		labels[q] = quality_label(quality_type, q);
+	for (int s = 0; s < grid.slots; s++) {
+		Datum row[3] = {TimestampTzGetDatum(grid.start_us + s * grid.slot_us),
+		                Float8GetDatum(kwh[s]), labels[quality[s]]};
+		bool nulls[3] = {false};
+
+		if (!isnan(kwh[s]))
+			tuplestore_putvalues(result->setResult, result->setDesc, row, nulls);
+	}
+	return (Datum)0;
+}

@@ -1,0 +1,61 @@
+-- SmartHG: roles, identifiers and settings of one installation (DESIGN.md sections 1 and 9).
+\echo Use "CREATE EXTENSION smarthg" to load this file. \quit
+
+-- Roles belong to the cluster, so they are made only where absent and never dropped.
+DO $$
+DECLARE
+	wanted text;
+BEGIN
+	FOREACH wanted IN ARRAY ARRAY['smarthg_admin', 'smarthg_service', 'smarthg_bridge', 'smarthg_analyst'] LOOP
+		IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = wanted) THEN
+			EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', wanted);
+		END IF;
+	END LOOP;
+END $$;
+
+CREATE TABLE installation (
+	only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+	shard_no integer NOT NULL DEFAULT 0 CHECK (shard_no BETWEEN 0 AND 32767),
+	base_slot interval NOT NULL DEFAULT '15 min'
+		CHECK (base_slot BETWEEN '1 min' AND '1 hour' AND 86400 % extract(epoch FROM base_slot)::integer = 0),
+	interpolation_limit interval NOT NULL DEFAULT '1 hour' CHECK (interpolation_limit > '0')
+);
+COMMENT ON TABLE installation IS 'Settings of this database: at most one row; without it the defaults hold (DESIGN.md sections 2, 6, 9)';
+COMMENT ON COLUMN installation.only_one IS 'Always true: there is one row at most';
+COMMENT ON COLUMN installation.shard_no IS 'Number of this shard; the upper bits of every identifier made here, so that they are unique across shards. Set it before the first row is made';
+COMMENT ON COLUMN installation.base_slot IS 'Length of the stored interval-energy slots: a divisor of a day from 1 minute to 1 hour. Set it before the first reading';
+COMMENT ON COLUMN installation.interpolation_limit IS 'Energy between two readings further apart than this is spread over slots that are flagged as estimated';
+
+CREATE FUNCTION settings() RETURNS installation
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
+	SELECT coalesce((SELECT i FROM installation i), (true, 0, '15 min', '1 hour')::installation)
+$$;
+COMMENT ON FUNCTION settings() IS 'The row of installation, or the defaults where there is none';
+
+CREATE SEQUENCE id_sequence AS bigint MAXVALUE 1099511627775;
+COMMENT ON SEQUENCE id_sequence IS 'Lower 40 bits of new identifiers';
+
+CREATE FUNCTION new_id() RETURNS bigint
+LANGUAGE sql VOLATILE PARALLEL RESTRICTED SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+	SELECT ((smarthg.settings()).shard_no::bigint << 40) | pg_catalog.nextval('smarthg.id_sequence')
+$$;
+COMMENT ON FUNCTION new_id() IS 'A new identifier, unique across shards: shard number in the upper bits, a sequence in the lower 40 (DESIGN.md section 9)';
+
+CREATE FUNCTION is_time_zone(name text) RETURNS boolean
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
+BEGIN
+	PERFORM pg_catalog.now() AT TIME ZONE name;
+	RETURN true;
+EXCEPTION WHEN invalid_parameter_value THEN
+	RETURN false;
+END $$;
+COMMENT ON FUNCTION is_time_zone(text) IS 'Whether the server knows a time zone of this name';
+
+CREATE FUNCTION is_eui64(value bytea) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN octet_length(value) = 8;
+COMMENT ON FUNCTION is_eui64(bytea) IS 'Whether value has the 8 bytes of an EUI-64; null for null';
+
+CREATE FUNCTION slot_start(at timestamptz, slot_length interval) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN date_bin(slot_length, at, '2000-01-01 00:00:00+00'::timestamptz);
+COMMENT ON FUNCTION slot_start(timestamptz, interval) IS 'Start of the half-open slot that holds at; slots are aligned in UTC (DESIGN.md section 2)';

@@ -1,0 +1,140 @@
+-- Meters, their registers and the readings as received (DESIGN.md sections 2, 6, 7).
+
+CREATE TYPE meter_kind AS ENUM ('main', 'sub', 'appliance');
+COMMENT ON TYPE meter_kind IS 'main: the home''s supply meter; sub: a part of the home; appliance: one device';
+CREATE TYPE commodity AS ENUM ('electricity', 'gas', 'water', 'heat');
+COMMENT ON TYPE commodity IS 'What a meter measures';
+CREATE TYPE meter_role AS ENUM ('consumption', 'production', 'ess', 'pev');
+COMMENT ON TYPE meter_role IS 'Whose energy a meter measures: the home''s use, its production, its battery (ESS) or its electric vehicle (PEV)';
+
+CREATE TABLE meter (
+	meter_id bigint PRIMARY KEY DEFAULT new_id(),
+	home_id bigint NOT NULL REFERENCES home,
+	gateway_id bigint REFERENCES gateway,
+	device_eui64 bytea CHECK (is_eui64(device_eui64)),
+	endpoint smallint NOT NULL DEFAULT 1 CHECK (endpoint BETWEEN 0 AND 255),
+	parent_meter_id bigint REFERENCES meter,
+	kind meter_kind NOT NULL DEFAULT 'main',
+	role meter_role NOT NULL DEFAULT 'consumption',
+	commodity commodity NOT NULL DEFAULT 'electricity',
+	name text NOT NULL CHECK (name <> ''),
+	default_multiplier bigint NOT NULL DEFAULT 1 CHECK (default_multiplier > 0),
+	default_divisor bigint NOT NULL DEFAULT 1 CHECK (default_divisor > 0),
+	UNIQUE (home_id, name),
+	UNIQUE (gateway_id, device_eui64, endpoint),
+	CHECK ((gateway_id IS NULL) = (device_eui64 IS NULL)),
+	CHECK (kind <> 'main' OR role = 'consumption')
+);
+CREATE UNIQUE INDEX meter_main ON meter (home_id, commodity) WHERE kind = 'main';
+COMMENT ON TABLE meter IS 'A meter of a home: main meter, sub-meter or appliance; mirrored meters are told apart by device and endpoint';
+COMMENT ON COLUMN meter.meter_id IS 'Identifier';
+COMMENT ON COLUMN meter.home_id IS 'The home it measures';
+COMMENT ON COLUMN meter.gateway_id IS 'The gateway that reports it; null: readings are loaded otherwise';
+COMMENT ON COLUMN meter.device_eui64 IS 'EUI-64 of the reporting device, 8 bytes';
+COMMENT ON COLUMN meter.endpoint IS 'ZigBee endpoint on the device';
+COMMENT ON COLUMN meter.parent_meter_id IS 'The meter whose energy includes this one''s';
+COMMENT ON COLUMN meter.kind IS 'main, sub or appliance; one main meter a home and commodity';
+COMMENT ON COLUMN meter.role IS 'consumption, production, ess or pev. Registers count from the grid''s side as everywhere: 1.8.0 is energy into the home, battery or vehicle, 2.8.0 energy out of it (what a production meter produces)';
+COMMENT ON COLUMN meter.commodity IS 'electricity, gas, water or heat';
+COMMENT ON COLUMN meter.name IS 'Name, unique in its home';
+COMMENT ON COLUMN meter.default_multiplier IS 'A count of a register is multiplier / divisor units until the meter itself says otherwise';
+COMMENT ON COLUMN meter.default_divisor IS 'See default_multiplier';
+
+CREATE TABLE register (
+	register_id bigint PRIMARY KEY DEFAULT new_id(),
+	meter_id bigint NOT NULL REFERENCES meter,
+	obis text NOT NULL CHECK (obis ~ '^\d{1,3}-\d{1,3}:\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}$'),
+	unit text NOT NULL CHECK (unit <> ''),
+	cumulative boolean NOT NULL,
+	last_reading_at timestamptz,
+	last_raw_value bigint,
+	UNIQUE (meter_id, obis)
+);
+COMMENT ON TABLE register IS 'One measured quantity of a meter, named by its OBIS code (IEC 62056-61)';
+COMMENT ON COLUMN register.register_id IS 'Identifier';
+COMMENT ON COLUMN register.meter_id IS 'The meter';
+COMMENT ON COLUMN register.obis IS 'OBIS code A-B:C.D.E.F, for example 1-0:1.8.0.255 (active energy drawn, total)';
+COMMENT ON COLUMN register.unit IS 'Unit of value = raw value * multiplier / divisor: kWh, kW, m3 ...';
+COMMENT ON COLUMN register.cumulative IS 'Whether it only counts up (energy, volume), so that differences have a meaning';
+COMMENT ON COLUMN register.last_reading_at IS 'Time of its newest reading';
+COMMENT ON COLUMN register.last_raw_value IS 'Its newest reading, in counts';
+
+CREATE TABLE register_epoch (
+	register_id bigint NOT NULL REFERENCES register,
+	valid_from timestamptz NOT NULL,
+	multiplier bigint NOT NULL CHECK (multiplier > 0),
+	divisor bigint NOT NULL CHECK (divisor > 0),
+	modulus bigint CHECK (modulus > 0),
+	reason text NOT NULL,
+	PRIMARY KEY (register_id, valid_from)
+);
+COMMENT ON TABLE register_epoch IS 'From when a register counts with a given scale on a given piece of hardware; no difference is taken across epochs (meter exchange, new scale)';
+COMMENT ON COLUMN register_epoch.register_id IS 'The register';
+COMMENT ON COLUMN register_epoch.valid_from IS 'First moment of the epoch; it ends where the next one begins';
+COMMENT ON COLUMN register_epoch.multiplier IS 'A count is multiplier / divisor units';
+COMMENT ON COLUMN register_epoch.divisor IS 'See multiplier';
+COMMENT ON COLUMN register_epoch.modulus IS 'The counter rolls over to 0 at this count; null: not known, then a falling counter is a reset';
+COMMENT ON COLUMN register_epoch.reason IS 'first reading, scale reported by the meter, meter exchange ...';
+
+CREATE TABLE reading (
+	register_id bigint NOT NULL,
+	measured_at timestamptz NOT NULL CHECK (isfinite(measured_at)),
+	raw_value bigint NOT NULL,
+	received_at timestamptz NOT NULL DEFAULT now(),
+	gateway_id bigint,
+	record_no bigint,
+	PRIMARY KEY (register_id, measured_at)
+) PARTITION BY RANGE (measured_at);
+CREATE INDEX reading_received ON reading USING brin (received_at);
+COMMENT ON TABLE reading IS 'Readings exactly as received, once for each register and time; partitioned by month';
+COMMENT ON COLUMN reading.register_id IS 'The register; without a foreign key, since this is the hot path: ingestion resolves it';
+COMMENT ON COLUMN reading.measured_at IS 'When the meter measured it';
+COMMENT ON COLUMN reading.raw_value IS 'Counts of the register; the unit is on register, the scale on register_epoch';
+COMMENT ON COLUMN reading.received_at IS 'When the bridge received it';
+COMMENT ON COLUMN reading.gateway_id IS 'The gateway that sent it; null: loaded otherwise';
+COMMENT ON COLUMN reading.record_no IS 'Number of the gateway''s record that held it';
+
+CREATE TABLE reading_correction (
+	register_id bigint NOT NULL,
+	measured_at timestamptz NOT NULL,
+	raw_value bigint NOT NULL,
+	received_at timestamptz NOT NULL,
+	gateway_id bigint,
+	record_no bigint,
+	replaced_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX reading_correction_reading ON reading_correction (register_id, measured_at);
+COMMENT ON TABLE reading_correction IS 'Earlier values of readings for which a different one came later';
+COMMENT ON COLUMN reading_correction.register_id IS 'The register';
+COMMENT ON COLUMN reading_correction.measured_at IS 'When the meter measured it';
+COMMENT ON COLUMN reading_correction.raw_value IS 'The earlier value, counts';
+COMMENT ON COLUMN reading_correction.received_at IS 'When the earlier value was received';
+COMMENT ON COLUMN reading_correction.gateway_id IS 'The gateway that sent the earlier value';
+COMMENT ON COLUMN reading_correction.record_no IS 'The record that held the earlier value';
+COMMENT ON COLUMN reading_correction.replaced_at IS 'When the later value took its place';
+
+CREATE FUNCTION ensure_reading_partitions(first_at timestamptz, last_at timestamptz) RETURNS integer
+LANGUAGE plpgsql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = 'UTC' AS $$
+DECLARE
+	month timestamptz;
+	partition_name text;
+	made integer := 0;
+BEGIN
+	IF last_at < first_at OR NOT isfinite(first_at) OR NOT isfinite(last_at) THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'reading partitions need a finite, ascending range of times',
+			DETAIL = format('The range is %s to %s.', first_at, last_at);
+	END IF;
+	FOR month IN SELECT generate_series(date_trunc('month', first_at), last_at, '1 month') LOOP
+		partition_name := to_char(month, '"reading_"YYYY_MM');
+		CONTINUE WHEN to_regclass('smarthg.' || quote_ident(partition_name)) IS NOT NULL;
+		-- Two sessions may want the same month at once: the second waits, then finds it.
+		PERFORM pg_advisory_xact_lock(hashtextextended('smarthg.reading', 0));
+		CONTINUE WHEN to_regclass('smarthg.' || quote_ident(partition_name)) IS NOT NULL;
+		EXECUTE format('CREATE TABLE smarthg.%I (LIKE smarthg.reading INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', partition_name);
+		EXECUTE format('ALTER TABLE smarthg.reading ATTACH PARTITION smarthg.%I FOR VALUES FROM (%L) TO (%L)',
+			partition_name, month, month + interval '1 month');
+		made := made + 1;
+	END LOOP;
+	RETURN made;
+END $$;
+COMMENT ON FUNCTION ensure_reading_partitions(timestamptz, timestamptz) IS 'Makes the monthly partitions of reading (UTC months) for a range of times where absent; returns how many it made';

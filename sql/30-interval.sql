@@ -1,0 +1,204 @@
+-- Interval energy per slot from cumulative registers, kept up to date from the readings that
+-- came in since (DESIGN.md section 6).
+
+CREATE TYPE energy_quality AS ENUM ('measured', 'interpolated', 'estimated');
+COMMENT ON TYPE energy_quality IS 'measured: readings at both ends of the slot; interpolated: an end lies between near readings; estimated: between far ones, or the counter was reset';
+
+CREATE TABLE interval_energy (
+	register_id bigint NOT NULL,
+	slot_start timestamptz NOT NULL,
+	energy_kwh float8 NOT NULL,
+	quality energy_quality NOT NULL,
+	PRIMARY KEY (register_id, slot_start)
+);
+COMMENT ON TABLE interval_energy IS 'Energy of each half-open slot of length installation.base_slot, from differences of a cumulative register; a slot that readings do not cover entirely has no row';
+COMMENT ON COLUMN interval_energy.register_id IS 'The register';
+COMMENT ON COLUMN interval_energy.slot_start IS 'Start of the slot';
+COMMENT ON COLUMN interval_energy.energy_kwh IS 'Energy in the slot, kWh';
+COMMENT ON COLUMN interval_energy.quality IS 'How well it is known; the worst of its parts';
+
+CREATE TABLE interval_dirty (
+	register_id bigint NOT NULL,
+	dirty_from timestamptz NOT NULL,
+	dirty_until timestamptz NOT NULL,
+	CHECK (dirty_from <= dirty_until)
+);
+CREATE INDEX interval_dirty_register ON interval_dirty (register_id);
+COMMENT ON TABLE interval_dirty IS 'Ranges of readings, both ends included, that came or changed since interval energy was last computed';
+COMMENT ON COLUMN interval_dirty.register_id IS 'The register';
+COMMENT ON COLUMN interval_dirty.dirty_from IS 'First reading of the range';
+COMMENT ON COLUMN interval_dirty.dirty_until IS 'Last reading of the range';
+
+CREATE FUNCTION interval_energy_series(
+	measured_at timestamptz[], raw_value bigint[], epoch integer[],
+	epoch_kwh_per_count float8[], epoch_modulus bigint[],
+	from_slot timestamptz, until_slot timestamptz, slot_length interval, interpolation_limit interval DEFAULT '1 hour')
+RETURNS TABLE (slot_start timestamptz, energy_kwh float8, quality energy_quality)
+LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'smarthg_interval_energy_series';
+COMMENT ON FUNCTION interval_energy_series(timestamptz[], bigint[], integer[], float8[], bigint[], timestamptz, timestamptz, interval, interval) IS
+'Energy per slot, kWh, from readings of a cumulative register in ascending time: raw_value in counts, epoch the 1-based index into epoch_kwh_per_count and epoch_modulus (null modulus: rollover unknown); no difference is taken across epochs. Only slots of [from_slot, until_slot) that are covered entirely come out. Errors: arrays of different length, null elements, times not ascending (DESIGN.md section 6)';
+
+CREATE FUNCTION refresh_register(register_id bigint, dirty_from timestamptz, dirty_until timestamptz) RETURNS bigint
+LANGUAGE plpgsql VOLATILE STRICT SET search_path = smarthg, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	setting installation := settings();
+	lower_reading timestamptz;
+	upper_reading timestamptz;
+	lower_slot timestamptz;
+	upper_slot timestamptz;
+	changed bigint;
+BEGIN
+	-- A reading changes the slots up to its neighbours on both sides; the first of those slots
+	-- may begin before them, so the readings are taken from one further out.
+	SELECT coalesce(max(r.measured_at), refresh_register.dirty_from) INTO lower_reading FROM reading r
+		WHERE r.register_id = refresh_register.register_id AND r.measured_at < refresh_register.dirty_from;
+	SELECT coalesce(min(r.measured_at), refresh_register.dirty_until) INTO upper_reading FROM reading r
+		WHERE r.register_id = refresh_register.register_id AND r.measured_at > refresh_register.dirty_until;
+	lower_slot := slot_start(lower_reading, setting.base_slot);
+	upper_slot := slot_start(upper_reading, setting.base_slot) + setting.base_slot;
+	SELECT coalesce(max(r.measured_at), lower_reading) INTO lower_reading FROM reading r
+		WHERE r.register_id = refresh_register.register_id AND r.measured_at <= lower_slot;
+	SELECT coalesce(min(r.measured_at), upper_reading) INTO upper_reading FROM reading r
+		WHERE r.register_id = refresh_register.register_id AND r.measured_at >= upper_slot;
+
+	WITH epochs AS (
+		SELECT e.valid_from, lead(e.valid_from, 1, 'infinity') OVER by_time AS valid_until,
+			e.multiplier::float8 / e.divisor AS kwh_per_count, e.modulus, row_number() OVER by_time AS number
+		FROM register_epoch e WHERE e.register_id = refresh_register.register_id
+		WINDOW by_time AS (ORDER BY e.valid_from)
+	), readings AS (
+		SELECT array_agg(r.measured_at ORDER BY r.measured_at) AS times, array_agg(r.raw_value ORDER BY r.measured_at) AS counts,
+			array_agg(e.number::integer ORDER BY r.measured_at) AS numbers
+		FROM reading r
+		JOIN epochs e ON r.measured_at >= e.valid_from AND r.measured_at < e.valid_until
+		WHERE r.register_id = refresh_register.register_id AND r.measured_at BETWEEN lower_reading AND upper_reading
+	), fresh AS (
+		SELECT i.* FROM readings,
+			(SELECT array_agg(kwh_per_count ORDER BY number) AS scales, array_agg(modulus ORDER BY number) AS moduli FROM epochs) AS scale,
+			interval_energy_series(times, counts, numbers, scales, moduli,
+				lower_slot, upper_slot, setting.base_slot, setting.interpolation_limit) AS i
+		WHERE times IS NOT NULL
+	), gone AS (
+		DELETE FROM interval_energy old
+		WHERE old.register_id = refresh_register.register_id AND old.slot_start >= lower_slot AND old.slot_start < upper_slot
+			AND NOT EXISTS (SELECT FROM fresh WHERE fresh.slot_start = old.slot_start)
+		RETURNING 1
+	), written AS (
+		INSERT INTO interval_energy AS old (register_id, slot_start, energy_kwh, quality)
+		SELECT refresh_register.register_id, fresh.slot_start, fresh.energy_kwh, fresh.quality FROM fresh
+		ON CONFLICT (register_id, slot_start) DO UPDATE SET energy_kwh = EXCLUDED.energy_kwh, quality = EXCLUDED.quality
+			WHERE (old.energy_kwh, old.quality) IS DISTINCT FROM (EXCLUDED.energy_kwh, EXCLUDED.quality)
+		RETURNING 1
+	)
+	SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM written) INTO changed;
+	RETURN changed;
+END $$;
+COMMENT ON FUNCTION refresh_register(bigint, timestamptz, timestamptz) IS 'Computes interval energy of one register anew around the readings from dirty_from to dirty_until; returns the number of slots changed';
+
+CREATE FUNCTION refresh_interval_energy() RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+DECLARE
+	dirty record;
+	changed bigint := 0;
+BEGIN
+	-- One at a time: whoever comes second leaves the work to the first, and takes what is left
+	-- with its next call.
+	IF NOT pg_try_advisory_xact_lock(hashtextextended('smarthg.refresh_interval_energy', 0)) THEN
+		RETURN 0;
+	END IF;
+	FOR dirty IN
+		WITH taken AS (DELETE FROM interval_dirty RETURNING *)
+		SELECT register_id, min(dirty_from) AS dirty_from, max(dirty_until) AS dirty_until
+		FROM (
+			-- Ranges apart by days are separate work: one late reading must not redo a year.
+			SELECT *, count(*) FILTER (WHERE apart) OVER (PARTITION BY register_id ORDER BY dirty_from, dirty_until) AS island
+			FROM (SELECT *, dirty_from > max(dirty_until) OVER (PARTITION BY register_id ORDER BY dirty_from, dirty_until
+					ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) + interval '2 days' AS apart FROM taken) AS marked
+		) AS islands
+		GROUP BY register_id, island ORDER BY register_id
+	LOOP
+		changed := changed + refresh_register(dirty.register_id, dirty.dirty_from, dirty.dirty_until);
+	END LOOP;
+	RETURN changed;
+END $$;
+COMMENT ON FUNCTION refresh_interval_energy() IS 'Brings interval energy up to date with the readings that came since its last call; returns the number of slots changed, 0 where another session is at it';
+
+CREATE FUNCTION register_direction(obis text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE obis WHEN '1-0:1.8.0.255' THEN 'import' WHEN '1-0:2.8.0.255' THEN 'export' END;
+COMMENT ON FUNCTION register_direction(text) IS 'import or export for the total active-energy registers 1.8.0 and 2.8.0, else null';
+
+CREATE VIEW home_energy WITH (security_invoker = true) AS
+SELECT m.home_id, i.slot_start,
+	sum(i.energy_kwh) FILTER (WHERE m.kind = 'main' AND register_direction(r.obis) = 'import') AS import_kwh,
+	sum(i.energy_kwh) FILTER (WHERE m.kind = 'main' AND register_direction(r.obis) = 'export') AS export_kwh,
+	sum(CASE register_direction(r.obis) WHEN 'export' THEN i.energy_kwh ELSE -i.energy_kwh END) FILTER (WHERE m.role = 'production') AS production_kwh,
+	sum(CASE register_direction(r.obis) WHEN 'import' THEN i.energy_kwh ELSE -i.energy_kwh END) FILTER (WHERE m.role = 'ess') AS ess_kwh,
+	sum(CASE register_direction(r.obis) WHEN 'import' THEN i.energy_kwh ELSE -i.energy_kwh END) FILTER (WHERE m.role = 'pev') AS pev_kwh,
+	max(i.quality) AS quality
+FROM interval_energy i
+JOIN register r USING (register_id)
+JOIN meter m USING (meter_id)
+WHERE m.commodity = 'electricity' AND register_direction(r.obis) IS NOT NULL
+	AND (m.kind = 'main' OR m.role <> 'consumption')
+GROUP BY m.home_id, i.slot_start;
+COMMENT ON VIEW home_energy IS 'Electric energy of each home and base slot by part, kWh: drawn from and fed into the grid, produced, into (negative: out of) ESS and PEV; null where a home has no such meter';
+
+CREATE FUNCTION base_slots_in(slot_length interval) RETURNS integer
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
+DECLARE
+	seconds numeric := extract(epoch FROM slot_length);
+	base_seconds numeric := extract(epoch FROM (settings()).base_slot);
+BEGIN
+	IF seconds < base_seconds OR seconds > 3600 OR 86400 % seconds <> 0 OR seconds % base_seconds <> 0 THEN
+		RAISE invalid_parameter_value USING MESSAGE = format('slot length %s is not usable', slot_length),
+			DETAIL = format('It must be a divisor of a day, at most 1 hour, and a multiple of the stored slots of %s.', base_seconds * interval '1 s');
+	END IF;
+	RETURN seconds / base_seconds;
+END $$;
+COMMENT ON FUNCTION base_slots_in(interval) IS 'How many stored slots of length installation.base_slot make one slot of this length. Error: a length that is no divisor of a day, over 1 hour, or no multiple of the stored slots (DESIGN.md section 2)';
+
+CREATE FUNCTION home_demand(home_id bigint, from_slot timestamptz, until_slot timestamptz, slot_length interval DEFAULT '1 hour')
+RETURNS TABLE (slot_start timestamptz, demand_kw float8, production_kw float8, quality energy_quality)
+LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 1000 SET search_path = smarthg, pg_temp AS $$
+	-- Demand of the appliances = grid exchange + production - what the stores took.
+	-- A meter that exists but has no row for a base slot leaves that slot unknown.
+	WITH part AS MATERIALIZED (
+		SELECT r.register_id, sign.energy * CASE m.kind WHEN 'main' THEN 1 ELSE -1 END AS demand_sign,
+			CASE m.role WHEN 'production' THEN -sign.energy ELSE 0 END AS production_sign
+		FROM meter m JOIN register r USING (meter_id),
+			LATERAL (SELECT CASE register_direction(r.obis) WHEN 'import' THEN 1 ELSE -1 END AS energy) AS sign
+		WHERE m.home_id = home_demand.home_id AND m.commodity = 'electricity'
+			AND register_direction(r.obis) IS NOT NULL AND (m.kind = 'main' OR m.role <> 'consumption')
+	), base AS (
+		SELECT i.slot_start, sum(part.demand_sign * i.energy_kwh) AS demand_kwh,
+			sum(part.production_sign * i.energy_kwh) AS production_kwh, max(i.quality) AS quality
+		FROM part JOIN interval_energy i USING (register_id)
+		WHERE i.slot_start >= home_demand.from_slot AND i.slot_start < home_demand.until_slot
+		GROUP BY i.slot_start HAVING count(*) = (SELECT count(*) FROM part)
+	)
+	SELECT slot_start(base.slot_start, home_demand.slot_length),
+		sum(demand_kwh) / (extract(epoch FROM home_demand.slot_length)::float8 / 3600),
+		sum(production_kwh) / (extract(epoch FROM home_demand.slot_length)::float8 / 3600), max(base.quality)
+	FROM base
+	GROUP BY 1
+	HAVING count(*) = base_slots_in(home_demand.slot_length)
+	ORDER BY 1
+$$;
+COMMENT ON FUNCTION home_demand(bigint, timestamptz, timestamptz, interval) IS
+'Mean demand of a home''s appliances (without ESS and PEV) and its production, kW, for each slot of [from_slot, until_slot) that is known entirely; slot_length is a multiple of installation.base_slot and a divisor of a day (document 3.2.1)';
+
+CREATE VIEW home_energy_hourly WITH (security_invoker = true) AS
+SELECT home_id, date_trunc('hour', slot_start, 'UTC') AS slot_start, sum(import_kwh) AS import_kwh, sum(export_kwh) AS export_kwh,
+	sum(production_kwh) AS production_kwh, sum(ess_kwh) AS ess_kwh, sum(pev_kwh) AS pev_kwh, max(quality) AS quality,
+	count(*) * (SELECT (settings()).base_slot) AS covered
+FROM home_energy GROUP BY 1, 2;
+COMMENT ON VIEW home_energy_hourly IS 'home_energy summed to UTC hours; covered tells how much of the hour is known';
+
+CREATE VIEW home_energy_daily WITH (security_invoker = true) AS
+SELECT e.home_id, (e.slot_start AT TIME ZONE h.time_zone)::date AS local_day, sum(import_kwh) AS import_kwh, sum(export_kwh) AS export_kwh,
+	sum(production_kwh) AS production_kwh, sum(ess_kwh) AS ess_kwh, sum(pev_kwh) AS pev_kwh, max(quality) AS quality,
+	count(*) * (SELECT (settings()).base_slot) AS covered
+FROM home_energy e JOIN home h USING (home_id) GROUP BY 1, 2;
+COMMENT ON VIEW home_energy_daily IS 'home_energy summed to days of the home''s time zone, 23 to 25 hours long; covered tells how much of the day is known';

@@ -1,0 +1,279 @@
+-- EBR planning on arrays and on stored homes (document 3.2, DESIGN.md section 3).
+
+CREATE TYPE ebr_solution AS (
+	status text,
+	objective_eur float8,
+	bound_eur float8,
+	gap float8,
+	solve_seconds float8,
+	energy_eur float8,
+	co2_eur float8,
+	distribution_eur float8,
+	stored_value_eur float8,
+	penalty_eur float8,
+	baseline_eur float8,
+	shortfall_kwh float8,
+	assumed text[],
+	violated text[],
+	ess_kw float8[],
+	ess_soc_kwh float8[],
+	pev_kw float8[],
+	pev_soc_kwh float8[],
+	grid_kw float8[],
+	outside_high_kw float8[],
+	outside_low_kw float8[],
+	contract_high_kw float8[],
+	contract_low_kw float8[],
+	energy_eur_per_kwh float8[],
+	export_eur_per_kwh float8[],
+	co2_eur_per_kwh float8[],
+	ess_grid_charge_kwh float8,
+	ess_surplus_charge_kwh float8,
+	ess_cover_demand_kwh float8,
+	ess_export_kwh float8,
+	pev_grid_charge_kwh float8,
+	pev_surplus_charge_kwh float8,
+	pev_cover_demand_kwh float8,
+	pev_export_kwh float8
+);
+COMMENT ON TYPE ebr_solution IS 'A plan: status, costs over the horizon, what was assumed and violated, one array element a slot, and the rules for the coming slot';
+COMMENT ON COLUMN ebr_solution.status IS 'optimal, feasible (within gap) or fallback';
+COMMENT ON COLUMN ebr_solution.objective_eur IS 'What was minimised, EUR: costs of the objective + penalty_eur - stored_value_eur';
+COMMENT ON COLUMN ebr_solution.bound_eur IS 'Proved lower bound of objective_eur, EUR; null: none';
+COMMENT ON COLUMN ebr_solution.gap IS '(objective_eur - bound_eur) / max(1, |objective_eur|)';
+COMMENT ON COLUMN ebr_solution.solve_seconds IS 'Time spent in the solver, s';
+COMMENT ON COLUMN ebr_solution.energy_eur IS 'Energy drawn at the import price less energy fed in at the export price, EUR';
+COMMENT ON COLUMN ebr_solution.co2_eur IS 'Cost of CO2, EUR';
+COMMENT ON COLUMN ebr_solution.distribution_eur IS 'Penalties for energy outside the power profile, EUR; reported for every objective';
+COMMENT ON COLUMN ebr_solution.stored_value_eur IS 'Terminal value of the energy stored at the horizon''s end, EUR';
+COMMENT ON COLUMN ebr_solution.penalty_eur IS 'Dominating penalties on contract violations and a missed departure target, EUR; 0 in a clean plan';
+COMMENT ON COLUMN ebr_solution.baseline_eur IS 'Cost by the same objective with both stores idle, EUR';
+COMMENT ON COLUMN ebr_solution.shortfall_kwh IS 'By how much the PEV misses its target at departure, kWh';
+COMMENT ON COLUMN ebr_solution.assumed IS 'What was assumed for want of input: ess_soc, pev_soc, energy_price, export_price, co2_price, profile';
+COMMENT ON COLUMN ebr_solution.violated IS 'What could not be kept: contract_max, contract_min, departure, profile';
+COMMENT ON COLUMN ebr_solution.ess_kw IS 'ESS power, kW, charge positive';
+COMMENT ON COLUMN ebr_solution.ess_soc_kwh IS 'ESS state of charge at each slot''s end, kWh';
+COMMENT ON COLUMN ebr_solution.pev_kw IS 'PEV power, kW, charge positive';
+COMMENT ON COLUMN ebr_solution.pev_soc_kwh IS 'PEV state of charge at each slot''s end, kWh';
+COMMENT ON COLUMN ebr_solution.grid_kw IS 'Grid power, kW, drawn positive';
+COMMENT ON COLUMN ebr_solution.outside_high_kw IS 'Grid power above the profile, kW';
+COMMENT ON COLUMN ebr_solution.outside_low_kw IS 'Grid power below the profile, kW';
+COMMENT ON COLUMN ebr_solution.contract_high_kw IS 'Grid power above the contract, kW';
+COMMENT ON COLUMN ebr_solution.contract_low_kw IS 'Grid power below the contract, kW';
+COMMENT ON COLUMN ebr_solution.energy_eur_per_kwh IS 'Import price planned with, gaps filled, EUR/kWh';
+COMMENT ON COLUMN ebr_solution.export_eur_per_kwh IS 'Export price planned with, EUR/kWh';
+COMMENT ON COLUMN ebr_solution.co2_eur_per_kwh IS 'CO2 cost planned with, EUR/kWh';
+COMMENT ON COLUMN ebr_solution.ess_grid_charge_kwh IS 'Rule for the coming slot: charge the ESS from the grid while it holds less, kWh';
+COMMENT ON COLUMN ebr_solution.ess_surplus_charge_kwh IS '... from surplus while it holds less, kWh';
+COMMENT ON COLUMN ebr_solution.ess_cover_demand_kwh IS '... cover own demand from it while it holds more, kWh';
+COMMENT ON COLUMN ebr_solution.ess_export_kwh IS '... export from it while it holds more, kWh';
+COMMENT ON COLUMN ebr_solution.pev_grid_charge_kwh IS 'The same levels for the PEV, kWh';
+COMMENT ON COLUMN ebr_solution.pev_surplus_charge_kwh IS 'See pev_grid_charge_kwh';
+COMMENT ON COLUMN ebr_solution.pev_cover_demand_kwh IS 'See pev_grid_charge_kwh';
+COMMENT ON COLUMN ebr_solution.pev_export_kwh IS 'See pev_grid_charge_kwh';
+
+CREATE FUNCTION ebr_solve(
+	demand_kw float8[],
+	energy_eur_per_kwh float8[],
+	production_kw float8[] DEFAULT NULL,
+	export_eur_per_kwh float8[] DEFAULT NULL,
+	co2_eur_per_kwh float8[] DEFAULT NULL,
+	profile_low_kw float8[] DEFAULT NULL,
+	profile_high_kw float8[] DEFAULT NULL,
+	penalty_low_eur_per_kwh float8[] DEFAULT NULL,
+	penalty_high_eur_per_kwh float8[] DEFAULT NULL,
+	slot_length interval DEFAULT '1 hour',
+	contract_min_kw float8 DEFAULT '-infinity',
+	contract_max_kw float8 DEFAULT 'infinity',
+	ess_capacity_kwh float8 DEFAULT 0,
+	ess_min_kw float8 DEFAULT 0,
+	ess_max_kw float8 DEFAULT 0,
+	ess_efficiency float8 DEFAULT 1,
+	ess_soc_kwh float8 DEFAULT 0,
+	pev_capacity_kwh float8 DEFAULT 0,
+	pev_min_kw float8 DEFAULT 0,
+	pev_max_kw float8 DEFAULT 0,
+	pev_efficiency float8 DEFAULT 1,
+	pev_soc_kwh float8 DEFAULT 0,
+	pev_plugged_hours float8 DEFAULT 0,
+	pev_target_kwh float8 DEFAULT NULL,
+	ess_terminal_value_eur_per_kwh float8 DEFAULT NULL,
+	pev_terminal_value_eur_per_kwh float8 DEFAULT NULL,
+	objective text DEFAULT NULL,
+	method text DEFAULT 'auto',
+	time_limit interval DEFAULT '10 s',
+	memory_limit_mb integer DEFAULT 512,
+	accept_incumbent boolean DEFAULT false)
+RETURNS ebr_solution
+LANGUAGE c STABLE PARALLEL SAFE COST 10000 AS 'MODULE_PATHNAME', 'smarthg_ebr_solve';
+COMMENT ON FUNCTION ebr_solve(float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], interval, float8, float8,
+	float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, text, text, interval, integer, boolean) IS
+'Plans ESS and PEV of one home over the given slots at least cost (document 3.2, DESIGN.md section 3). Arrays have one element a slot: demand_kw of all other appliances (no nulls), prices in EUR/kWh and profile bounds in kW (null element: not known, assumed and reported). export_eur_per_kwh defaults to the import price, a profile to none. Power rates: min_kw at most 0 (discharge), max_kw at least 0 (charge); efficiency is the round trip''s, in (0, 1]. pev_plugged_hours is how long the PEV stays from now (0: away, infinity: no departure known), pev_target_kwh its state of charge then (default full). Scenarios: BU pev_capacity_kwh 0; BC pev_min_kw 0; BD both; PC and PD ess_capacity_kwh 0. objective: energy_co2 (default without a profile), co2, energy_co2_distribution (default with one). method: auto, milp (the full MILP on GLPK, the reference) or fallback (no solver). Errors: 22023 for bad input, 54000 for the time limit, 53200 for the memory limit, 38000 where the solver fails';
+
+CREATE TYPE ebr_input AS (
+	home_id bigint,
+	origin timestamptz,
+	slot_length interval,
+	demand_kw float8[],
+	production_kw float8[],
+	energy_eur_per_kwh float8[],
+	export_eur_per_kwh float8[],
+	co2_eur_per_kwh float8[],
+	profile_low_kw float8[],
+	profile_high_kw float8[],
+	penalty_low_eur_per_kwh float8[],
+	penalty_high_eur_per_kwh float8[],
+	contract_min_kw float8,
+	contract_max_kw float8,
+	ess ess,
+	ess_soc_kwh float8,
+	pev pev,
+	pev_soc_kwh float8,
+	pev_plugged_hours float8,
+	pev_target_kwh float8,
+	demand_model text,
+	assumed text[]
+);
+COMMENT ON TYPE ebr_input IS 'What ebr_solve needs of a stored home, as it was known at a moment; arrays have one element a slot from origin on';
+
+CREATE FUNCTION expected_price(price_area_id bigint, slot timestamptz, slot_length interval, at timestamptz) RETURNS float8
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
+	SELECT avg(known.price)
+	FROM generate_series(1, 14) AS day,
+		unnest(price_series(expected_price.price_area_id, expected_price.slot - day * interval '24 hours', 1, expected_price.slot_length, expected_price.at)) AS known(price)
+$$;
+COMMENT ON FUNCTION expected_price(bigint, timestamptz, interval, timestamptz) IS 'Market price to expect in a slot beyond publication, EUR/kWh: the mean at the same hour of the 14 days before, as far as known at a moment; null if none was (DESIGN.md section 3)';
+
+CREATE FUNCTION ebr_home_input(home_id bigint, at timestamptz, slots integer DEFAULT 48, slot_length interval DEFAULT '1 hour')
+RETURNS ebr_input
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	known ebr_input;
+	planned home%ROWTYPE;
+	markup tariff%ROWTYPE;
+	stay pev_session%ROWTYPE;
+BEGIN
+	SELECT * INTO planned FROM home h WHERE h.home_id = ebr_home_input.home_id;
+	IF NOT FOUND THEN
+		RAISE undefined_object USING MESSAGE = format('home %s does not exist', ebr_home_input.home_id);
+	END IF;
+	SELECT * INTO markup FROM tariff t WHERE t.tariff_id = planned.tariff_id;
+	known.home_id := planned.home_id;
+	known.origin := slot_start(ebr_home_input.at, ebr_home_input.slot_length);
+	known.slot_length := ebr_home_input.slot_length;
+	known.contract_min_kw := planned.contract_min_kw;
+	known.contract_max_kw := planned.contract_max_kw;
+
+	SELECT array_agg(f.demand_kw ORDER BY f.slot_start), array_agg(f.production_kw ORDER BY f.slot_start), min(f.demand_model)
+	INTO known.demand_kw, known.production_kw, known.demand_model
+	FROM eumf_k(planned.home_id, ebr_home_input.at, ebr_home_input.slots, ebr_home_input.slot_length) AS f;
+
+	-- Prices beyond publication are expected ones; the plan says that it assumed them.
+	SELECT array_agg(coalesce(p.price, expected_price(planned.price_area_id, known.origin + (p.n - 1) * known.slot_length, known.slot_length, ebr_home_input.at)) ORDER BY p.n),
+		CASE WHEN bool_or(p.price IS NULL) THEN '{energy_price_forecast}'::text[] ELSE '{}' END
+	INTO known.energy_eur_per_kwh, known.assumed
+	FROM unnest(price_series(planned.price_area_id, known.origin, ebr_home_input.slots, known.slot_length, ebr_home_input.at)) WITH ORDINALITY AS p(price, n);
+	SELECT array_agg(p + coalesce(markup.import_markup_eur_per_kwh, 0) ORDER BY n), array_agg(p + coalesce(markup.export_markup_eur_per_kwh, 0) ORDER BY n)
+	INTO known.energy_eur_per_kwh, known.export_eur_per_kwh
+	FROM unnest(known.energy_eur_per_kwh) WITH ORDINALITY AS spot(p, n);
+	IF EXISTS (SELECT FROM co2_cost c WHERE c.price_area_id = planned.price_area_id) THEN
+		known.co2_eur_per_kwh := co2_series(planned.price_area_id, known.origin, ebr_home_input.slots, known.slot_length, ebr_home_input.at);
+	END IF;
+
+	SELECT array_agg(p.low_kw ORDER BY n), array_agg(p.high_kw ORDER BY n),
+		array_agg(coalesce(p.penalty_low_eur_per_kwh, 0) ORDER BY n), array_agg(coalesce(p.penalty_high_eur_per_kwh, 0) ORDER BY n)
+	INTO known.profile_low_kw, known.profile_high_kw, known.penalty_low_eur_per_kwh, known.penalty_high_eur_per_kwh
+	FROM generate_series(0, ebr_home_input.slots - 1) AS n
+	LEFT JOIN LATERAL (
+		SELECT * FROM power_profile d
+		WHERE d.home_id = planned.home_id AND d.slot_start <= known.origin + n * known.slot_length
+			AND d.slot_start > known.origin + n * known.slot_length - interval '1 day'
+			AND d.slot_start + d.slot_length > known.origin + n * known.slot_length
+		ORDER BY d.slot_start DESC LIMIT 1) AS p ON true
+	HAVING count(p.home_id) > 0;
+
+	SELECT * INTO known.ess FROM ess e WHERE e.home_id = planned.home_id;
+	SELECT s.soc_kwh INTO known.ess_soc_kwh FROM ess_state s
+		WHERE s.home_id = planned.home_id AND s.measured_at <= ebr_home_input.at ORDER BY s.measured_at DESC LIMIT 1;
+	IF (known.ess).capacity_kwh > 0 AND known.ess_soc_kwh IS NULL THEN
+		known.assumed := known.assumed || 'ess_soc_unknown'::text;
+	END IF;
+
+	SELECT * INTO known.pev FROM pev p WHERE p.home_id = planned.home_id;
+	SELECT * INTO stay FROM pev_session s
+		WHERE s.home_id = planned.home_id AND s.plugged_at <= ebr_home_input.at AND coalesce(s.unplugged_at, 'infinity') > ebr_home_input.at
+		ORDER BY s.plugged_at DESC LIMIT 1;
+	IF stay.home_id IS NOT NULL THEN
+		-- A PEV that is still there after the hour it was to leave may leave at any moment.
+		known.pev_plugged_hours := CASE WHEN stay.departs_at = 'infinity' THEN 'infinity'
+			ELSE greatest(extract(epoch FROM stay.departs_at - known.origin) / 3600, 0) END;
+		known.pev_target_kwh := least(stay.target_soc_kwh, (known.pev).capacity_kwh);
+		SELECT s.soc_kwh INTO known.pev_soc_kwh FROM pev_state s
+			WHERE s.home_id = planned.home_id AND s.measured_at BETWEEN stay.plugged_at AND ebr_home_input.at
+			ORDER BY s.measured_at DESC LIMIT 1;
+		known.pev_soc_kwh := coalesce(known.pev_soc_kwh, stay.arrival_soc_kwh);
+		IF (known.pev).capacity_kwh > 0 AND known.pev_soc_kwh IS NULL THEN
+			known.assumed := known.assumed || 'pev_soc_unknown'::text;
+		END IF;
+	END IF;
+	RETURN known;
+END $$;
+COMMENT ON FUNCTION ebr_home_input(bigint, timestamptz, integer, interval) IS
+'What the planner knows of a stored home at a moment: forecast, published and expected prices, profile, stores and their last measured state; nothing later than at (document 3.2.1). Error: unknown home';
+
+CREATE FUNCTION ebr_solve_input(known ebr_input, objective text DEFAULT NULL, method text DEFAULT 'auto', time_limit interval DEFAULT '10 s')
+RETURNS ebr_solution
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
+	SELECT ebr_solve(
+		demand_kw => known.demand_kw, energy_eur_per_kwh => known.energy_eur_per_kwh, production_kw => known.production_kw,
+		export_eur_per_kwh => known.export_eur_per_kwh, co2_eur_per_kwh => known.co2_eur_per_kwh,
+		profile_low_kw => known.profile_low_kw, profile_high_kw => known.profile_high_kw,
+		penalty_low_eur_per_kwh => known.penalty_low_eur_per_kwh, penalty_high_eur_per_kwh => known.penalty_high_eur_per_kwh,
+		slot_length => known.slot_length, contract_min_kw => known.contract_min_kw, contract_max_kw => known.contract_max_kw,
+		ess_capacity_kwh => coalesce((known.ess).capacity_kwh, 0), ess_min_kw => coalesce((known.ess).min_kw, 0),
+		ess_max_kw => coalesce((known.ess).max_kw, 0), ess_efficiency => coalesce((known.ess).efficiency, 1),
+		ess_soc_kwh => coalesce(known.ess_soc_kwh, 0),
+		pev_capacity_kwh => coalesce((known.pev).capacity_kwh, 0), pev_min_kw => coalesce((known.pev).min_kw, 0),
+		pev_max_kw => coalesce((known.pev).max_kw, 0), pev_efficiency => coalesce((known.pev).efficiency, 1),
+		pev_soc_kwh => coalesce(known.pev_soc_kwh, 0), pev_plugged_hours => coalesce(known.pev_plugged_hours, 0),
+		pev_target_kwh => known.pev_target_kwh, objective => objective, method => method, time_limit => time_limit)
+$$;
+COMMENT ON FUNCTION ebr_solve_input(ebr_input, text, text, interval) IS 'ebr_solve for what ebr_home_input returned';
+
+CREATE FUNCTION ebr_slots(known ebr_input, solved ebr_solution)
+RETURNS TABLE (slot_no integer, slot_start timestamptz, demand_kw float8, production_kw float8, energy_eur_per_kwh float8, export_eur_per_kwh float8,
+	co2_eur_per_kwh float8, ess_kw float8, ess_soc_kwh float8, pev_kw float8, pev_soc_kwh float8, grid_kw float8,
+	outside_high_kw float8, outside_low_kw float8, contract_high_kw float8, contract_low_kw float8, cost_eur float8, cost_without_storage_eur float8)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 48 SET search_path = smarthg, pg_temp AS $$
+	SELECT s.n::integer, known.origin + (s.n - 1) * known.slot_length, s.demand, s.production, s.energy, s.export, s.co2,
+		s.ess_kw, s.ess_soc, s.pev_kw, s.pev_soc, s.grid, s.high, s.low, s.contract_high, s.contract_low,
+		(s.energy * greatest(s.grid, 0) + s.export * least(s.grid, 0) + s.co2 * s.grid
+			+ coalesce(known.penalty_high_eur_per_kwh[s.n], 0) * s.high + coalesce(known.penalty_low_eur_per_kwh[s.n], 0) * s.low) * hours.d,
+		(s.energy * greatest(s.net, 0) + s.export * least(s.net, 0) + s.co2 * s.net
+			+ coalesce(known.penalty_high_eur_per_kwh[s.n] * greatest(s.net - known.profile_high_kw[s.n], 0), 0)
+			+ coalesce(known.penalty_low_eur_per_kwh[s.n] * greatest(known.profile_low_kw[s.n] - s.net, 0), 0)) * hours.d
+	FROM (SELECT extract(epoch FROM known.slot_length)::float8 / 3600 AS d) AS hours,
+		LATERAL (
+			SELECT u.*, u.demand - u.production AS net
+			FROM unnest(known.demand_kw, known.production_kw, solved.energy_eur_per_kwh, solved.export_eur_per_kwh, solved.co2_eur_per_kwh,
+				solved.ess_kw, solved.ess_soc_kwh, solved.pev_kw, solved.pev_soc_kwh, solved.grid_kw, solved.outside_high_kw, solved.outside_low_kw,
+				solved.contract_high_kw, solved.contract_low_kw)
+				WITH ORDINALITY AS u(demand, production, energy, export, co2, ess_kw, ess_soc, pev_kw, pev_soc, grid, high, low, contract_high, contract_low, n)
+		) AS s
+	ORDER BY s.n
+$$;
+COMMENT ON FUNCTION ebr_slots(ebr_input, ebr_solution) IS 'A plan as one row a slot; cost_eur is energy + CO2 + distribution penalty of the slot, cost_without_storage_eur the same with both stores idle';
+
+CREATE FUNCTION ebr_plan(home_id bigint, at timestamptz, slots integer DEFAULT 48, slot_length interval DEFAULT '1 hour',
+	objective text DEFAULT NULL, method text DEFAULT 'auto', time_limit interval DEFAULT '10 s')
+RETURNS TABLE (slot_no integer, slot_start timestamptz, demand_kw float8, production_kw float8, energy_eur_per_kwh float8, export_eur_per_kwh float8,
+	co2_eur_per_kwh float8, ess_kw float8, ess_soc_kwh float8, pev_kw float8, pev_soc_kwh float8, grid_kw float8,
+	outside_high_kw float8, outside_low_kw float8, contract_high_kw float8, contract_low_kw float8, cost_eur float8, cost_without_storage_eur float8)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 48 SET search_path = smarthg, pg_temp AS $$
+	WITH known AS MATERIALIZED (SELECT ebr_home_input(home_id, at, slots, slot_length) AS input),
+		solved AS MATERIALIZED (SELECT input, ebr_solve_input(input, objective, method, time_limit) AS solution FROM known)
+	SELECT s.* FROM solved, ebr_slots(input, solution) AS s
+$$;
+COMMENT ON FUNCTION ebr_plan(bigint, timestamptz, integer, interval, text, text, interval) IS
+'Plans a stored home from the slot that holds at onwards and returns one row a slot: forecast, prices, ESS and PEV power (kW, charge positive) and state of charge at the slot''s end (kWh), grid power, deviations, cost with and without storage. Changes nothing. Errors: unknown home, and those of ebr_solve (document 3.2)';

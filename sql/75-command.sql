@@ -1,0 +1,255 @@
+-- Plans and commands as stored, and the control loop's step over all homes (document 3.2.1,
+-- DESIGN.md section 3).
+
+CREATE TABLE plan (
+	home_id bigint NOT NULL REFERENCES home,
+	plan_id bigint NOT NULL DEFAULT new_id(),
+	made_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	planned_at timestamptz NOT NULL,
+	origin timestamptz NOT NULL,
+	slot_length interval NOT NULL,
+	slots integer NOT NULL CHECK (slots > 0),
+	objective text,
+	status text NOT NULL CHECK (status IN ('optimal', 'feasible', 'fallback')),
+	objective_eur float8 NOT NULL,
+	bound_eur float8,
+	gap float8,
+	solve_seconds float8 NOT NULL,
+	energy_eur float8 NOT NULL,
+	co2_eur float8 NOT NULL,
+	distribution_eur float8 NOT NULL,
+	stored_value_eur float8 NOT NULL,
+	penalty_eur float8 NOT NULL,
+	baseline_eur float8 NOT NULL,
+	shortfall_kwh float8 NOT NULL,
+	demand_model text,
+	assumed text[] NOT NULL,
+	violated text[] NOT NULL,
+	PRIMARY KEY (home_id, plan_id)
+);
+CREATE INDEX plan_origin ON plan (home_id, origin);
+COMMENT ON TABLE plan IS 'A stored plan of a home; its slots are in plan_slot';
+COMMENT ON COLUMN plan.home_id IS 'The home';
+COMMENT ON COLUMN plan.plan_id IS 'Identifier';
+COMMENT ON COLUMN plan.made_at IS 'When it was computed';
+COMMENT ON COLUMN plan.planned_at IS 'The moment whose knowledge it used';
+COMMENT ON COLUMN plan.origin IS 'Start of its first slot';
+COMMENT ON COLUMN plan.slot_length IS 'Length of its slots';
+COMMENT ON COLUMN plan.slots IS 'Number of its slots';
+COMMENT ON COLUMN plan.objective IS 'The objective asked for; null: the default';
+COMMENT ON COLUMN plan.status IS 'optimal, feasible (within gap) or fallback (the solver gave no answer)';
+COMMENT ON COLUMN plan.objective_eur IS 'What was minimised, EUR';
+COMMENT ON COLUMN plan.bound_eur IS 'Proved lower bound, EUR; null: none';
+COMMENT ON COLUMN plan.gap IS 'Relative gap between the two';
+COMMENT ON COLUMN plan.solve_seconds IS 'Time spent in the solver, s';
+COMMENT ON COLUMN plan.energy_eur IS 'Energy cost, EUR';
+COMMENT ON COLUMN plan.co2_eur IS 'CO2 cost, EUR';
+COMMENT ON COLUMN plan.distribution_eur IS 'Penalties for energy outside the profile, EUR';
+COMMENT ON COLUMN plan.stored_value_eur IS 'Terminal value of stored energy, EUR';
+COMMENT ON COLUMN plan.penalty_eur IS 'Dominating penalties, EUR; 0 in a clean plan';
+COMMENT ON COLUMN plan.baseline_eur IS 'Cost with both stores idle, EUR';
+COMMENT ON COLUMN plan.shortfall_kwh IS 'PEV target missed by, kWh';
+COMMENT ON COLUMN plan.demand_model IS 'Model behind the demand forecast';
+COMMENT ON COLUMN plan.assumed IS 'What was assumed for want of input';
+COMMENT ON COLUMN plan.violated IS 'What could not be kept';
+
+CREATE TABLE plan_slot (
+	home_id bigint NOT NULL,
+	plan_id bigint NOT NULL,
+	slot_no integer NOT NULL CHECK (slot_no > 0),
+	slot_start timestamptz NOT NULL,
+	demand_kw float8 NOT NULL,
+	production_kw float8 NOT NULL,
+	energy_eur_per_kwh float8 NOT NULL,
+	export_eur_per_kwh float8 NOT NULL,
+	co2_eur_per_kwh float8 NOT NULL,
+	ess_kw float8 NOT NULL,
+	ess_soc_kwh float8 NOT NULL,
+	pev_kw float8 NOT NULL,
+	pev_soc_kwh float8 NOT NULL,
+	grid_kw float8 NOT NULL,
+	outside_high_kw float8 NOT NULL,
+	outside_low_kw float8 NOT NULL,
+	contract_high_kw float8 NOT NULL,
+	contract_low_kw float8 NOT NULL,
+	cost_eur float8 NOT NULL,
+	cost_without_storage_eur float8 NOT NULL,
+	PRIMARY KEY (home_id, plan_id, slot_no),
+	FOREIGN KEY (home_id, plan_id) REFERENCES plan ON DELETE CASCADE
+);
+COMMENT ON TABLE plan_slot IS 'The slots of stored plans';
+COMMENT ON COLUMN plan_slot.home_id IS 'The home';
+COMMENT ON COLUMN plan_slot.plan_id IS 'The plan';
+COMMENT ON COLUMN plan_slot.slot_no IS 'Number of the slot, from 1';
+COMMENT ON COLUMN plan_slot.slot_start IS 'Start of the slot';
+COMMENT ON COLUMN plan_slot.demand_kw IS 'Forecast demand of the appliances, kW';
+COMMENT ON COLUMN plan_slot.production_kw IS 'Forecast production, kW';
+COMMENT ON COLUMN plan_slot.energy_eur_per_kwh IS 'Import price planned with, EUR/kWh';
+COMMENT ON COLUMN plan_slot.export_eur_per_kwh IS 'Export price planned with, EUR/kWh';
+COMMENT ON COLUMN plan_slot.co2_eur_per_kwh IS 'CO2 cost planned with, EUR/kWh';
+COMMENT ON COLUMN plan_slot.ess_kw IS 'ESS power, kW, charge positive';
+COMMENT ON COLUMN plan_slot.ess_soc_kwh IS 'ESS state of charge at the slot''s end, kWh';
+COMMENT ON COLUMN plan_slot.pev_kw IS 'PEV power, kW, charge positive';
+COMMENT ON COLUMN plan_slot.pev_soc_kwh IS 'PEV state of charge at the slot''s end, kWh';
+COMMENT ON COLUMN plan_slot.grid_kw IS 'Grid power, kW, drawn positive';
+COMMENT ON COLUMN plan_slot.outside_high_kw IS 'Above the power profile, kW';
+COMMENT ON COLUMN plan_slot.outside_low_kw IS 'Below the power profile, kW';
+COMMENT ON COLUMN plan_slot.contract_high_kw IS 'Above the contract, kW';
+COMMENT ON COLUMN plan_slot.contract_low_kw IS 'Below the contract, kW';
+COMMENT ON COLUMN plan_slot.cost_eur IS 'Energy, CO2 and distribution cost of the slot, EUR';
+COMMENT ON COLUMN plan_slot.cost_without_storage_eur IS 'The same with both stores idle, EUR';
+
+CREATE TABLE command (
+	command_id bigint PRIMARY KEY DEFAULT new_id(),
+	home_id bigint NOT NULL,
+	plan_id bigint NOT NULL,
+	slot_start timestamptz NOT NULL,
+	slot_length interval NOT NULL,
+	ess_setpoint_kw float8,
+	ess_grid_charge_kwh float8,
+	ess_surplus_charge_kwh float8,
+	ess_cover_demand_kwh float8,
+	ess_export_kwh float8,
+	pev_setpoint_kw float8,
+	pev_grid_charge_kwh float8,
+	pev_surplus_charge_kwh float8,
+	pev_cover_demand_kwh float8,
+	pev_export_kwh float8,
+	created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sent', 'acknowledged', 'failed', 'expired')),
+	state_changed_at timestamptz,
+	detail text,
+	UNIQUE (home_id, slot_start),
+	FOREIGN KEY (home_id, plan_id) REFERENCES plan
+);
+CREATE INDEX command_pending ON command (slot_start) WHERE state IN ('pending', 'sent');
+COMMENT ON TABLE command IS 'What the home''s stores are to do in a slot: the document''s set-point and the rule that follows from the same plan (DESIGN.md section 3); delivered by the bridge';
+COMMENT ON COLUMN command.command_id IS 'Identifier';
+COMMENT ON COLUMN command.home_id IS 'The home';
+COMMENT ON COLUMN command.plan_id IS 'The plan that it follows from';
+COMMENT ON COLUMN command.slot_start IS 'Start of the slot; one command a home and slot';
+COMMENT ON COLUMN command.slot_length IS 'Length of the slot';
+COMMENT ON COLUMN command.ess_setpoint_kw IS 'Planned ESS power, kW, charge positive; null: no ESS';
+COMMENT ON COLUMN command.ess_grid_charge_kwh IS 'Charge the ESS from the grid while it holds less, kWh';
+COMMENT ON COLUMN command.ess_surplus_charge_kwh IS 'Charge it from surplus while it holds less, kWh';
+COMMENT ON COLUMN command.ess_cover_demand_kwh IS 'Cover own demand from it while it holds more, kWh';
+COMMENT ON COLUMN command.ess_export_kwh IS 'Export from it while it holds more, kWh';
+COMMENT ON COLUMN command.pev_setpoint_kw IS 'Planned PEV power, kW, charge positive; null: no PEV plugged in';
+COMMENT ON COLUMN command.pev_grid_charge_kwh IS 'The same levels for the PEV, kWh';
+COMMENT ON COLUMN command.pev_surplus_charge_kwh IS 'See pev_grid_charge_kwh';
+COMMENT ON COLUMN command.pev_cover_demand_kwh IS 'See pev_grid_charge_kwh';
+COMMENT ON COLUMN command.pev_export_kwh IS 'See pev_grid_charge_kwh';
+COMMENT ON COLUMN command.created_at IS 'When it was made';
+COMMENT ON COLUMN command.state IS 'pending, sent, acknowledged, failed or expired';
+COMMENT ON COLUMN command.state_changed_at IS 'When the state last changed';
+COMMENT ON COLUMN command.detail IS 'What the gateway or the bridge said to it';
+
+CREATE FUNCTION command_made() RETURNS trigger
+LANGUAGE plpgsql SET search_path = smarthg, pg_temp AS $$
+BEGIN
+	PERFORM pg_catalog.pg_notify('smarthg_command', '');
+	RETURN NULL;
+END $$;
+COMMENT ON FUNCTION command_made() IS 'Tells the bridge that commands wait';
+CREATE TRIGGER command_made AFTER INSERT ON command FOR EACH STATEMENT EXECUTE FUNCTION command_made();
+
+CREATE FUNCTION ebr_rule_power(grid_charge_kwh float8, surplus_charge_kwh float8, cover_demand_kwh float8, export_kwh float8,
+	capacity_kwh float8, min_kw float8, max_kw float8, efficiency float8, soc_kwh float8, net_demand_kw float8, slot_length interval DEFAULT '1 hour')
+RETURNS float8
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'smarthg_ebr_rule_power';
+COMMENT ON FUNCTION ebr_rule_power(float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, interval) IS
+'Power, kW, charge positive, that a store executes in a slot under a command''s four levels, kWh, given its state of charge and the measured net demand (demand - production + other store), kW (DESIGN.md section 3)';
+
+CREATE FUNCTION ebr_command(home_id bigint, at timestamptz, slots integer DEFAULT 48, slot_length interval DEFAULT '1 hour',
+	objective text DEFAULT NULL, time_limit interval DEFAULT '10 s')
+RETURNS TABLE (slot_start timestamptz, ess_setpoint_kw float8, ess_grid_charge_kwh float8, ess_surplus_charge_kwh float8,
+	ess_cover_demand_kwh float8, ess_export_kwh float8, pev_setpoint_kw float8, pev_grid_charge_kwh float8, pev_surplus_charge_kwh float8,
+	pev_cover_demand_kwh float8, pev_export_kwh float8, status text, assumed text[], violated text[], input ebr_input, solution ebr_solution)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1 SET search_path = smarthg, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	known ebr_input := ebr_home_input(ebr_command.home_id, ebr_command.at, ebr_command.slots, ebr_command.slot_length);
+	solved ebr_solution;
+	has_ess boolean := coalesce((known.ess).capacity_kwh, 0) > 0;
+	has_pev boolean := coalesce((known.pev).capacity_kwh, 0) > 0 AND coalesce(known.pev_plugged_hours, 0) > 0;
+BEGIN
+	-- The controller always answers: what the solver cannot do in time, the cautious schedule does.
+	BEGIN
+		solved := ebr_solve_input(known, ebr_command.objective, time_limit => ebr_command.time_limit);
+	EXCEPTION WHEN program_limit_exceeded OR out_of_memory OR external_routine_exception THEN
+		solved := ebr_solve_input(known, ebr_command.objective, method => 'fallback');
+	END;
+	RETURN QUERY SELECT known.origin,
+		CASE WHEN has_ess THEN solved.ess_kw[1] END, CASE WHEN has_ess THEN solved.ess_grid_charge_kwh END,
+		CASE WHEN has_ess THEN solved.ess_surplus_charge_kwh END, CASE WHEN has_ess THEN solved.ess_cover_demand_kwh END,
+		CASE WHEN has_ess THEN solved.ess_export_kwh END,
+		CASE WHEN has_pev THEN solved.pev_kw[1] END, CASE WHEN has_pev THEN solved.pev_grid_charge_kwh END,
+		CASE WHEN has_pev THEN solved.pev_surplus_charge_kwh END, CASE WHEN has_pev THEN solved.pev_cover_demand_kwh END,
+		CASE WHEN has_pev THEN solved.pev_export_kwh END,
+		solved.status, known.assumed || solved.assumed, solved.violated, known, solved;
+END $$;
+COMMENT ON FUNCTION ebr_command(bigint, timestamptz, integer, interval, text, interval) IS
+'The command for the slot that holds at: set-points, kW, and the levels of the rule, kWh, with the input and the plan that they follow from. Stores nothing. Always answers for a known home: where the solver fails or is out of time, status is fallback (document 3.2.1, DESIGN.md section 3). Error: unknown home';
+
+CREATE FUNCTION ebr_store_command(home_id bigint, at timestamptz, slots integer DEFAULT 48, slot_length interval DEFAULT '1 hour',
+	objective text DEFAULT NULL, time_limit interval DEFAULT '10 s')
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
+DECLARE
+	made record;
+	new_plan_id bigint := new_id();
+	new_command_id bigint;
+BEGIN
+	SELECT c.command_id INTO new_command_id FROM command c
+		WHERE c.home_id = ebr_store_command.home_id AND c.slot_start = slot_start(ebr_store_command.at, ebr_store_command.slot_length);
+	IF FOUND THEN
+		RETURN new_command_id;
+	END IF;
+	SELECT * INTO STRICT made FROM ebr_command(ebr_store_command.home_id, ebr_store_command.at, ebr_store_command.slots,
+		ebr_store_command.slot_length, ebr_store_command.objective, ebr_store_command.time_limit);
+	INSERT INTO plan (home_id, plan_id, planned_at, origin, slot_length, slots, objective, status, objective_eur, bound_eur, gap, solve_seconds,
+		energy_eur, co2_eur, distribution_eur, stored_value_eur, penalty_eur, baseline_eur, shortfall_kwh, demand_model, assumed, violated)
+	VALUES (ebr_store_command.home_id, new_plan_id, ebr_store_command.at, (made.input).origin, ebr_store_command.slot_length, ebr_store_command.slots,
+		ebr_store_command.objective, made.status, (made.solution).objective_eur, (made.solution).bound_eur, (made.solution).gap,
+		(made.solution).solve_seconds, (made.solution).energy_eur, (made.solution).co2_eur, (made.solution).distribution_eur,
+		(made.solution).stored_value_eur, (made.solution).penalty_eur, (made.solution).baseline_eur, (made.solution).shortfall_kwh,
+		(made.input).demand_model, made.assumed, made.violated);
+	INSERT INTO plan_slot SELECT ebr_store_command.home_id, new_plan_id, s.* FROM ebr_slots(made.input, made.solution) AS s;
+	INSERT INTO command (home_id, plan_id, slot_start, slot_length, ess_setpoint_kw, ess_grid_charge_kwh, ess_surplus_charge_kwh, ess_cover_demand_kwh,
+		ess_export_kwh, pev_setpoint_kw, pev_grid_charge_kwh, pev_surplus_charge_kwh, pev_cover_demand_kwh, pev_export_kwh)
+	VALUES (ebr_store_command.home_id, new_plan_id, made.slot_start, ebr_store_command.slot_length, made.ess_setpoint_kw, made.ess_grid_charge_kwh,
+		made.ess_surplus_charge_kwh, made.ess_cover_demand_kwh, made.ess_export_kwh, made.pev_setpoint_kw, made.pev_grid_charge_kwh,
+		made.pev_surplus_charge_kwh, made.pev_cover_demand_kwh, made.pev_export_kwh)
+	RETURNING command_id INTO new_command_id;
+	RETURN new_command_id;
+END $$;
+COMMENT ON FUNCTION ebr_store_command(bigint, timestamptz, integer, interval, text, interval) IS
+'Plans a home, stores plan and command for the slot that holds at and returns the command''s identifier; a slot that has a command keeps it';
+
+CREATE FUNCTION ebr_run(at timestamptz DEFAULT now(), homes bigint[] DEFAULT NULL, slots integer DEFAULT 48, slot_length interval DEFAULT '1 hour',
+	objective text DEFAULT NULL, time_limit interval DEFAULT '10 s')
+RETURNS TABLE (home_id bigint, command_id bigint, error text)
+LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+	-- Two runs at once would plan the same homes: the second waits, then finds their commands.
+	PERFORM pg_advisory_xact_lock(hashtextextended('smarthg.ebr_run', 0));
+	FOR home_id IN
+		SELECT h.home_id FROM home h
+		WHERE (ebr_run.homes IS NULL OR h.home_id = ANY (ebr_run.homes))
+			AND (EXISTS (SELECT FROM ess e WHERE e.home_id = h.home_id) OR EXISTS (SELECT FROM pev p WHERE p.home_id = h.home_id))
+		ORDER BY h.home_id
+	LOOP
+		command_id := NULL;
+		error := NULL;
+		BEGIN
+			command_id := ebr_store_command(home_id, ebr_run.at, ebr_run.slots, ebr_run.slot_length, ebr_run.objective, ebr_run.time_limit);
+		EXCEPTION
+			WHEN query_canceled THEN RAISE;
+			WHEN OTHERS THEN error := SQLERRM;
+		END;
+		RETURN NEXT;
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION ebr_run(timestamptz, bigint[], integer, interval, text, interval) IS
+'One step of the control loop: plans all homes (or those given) that have an ESS or a PEV and stores plans and commands for the slot that holds at, in one transaction. A failing home is a row with its error, not the end of the statement. Calling it again for the same slot changes nothing (document 3.2.1)';
