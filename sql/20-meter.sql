@@ -13,7 +13,6 @@ CREATE TABLE meter (
 	gateway_id bigint REFERENCES gateway,
 	device_eui64 bytea CHECK (is_eui64(device_eui64)),
 	endpoint smallint NOT NULL DEFAULT 1 CHECK (endpoint BETWEEN 0 AND 255),
-	parent_meter_id bigint REFERENCES meter,
 	kind meter_kind NOT NULL DEFAULT 'main',
 	role meter_role NOT NULL DEFAULT 'consumption',
 	commodity commodity NOT NULL DEFAULT 'electricity',
@@ -32,7 +31,6 @@ COMMENT ON COLUMN meter.home_id IS 'The home it measures';
 COMMENT ON COLUMN meter.gateway_id IS 'The gateway that reports it; null: readings are loaded otherwise';
 COMMENT ON COLUMN meter.device_eui64 IS 'EUI-64 of the reporting device, 8 bytes';
 COMMENT ON COLUMN meter.endpoint IS 'ZigBee endpoint on the device';
-COMMENT ON COLUMN meter.parent_meter_id IS 'The meter whose energy includes this one''s';
 COMMENT ON COLUMN meter.kind IS 'main, sub or appliance; one main meter a home and commodity';
 COMMENT ON COLUMN meter.role IS 'consumption, production, ess or pev. Registers count from the grid''s side as everywhere: 1.8.0 is energy into the home, battery or vehicle, 2.8.0 energy out of it (what a production meter produces)';
 COMMENT ON COLUMN meter.commodity IS 'electricity, gas, water or heat';
@@ -82,11 +80,10 @@ CREATE TABLE reading (
 	raw_value bigint NOT NULL,
 	received_at timestamptz NOT NULL DEFAULT now(),
 	gateway_id bigint,
-	record_no bigint,
-	PRIMARY KEY (register_id, measured_at)
+	record_no bigint
 ) PARTITION BY RANGE (measured_at);
-CREATE INDEX reading_received ON reading USING brin (received_at);
-COMMENT ON TABLE reading IS 'Readings exactly as received, once for each register and time; partitioned by month';
+-- The key is on the partitions: one here would make restored partitions have it twice.
+COMMENT ON TABLE reading IS 'Readings exactly as received, once for each register and time; partitioned by month, each partition with the primary key (register_id, measured_at)';
 COMMENT ON COLUMN reading.register_id IS 'The register; without a foreign key, since this is the hot path: ingestion resolves it';
 COMMENT ON COLUMN reading.measured_at IS 'When the meter measured it';
 COMMENT ON COLUMN reading.raw_value IS 'Counts of the register; the unit is on register, the scale on register_epoch';
@@ -130,7 +127,7 @@ BEGIN
 		-- Two sessions may want the same month at once: the second waits, then finds it.
 		PERFORM pg_advisory_xact_lock(hashtextextended('smarthg.reading', 0));
 		CONTINUE WHEN to_regclass('smarthg.' || quote_ident(partition_name)) IS NOT NULL;
-		EXECUTE format('CREATE TABLE smarthg.%I (LIKE smarthg.reading INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', partition_name);
+		EXECUTE format('CREATE TABLE smarthg.%I (LIKE smarthg.reading INCLUDING DEFAULTS INCLUDING CONSTRAINTS, PRIMARY KEY (register_id, measured_at))', partition_name);
 		EXECUTE format('ALTER TABLE smarthg.reading ATTACH PARTITION smarthg.%I FOR VALUES FROM (%L) TO (%L)',
 			partition_name, month, month + interval '1 month');
 		made := made + 1;

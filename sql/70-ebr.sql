@@ -193,14 +193,14 @@ BEGIN
 		ORDER BY d.slot_start DESC LIMIT 1) AS p ON true
 	HAVING count(p.home_id) > 0;
 
-	SELECT * INTO known.ess FROM ess e WHERE e.home_id = planned.home_id;
+	known.ess := (SELECT e FROM ess e WHERE e.home_id = planned.home_id);
 	SELECT s.soc_kwh INTO known.ess_soc_kwh FROM ess_state s
 		WHERE s.home_id = planned.home_id AND s.measured_at <= ebr_home_input.at ORDER BY s.measured_at DESC LIMIT 1;
 	IF (known.ess).capacity_kwh > 0 AND known.ess_soc_kwh IS NULL THEN
 		known.assumed := known.assumed || 'ess_soc_unknown'::text;
 	END IF;
 
-	SELECT * INTO known.pev FROM pev p WHERE p.home_id = planned.home_id;
+	known.pev := (SELECT p FROM pev p WHERE p.home_id = planned.home_id);
 	SELECT * INTO stay FROM pev_session s
 		WHERE s.home_id = planned.home_id AND s.plugged_at <= ebr_home_input.at AND coalesce(s.unplugged_at, 'infinity') > ebr_home_input.at
 		ORDER BY s.plugged_at DESC LIMIT 1;

@@ -215,13 +215,18 @@ BEGIN
 		FROM arrived a JOIN reading old USING (register_id, measured_at) WHERE a.next_raw_value IS NULL AND a.raw_value <> old.raw_value
 	), kept AS (
 		INSERT INTO reading_correction (register_id, measured_at, raw_value, received_at, gateway_id, record_no) SELECT * FROM replaced
-	), stored AS (
-		INSERT INTO reading AS old (register_id, measured_at, raw_value, received_at, gateway_id, record_no)
-		SELECT register_id, measured_at, raw_value, received_at, gateway_id, record_no FROM arrived WHERE next_raw_value IS NULL
-		ON CONFLICT (register_id, measured_at) DO UPDATE SET raw_value = EXCLUDED.raw_value, received_at = EXCLUDED.received_at,
-			gateway_id = EXCLUDED.gateway_id, record_no = EXCLUDED.record_no
-			WHERE old.raw_value <> EXCLUDED.raw_value
+	), updated AS (
+		UPDATE reading old SET raw_value = a.raw_value, received_at = a.received_at, gateway_id = a.gateway_id, record_no = a.record_no
+		FROM arrived a
+		WHERE a.next_raw_value IS NULL AND old.register_id = a.register_id AND old.measured_at = a.measured_at AND old.raw_value <> a.raw_value
+		RETURNING old.register_id, old.measured_at, old.raw_value
+	), inserted AS (
+		INSERT INTO reading (register_id, measured_at, raw_value, received_at, gateway_id, record_no)
+		SELECT a.register_id, a.measured_at, a.raw_value, a.received_at, a.gateway_id, a.record_no FROM arrived a
+		WHERE a.next_raw_value IS NULL AND NOT EXISTS (SELECT FROM reading old WHERE old.register_id = a.register_id AND old.measured_at = a.measured_at)
 		RETURNING register_id, measured_at, raw_value
+	), stored AS (
+		SELECT * FROM updated UNION ALL SELECT * FROM inserted
 	), newest AS (
 		UPDATE register r SET last_reading_at = s.measured_at, last_raw_value = s.raw_value
 		FROM (SELECT DISTINCT ON (register_id) * FROM stored ORDER BY register_id, measured_at DESC) AS s

@@ -20,9 +20,9 @@ static const double LEVEL_SHARE = 0.3; /* of the last day's offset that is belie
 static const double STANDARD_KW = 3500.0 / 8760;
 
 /* Share of the daily mean by hour of a standard household, mean 1: night, morning, evening. */
-static const double STANDARD_SHAPE[24] = {0.62, 0.52, 0.47, 0.45, 0.46, 0.54, 0.80, 1.05,
-                                          1.08, 1.02, 0.98, 1.02, 1.10, 1.02, 0.94, 0.94,
-                                          1.04, 1.34, 1.62, 1.66, 1.54, 1.36, 1.10, 0.83};
+static const double STANDARD_SHAPE[24] = {0.63, 0.53, 0.48, 0.46, 0.47, 0.55, 0.82, 1.07,
+                                          1.10, 1.04, 1.00, 1.04, 1.12, 1.04, 0.96, 0.96,
+                                          1.06, 1.37, 1.65, 1.72, 1.57, 1.39, 1.12, 0.85};
 
 typedef struct seasons {
 	int slots_per_day;

@@ -1,0 +1,70 @@
+#!/bin/bash
+# pg_dump | psql into an empty database that has only the extension's files installed: every row
+# of every table comes back, partitions of reading and their index included, and so do the
+# identifiers' sequence and the settings. Prints TAP; PGHOST and so on name the cluster.
+set -euo pipefail
+original=smarthg_dump_$$ copy=smarthg_restore_$$
+trap 'dropdb --if-exists --force "$original"; dropdb --if-exists --force "$copy"; rm -f "$errors"' EXIT
+errors=$(mktemp)
+createdb "$original"
+createdb "$copy"
+psql -X -q -v ON_ERROR_STOP=1 -d "$original" <<'SQL'
+CREATE EXTENSION smarthg;
+SET search_path = smarthg, public;
+INSERT INTO installation (shard_no, interpolation_limit) VALUES (3, '2 hours');
+INSERT INTO price_area (name) VALUES ('area');
+INSERT INTO substation (name) VALUES ('substation');
+INSERT INTO feeder (substation_id, name) SELECT substation_id, 'feeder' FROM substation;
+INSERT INTO tariff (name) VALUES ('tariff');
+INSERT INTO home (feeder_id, price_area_id, tariff_id, name) SELECT feeder_id, price_area_id, tariff_id, 'home ' || n FROM feeder, price_area, tariff, generate_series(1, 3) AS n;
+INSERT INTO gateway (home_id, eui64, link_key) SELECT home_id, decode(lpad(to_hex(home_id), 16, '0'), 'hex'), '\x000102030405060708090a0b0c0d0e0f' FROM home;
+INSERT INTO meter (home_id, gateway_id, device_eui64, name, default_divisor) SELECT home_id, gateway_id, eui64, 'main', 1000 FROM gateway;
+INSERT INTO ess (home_id, capacity_kwh, min_kw, max_kw) SELECT home_id, 10, -5, 5 FROM home;
+INSERT INTO ess_state SELECT home_id, '2023-05-08', 3 FROM home;
+INSERT INTO pev (home_id, capacity_kwh, min_kw, max_kw) SELECT home_id, 40, 0, 7 FROM home;
+INSERT INTO pev_state SELECT home_id, '2023-05-08', 3 FROM home;
+INSERT INTO pev_session SELECT home_id, '2023-05-08', 'infinity' FROM home;
+INSERT INTO market_price (price_area_id, slot_start, energy_eur_per_kwh, published_at) SELECT price_area_id, t, 0.1, '2023-04-01' FROM price_area, generate_series('2023-05-01'::timestamptz, '2023-05-12', '1 hour') AS t;
+INSERT INTO co2_cost (price_area_id, slot_start, co2_eur_per_kwh) SELECT price_area_id, '2023-05-08', 0.01 FROM price_area;
+INSERT INTO power_profile (home_id, slot_start, low_kw, high_kw) SELECT home_id, '2023-05-08', 0, 1 FROM home;
+-- Readings over three months, one corrected, one record ahead of a gap, one in quarantine.
+SELECT count(*) FROM gateway g, generate_series(0, 400) AS n,
+	bridge_ingest(ARRAY[g.gateway_id], ARRAY[n + 1]::bigint[], ARRAY[now()], ARRAY[now()], '{1}', '{"\\x00"}', '{"\\x01"}', '{NULL}', '{1}', ARRAY[g.eui64], '{1}',
+		'{1-0:1.8.0.255}', '{kWh}', ARRAY[n * 100]::bigint[], '{NULL}', '{NULL}', ARRAY['2023-03-15'::timestamptz + n * interval '3 hours']) \g /dev/null
+SELECT count(*) FROM gateway g, (VALUES (402, '2023-03-15'::timestamptz, NULL), (404, '2023-05-05', NULL), (405, '2023-05-05', 'broken')) AS v(n, t, reason),
+	bridge_ingest(ARRAY[g.gateway_id], ARRAY[n]::bigint[], ARRAY[now()], ARRAY[now()], '{1}', '{"\\x00"}', '{"\\x01"}', ARRAY[reason], CASE WHEN reason IS NULL THEN '{1}'::integer[] ELSE '{}' END, ARRAY[g.eui64], '{1}',
+		'{1-0:1.8.0.255}', '{kWh}', '{7}'::bigint[], '{NULL}', '{NULL}', ARRAY[t]) \g /dev/null
+SELECT refresh_interval_energy() \g /dev/null
+INSERT INTO interval_dirty SELECT register_id, '2023-05-05', '2023-05-05' FROM register;
+SELECT bridge_session_open(gateway_id, 1, 'peer', true, false), bridge_presence(gateway_id, true, now(), '') FROM gateway \g /dev/null
+SELECT count(command_id) FROM ebr_run('2023-05-08 12:00Z') \g /dev/null
+SQL
+
+content() { # one line a table: name, rows, checksum of all rows in order
+	psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$1" <<'SQL'
+SET timezone = 'UTC';
+SELECT format('SELECT %L, count(*), md5(string_agg(t::text, chr(10) ORDER BY t::text)) FROM %s AS t', c.oid::regclass, c.oid::regclass)
+FROM pg_class c WHERE c.relnamespace = 'smarthg'::regnamespace AND c.relkind IN ('r', 'p') ORDER BY 1 \gexec
+SELECT 'sequence', last_value, is_called FROM smarthg.id_sequence;
+SELECT 'key', conrelid::regclass, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'smarthg'::regnamespace AND conrelid IN (SELECT inhrelid FROM pg_inherits) ORDER BY 2, 3;
+SQL
+}
+count=0
+check() { # status, promise
+	count=$((count + 1))
+	if [ "$1" = 0 ]; then echo "ok $count - $2"; else echo "not ok $count - $2"; fi
+}
+before=$(content "$original")
+status=0
+pg_dump "$original" | psql -X -q -v ON_ERROR_STOP=1 -d "$copy" >/dev/null 2>"$errors" || status=$?
+sed 's/^/# /' "$errors"
+check "$status" "pg_dump | psql runs without an error"
+after=$(content "$copy")
+status=0
+diff <(echo "$before") <(echo "$after") | sed 's/^/# /' | grep . && status=1
+check "$status" "every row of every table, the sequence and the partitions' keys are back"
+empty=$(echo "$before" | awk -F'|' '$2 == 0 { print $1 }' | paste -sd' ')
+check "$([ -z "$empty" ]; echo $?)" "no table was empty, so the comparison means something $empty"
+more=$(psql -X -q -A -t -d "$copy" -c "SELECT smarthg.new_id() > max(plan_id) FROM smarthg.plan" -c "SELECT smarthg.ensure_reading_partitions('2023-03-01', '2023-06-01')")
+check "$([ "$more" = $'t\n1' ]; echo $?)" "the restored database goes on: new identifiers, old partitions known, new ones made"
+echo "1..$count"

@@ -1,0 +1,58 @@
+-- Ingestion: every record once, nothing lost, nothing believed blindly (DESIGN.md section 7).
+\ir home.psql
+SELECT plan(27);
+
+SELECT is(pg_temp.feed(1, '2023-05-01 00:00Z', 100), 1::bigint, 'the first record is committed');
+SELECT is(pg_temp.feed(1, '2023-05-01 00:00Z', 999), 1::bigint, 'the same record again is acknowledged');
+SELECT is((SELECT array_agg(raw_value) FROM reading), '{100}', '... and changes nothing');
+SELECT is(pg_temp.feed(3, '2023-05-01 00:30Z', 300), 1::bigint, 'a record behind a missing one is stored, the mark waits');
+SELECT is(pg_temp.feed(3, '2023-05-01 00:30Z', 301), 1::bigint, '... once');
+SELECT is(pg_temp.feed(4, '2023-05-01 00:45Z', 400), 1::bigint, '... and so is the next');
+SELECT is(pg_temp.feed(2, '2023-05-01 00:15Z', 200), 4::bigint, 'the missing one moves the mark over all of them');
+SELECT is((SELECT array_agg(raw_value ORDER BY measured_at) FROM reading), '{100,200,300,400}', 'all are stored exactly once');
+SELECT is((SELECT count(*)::integer FROM gateway_record_ahead), 0, 'no record is kept ahead of the mark');
+SELECT is((SELECT partrelid::regclass::text FROM pg_partitioned_table), 'reading', 'readings are partitioned');
+SELECT has_table('smarthg'::name, 'reading_2023_05'::name, 'the month''s partition made itself');
+
+SELECT is(pg_temp.feed(5, '2023-05-01 01:00Z', 500, device => '\x0015bc00000000ff'), 5::bigint, 'a record of an unknown meter is acknowledged');
+SELECT is((SELECT reason FROM quarantine WHERE record_no = 5), 'meter is unknown', '... and kept in quarantine');
+SELECT pg_temp.feed(6, '2023-05-01 01:00Z', 0, reason => 'ZCL frame ends early');
+SELECT is((SELECT (reason, telegram)::text FROM quarantine WHERE record_no = 6), '("ZCL frame ends early","\\x01")', 'a telegram that cannot be decoded is kept raw');
+SELECT pg_temp.feed(7, '1970-01-01 00:00Z', 1);
+SELECT is((SELECT reason FROM quarantine WHERE record_no = 7), 'time is implausible', 'an implausible time makes no partition');
+SELECT pg_temp.feed(8, now() + interval '1 year', 1);
+SELECT is((SELECT reason FROM quarantine WHERE record_no = 8), 'time is implausible', '... in the far future neither');
+
+SELECT pg_temp.feed(9, '2023-05-01 01:00Z', 410, multiplier => 1, divisor => 1000);
+SELECT is((SELECT count(*)::integer FROM register_epoch), 1, 'a scale that is known already begins no epoch');
+SELECT pg_temp.feed(10, '2023-05-01 01:15Z', 42, multiplier => 1, divisor => 100);
+SELECT is((SELECT array_agg(divisor ORDER BY valid_from) FROM register_epoch), '{1000,100}', 'a new scale begins an epoch');
+SELECT refresh_interval_energy();
+SELECT is_empty($$ SELECT * FROM interval_energy WHERE slot_start = '2023-05-01 01:00Z' $$, '... over which no difference is taken');
+
+SELECT is((SELECT (last_reading_at, last_raw_value)::text FROM register), '("2023-05-01 01:15:00+00",42)', 'the newest reading is at hand');
+SELECT pg_temp.feed(11, '2023-05-01 02:00Z', 1, unit => 'm3');
+SELECT is((SELECT reason FROM quarantine WHERE record_no = 11), 'unit differs from the register''s', 'a register does not change its unit');
+
+-- Storage reports its state of charge.
+INSERT INTO ess (home_id, capacity_kwh, min_kw, max_kw, device_eui64) VALUES (1, 10, -5, 5, '\x0015bc00000000e5');
+SELECT pg_temp.feed(12, '2023-05-01 02:00Z', 101, device => '\x0015bc00000000e5', unit => '%', obis => '0-0:96.50.0.255', multiplier => 1, divisor => 2);
+SELECT is((SELECT soc_kwh FROM ess_state), 5.05::float8, 'a state of charge in half percent becomes kWh');
+
+-- Records that the gateway lost.
+SELECT is((SELECT committed_record_no FROM bridge_ingest('{1}', '{20}', '{NULL}', ARRAY[now()], '{0}', '{"\\x"}', '{"\\x"}', '{NULL}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')),
+	20::bigint, 'a gateway can say which records it lost');
+SELECT is((SELECT detail FROM gateway_event WHERE event = 'records_lost'), 'The gateway lost its records 13 to 20.', '... and that is on record');
+
+-- Sessions and presence.
+SELECT bridge_session_open(1, 7, 'peer', true, false), bridge_session_open(1, 8, 'peer', true, false), bridge_session_open(1, 8, 'peer2', true, true);
+SELECT results_eq($$ SELECT session_no, resumed, closed_at IS NULL FROM gateway_session ORDER BY opened_at $$,
+	$$ VALUES (7::bigint, 0, false), (8::bigint, 1, true) $$, 'a new session ends the old one, a resumed one goes on');
+SELECT bridge_presence(1, true, now(), ''), bridge_presence(1, true, now(), ''), bridge_presence(1, false, now(), '');
+SELECT results_eq($$ SELECT event FROM gateway_event WHERE event LIKE '%line' ORDER BY event_id $$, ARRAY['online', 'offline'], 'each change of presence is one row');
+
+SET LOCAL ROLE smarthg_bridge;
+SELECT throws_ok($$ SELECT * FROM smarthg.gateway $$, '42501', NULL, 'the bridge reads no table');
+RESET ROLE;
+SELECT * FROM finish();
+ROLLBACK;

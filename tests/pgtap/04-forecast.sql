@@ -1,0 +1,45 @@
+-- EUMF-K: only what was known, gaps, short history, bad input (DESIGN.md section 5).
+\ir home.psql
+SELECT plan(15);
+
+CREATE TEMP TABLE daily AS
+	SELECT array_agg(1 + (n % 24 >= 18)::integer::float8 * (1 + ((n / 24) % 7 >= 5)::integer) ORDER BY n) AS kw, array_agg(n % 168 ORDER BY n) AS phase
+	FROM generate_series(0, 168 * 6 - 1) AS n;
+CREATE TEMP TABLE week AS SELECT array_agg(n ORDER BY n) AS phase FROM generate_series(0, 167) AS n;
+
+SELECT is((SELECT DISTINCT model FROM daily d, week w, eumf_k_series(d.kw, d.phase, w.phase, 24)), 'weekly', 'weeks of history tell weekdays apart');
+SELECT ok((SELECT bool_and(abs(mean_kw - (1 + (u.slot % 24 >= 18)::integer * (1 + (u.slot / 24 >= 5)::integer))) < 0.6)
+	FROM daily d, week w, eumf_k_series(d.kw, d.phase, w.phase, 24) AS f, unnest(w.phase) WITH ORDINALITY AS u(slot, n) WHERE u.n = f.slot_no),
+	'a strict weekly pattern is found');
+SELECT ok((SELECT bool_and(q10_kw >= 0 AND q10_kw <= q50_kw AND q50_kw <= q90_kw) FROM daily d, week w, eumf_k_series(d.kw, d.phase, w.phase, 24)),
+	'quantiles do not cross and are not negative');
+SELECT results_eq($$ SELECT f.* FROM daily d, week w, eumf_k_series(d.kw, d.phase, w.phase, 24) AS f $$,
+	$$ SELECT f.* FROM daily d, week w, eumf_k_series(d.kw, d.phase, w.phase, 24) AS f $$, 'the same history gives the same forecast');
+SELECT is((SELECT DISTINCT model FROM daily d, week w, eumf_k_series(d.kw[:72], d.phase[:72], w.phase, 24)), 'daily', 'three days tell the hours apart');
+SELECT is((SELECT DISTINCT model FROM daily d, week w, eumf_k_series(d.kw[:5], d.phase[:5], w.phase, 24)), 'level', 'a few hours give the level');
+SELECT is((SELECT DISTINCT model FROM week w, eumf_k_series('{}', '{}', w.phase, 24)), 'standard', 'without history it is the standard household');
+SELECT ok((SELECT abs(avg(mean_kw) * 8760 - 3500) < 35 FROM week w, eumf_k_series('{}', '{}', w.phase, 24)), '... of 3,500 kWh a year');
+SELECT ok((SELECT bool_and(mean_kw > 0) FROM daily d, week w, eumf_k_series((SELECT array_agg(CASE WHEN n % 3 = 0 THEN NULL ELSE v END ORDER BY n)
+	FROM unnest(d.kw) WITH ORDINALITY AS u(v, n)), d.phase, w.phase, 24)), 'gaps are tolerated');
+SELECT throws_ok($$ SELECT * FROM eumf_k_series('{1,NaN}', '{0,1}', '{2}', 24) $$, '22023', NULL, 'NaN is refused');
+SELECT throws_ok($$ SELECT * FROM eumf_k_series('{1,2}', '{0}', '{2}', 24) $$, '2202E', NULL, 'arrays of different length are refused');
+SELECT throws_ok($$ SELECT * FROM eumf_k_series('{1}', '{0}', '{168}', 24) $$, '22023', NULL, 'a phase beyond the week is refused');
+SELECT throws_ok($$ SELECT * FROM eumf_k(99, '2023-05-01') $$, '42704', 'home 99 does not exist', 'an unknown home is refused');
+
+-- A stored home: what comes after the moment does not matter.
+DO $$
+BEGIN
+	FOR n IN 0 .. 14 * 48 LOOP
+		PERFORM pg_temp.feed(n + 1, '2023-05-01 00:00Z'::timestamptz + n * interval '30 min', n * 250 + (n % 48) * 5);
+	END LOOP;
+	PERFORM smarthg.refresh_interval_energy();
+END $$;
+CREATE TEMP TABLE before AS SELECT * FROM eumf_k(1, '2023-05-10 12:00Z', 24);
+DO $$
+BEGIN
+	UPDATE smarthg.interval_energy SET energy_kwh = 1e6 WHERE slot_start >= '2023-05-10 12:00Z';
+END $$;
+SELECT results_eq('SELECT * FROM eumf_k(1, ''2023-05-10 12:00Z'', 24)', 'SELECT * FROM before', 'nothing later than the moment is looked at');
+SELECT is((SELECT count(*)::integer FROM before WHERE demand_kw > 0 AND demand_model = 'daily'), 24, 'stored readings become a forecast');
+SELECT * FROM finish();
+ROLLBACK;

@@ -1,0 +1,97 @@
+/* Interval energy: what the slots sum to, whatever the history (DESIGN.md section 6). */
+#include "../../extension/core/series/interval_energy.h"
+#include "tap.h"
+
+#include <stdlib.h>
+
+static uint64_t seed = 20230517;
+
+static uint32_t next_random(void)
+{
+	seed = seed * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(seed >> 33);
+}
+
+enum { READINGS = 200, SLOT = 900, MODULUS = 100000 };
+
+/* Readings at random times over the grid, one at each of its ends; the counter rolls over. */
+static double random_history(register_reading *readings, int *count, int slots, bool roll)
+{
+	int64_t end = (int64_t)slots * SLOT, at = 0, total = next_random() % MODULUS, first = total;
+
+	*count = 0;
+	while (*count < READINGS) {
+		readings[*count] = (register_reading){at, roll ? total % MODULUS : total, 0};
+		++*count;
+		if (at == end)
+			break;
+		at += 1 + next_random() % (3 * SLOT);
+		if (at > end || *count == READINGS - 1)
+			at = end;
+		total += next_random() % (MODULUS / 8);
+	}
+	return (double)(total - first);
+}
+
+static void check_sums(void)
+{
+	register_reading readings[READINGS];
+	double kwh[64];
+	interval_quality quality[64];
+	int wrong = 0;
+	outcome out;
+
+	printf("# seed %llu\n", (unsigned long long)seed);
+	for (int trial = 0; trial < 2000; trial++) {
+		int slots = 1 + (int)(next_random() % 64), count;
+		double rise = random_history(readings, &count, slots, trial % 2 == 0), sum = 0;
+		register_epoch epoch = {0.01, MODULUS};
+		interval_grid grid = {0, SLOT, slots, 3600};
+
+		if (interval_energy(readings, count, &epoch, 1, &grid, kwh, quality, &out) != OUTCOME_OK) {
+			wrong++;
+			continue;
+		}
+		for (int s = 0; s < slots; s++)
+			sum += kwh[s];
+		if (!(fabs(sum - rise * 0.01) <= 1e-9 * fmax(1, rise)))
+			wrong++;
+	}
+	ok(wrong == 0, "2,000 random histories: the slots sum to the register's rise (%d wrong)",
+	   wrong);
+}
+
+static void check_edges(void)
+{
+	register_reading readings[] = {{450, 0, 0}, {1350, 90, 0}, {2700, 225, 0}};
+	register_epoch epochs[] = {{1, 0}, {0, 0}};
+	interval_grid grid = {0, SLOT, 4, 3600};
+	double kwh[4];
+	interval_quality quality[4];
+	outcome out;
+
+	interval_energy(readings, 3, epochs, 1, &grid, kwh, quality, &out);
+	ok(isnan(kwh[0]) && isnan(kwh[3]), "slots that are not covered entirely are not known");
+	close_to(kwh[1], 45 + 45, 1e-12, "a slot takes its share of each pair of readings");
+	ok(quality[1] == INTERVAL_INTERPOLATED && quality[2] == INTERVAL_INTERPOLATED,
+	   "a boundary between readings is interpolated");
+	interval_energy(readings, 0, epochs, 1, &grid, kwh, quality, &out);
+	ok(isnan(kwh[1]), "no reading, no energy");
+	ok(interval_energy(readings, 3, epochs, 2, &grid, kwh, quality, &out) == OUTCOME_BAD_INPUT,
+	   "a scale of zero is refused: %s", out.message);
+	ok(interval_energy(readings, 3, epochs, 0, &grid, kwh, quality, &out) == OUTCOME_BAD_INPUT,
+	   "an epoch that is not there is refused: %s", out.message);
+	readings[2].at_us = 1350;
+	ok(interval_energy(readings, 3, epochs, 1, &grid, kwh, quality, &out) == OUTCOME_BAD_INPUT,
+	   "two readings at one time are refused: %s", out.message);
+	grid.slots = 0;
+	ok(interval_energy(readings, 2, epochs, 1, &grid, kwh, quality, &out) == OUTCOME_BAD_INPUT,
+	   "an empty grid is refused: %s", out.message);
+}
+
+int main(void)
+{
+	check_sums();
+	check_edges();
+	return tap_done();
+}
