@@ -81,9 +81,8 @@ objects = $(patsubst %.c,build/$(1)/%.o,$(2))
 build/smarthg-bridge: $(call objects,plain,bridge/main.c $(codec) $(bridge_core) $(backend))
 	$(CC) -o $@ $^ $(bridge_libraries) -lpq
 
-build/smarthg-gateway-sim: $(call objects,plain,$(wildcard tests/sim/*.c) $(codec) \
-		bridge/core/security.c extension/core/ebr/rule.c)
-	$(CC) -o $@ $^ $(bridge_libraries)
+build/smarthg-gateway-sim: $(call objects,plain,$(wildcard tests/sim/*.c) $(codec) $(bridge_core) $(core))
+	$(CC) -o $@ $^ $(bridge_libraries) $(core_libraries)
 
 $(addprefix build/plain/,$(core_units)): build/plain/%: build/plain/tests/unit/%.o $(call objects,plain,$(core))
 	$(CC) -o $@ $^ $(core_libraries)

@@ -205,9 +205,10 @@ BEGIN
 		WHERE s.home_id = planned.home_id AND s.plugged_at <= ebr_home_input.at AND coalesce(s.unplugged_at, 'infinity') > ebr_home_input.at
 		ORDER BY s.plugged_at DESC LIMIT 1;
 	IF stay.home_id IS NOT NULL THEN
-		-- A PEV that is still there after the hour it was to leave may leave at any moment.
+		-- A PEV that is still there after the hour it was to leave is charged as if it left with
+		-- the slot.
 		known.pev_plugged_hours := CASE WHEN stay.departs_at = 'infinity' THEN 'infinity'
-			ELSE greatest(extract(epoch FROM stay.departs_at - known.origin) / 3600, 0) END;
+			ELSE extract(epoch FROM CASE WHEN stay.departs_at > ebr_home_input.at THEN stay.departs_at - known.origin ELSE known.slot_length END) / 3600 END;
 		known.pev_target_kwh := least(stay.target_soc_kwh, (known.pev).capacity_kwh);
 		SELECT s.soc_kwh INTO known.pev_soc_kwh FROM pev_state s
 			WHERE s.home_id = planned.home_id AND s.measured_at BETWEEN stay.plugged_at AND ebr_home_input.at

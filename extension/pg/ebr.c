@@ -292,7 +292,10 @@ Datum smarthg_ebr_rule_power(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("store is not possible"),
 		                errdetail("Capacity and max_kw are at least 0, min_kw is at most 0, "
 		                          "efficiency is in (0, 1].")));
-	rule = (ebr_rule){value[0], value[1], value[2], value[3]};
+	rule = (ebr_rule){.grid_charge_kwh = value[0],
+	                  .surplus_charge_kwh = value[1],
+	                  .cover_demand_kwh = value[2],
+	                  .export_kwh = value[3]};
 	PG_RETURN_FLOAT8(ebr_rule_power(
 	    &rule, value[4], value[5], value[6], value[7], value[8], value[9],
 	    (double)interval_us(PG_GETARG_INTERVAL_P(10), "slot_length") / USECS_PER_HOUR));

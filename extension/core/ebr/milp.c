@@ -15,7 +15,11 @@
  * hook jumps out. Everything is therefore done below one setjmp() in guarded(),
  * and whatever happens the environment, which owns all of GLPK's memory and
  * hooks, is freed there. The terminal hook, which GLPK calls every millisecond
- * of simplex, keeps GLPK silent and watches the clock and the caller's interrupt.
+ * of simplex, keeps GLPK silent and watches the clock, the memory in use and the
+ * caller's interrupt.
+ *
+ * glp_mem_limit() is only the second line of defence: where it stops a block from
+ * growing, GLPK 5.0 has already lost sight of the block and never frees it.
  */
 #include "milp.h"
 #include "milp_build.h"
@@ -24,9 +28,9 @@
 #include <limits.h>
 #include <math.h>
 #include <setjmp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define OVERLAP_KW 1e-9
 #define GAP        1e-7 /* relative: cost and bound that close are equal */
@@ -51,20 +55,21 @@ typedef struct session {
 
 typedef double (*column_value)(glp_prob *, int);
 
-static double now_seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 /* What the limits say now. */
 static outcome_status watch(const session *s)
 {
 	if (s->limits->interrupted && s->limits->interrupted(s->limits->interrupted_argument))
 		return OUTCOME_INTERRUPTED;
-	return now_seconds() >= s->deadline ? OUTCOME_TIME_LIMIT : OUTCOME_OK;
+	if (ebr_clock_seconds() >= s->deadline)
+		return OUTCOME_TIME_LIMIT;
+	if (s->limits->memory_mb > 0) {
+		size_t used;
+
+		glp_mem_usage(NULL, NULL, &used, NULL);
+		if (used > (size_t)s->limits->memory_mb << 20)
+			return OUTCOME_MEMORY_LIMIT;
+	}
+	return OUTCOME_OK;
 }
 
 static void leave(session *s, outcome_status status)
@@ -87,10 +92,10 @@ static int on_output(void *argument, const char *text)
 	session *s = argument;
 	outcome_status status = watch(s);
 
-	if (strstr(text, "out of memory") || strstr(text, "memory allocation limit"))
+	if (strstr(text, "memory"))
 		s->short_of_memory = true;
 	if (!strstr(text, "Error detected in file"))
-		strncpy(s->complaint, text, sizeof(s->complaint) - 1);
+		snprintf(s->complaint, sizeof(s->complaint), "%.*s", (int)strcspn(text, "\n"), text);
 	if (status != OUTCOME_OK)
 		leave(s, status);
 	return 1;
@@ -107,7 +112,7 @@ static void check_limits(session *s)
 /* The simplex method checks its own clock in every iteration, the hook only every millisecond. */
 static int milliseconds_left(const session *s)
 {
-	double left = ceil((s->deadline - now_seconds()) * 1000);
+	double left = ceil((s->deadline - ebr_clock_seconds()) * 1000);
 
 	return isinf(left) || left > INT_MAX ? INT_MAX : (int)fmax(left, 1);
 }
@@ -207,21 +212,22 @@ static bool forbid_overlaps(session *s, column_value value)
 	return glp_get_num_int(s->lp) > before;
 }
 
-/* Called by branch and bound at every node. */
+/* Called by branch and bound; looks at every point that it finds, or when plain at every one that
+ * is a solution. */
 static void on_node(glp_tree *tree, void *argument)
 {
 	session *s = argument;
+	int reason = glp_ios_reason(tree), node;
 
 	check_limits(s);
-	if (glp_ios_reason(tree) == GLP_IHEUR && !s->plain) {
-		int node = glp_ios_best_node(tree);
-
-		keep_schedule(s, glp_get_col_prim);
-		if (node != 0)
-			s->bound_eur = fmax(s->bound_eur, glp_ios_node_bound(tree, node));
-		if (proved(s))
-			glp_ios_terminate(tree);
-	}
+	if (reason != GLP_IBINGO && (s->plain || reason != GLP_IHEUR))
+		return;
+	keep_schedule(s, glp_get_col_prim);
+	node = glp_ios_best_node(tree);
+	if (node != 0)
+		s->bound_eur = fmax(s->bound_eur, glp_ios_node_bound(tree, node));
+	if (!s->plain && proved(s))
+		glp_ios_terminate(tree);
 }
 
 static void branch(session *s)
@@ -236,8 +242,13 @@ static void branch(session *s)
 	parameters.tm_lim = milliseconds_left(s);
 	parameters.cb_func = on_node;
 	parameters.cb_info = s;
-	if (!s->plain)
+	if (!s->plain) {
+		/* few integer variables, many near ties: cuts and pseudo-costs pay */
 		parameters.mip_gap = GAP / 10;
+		parameters.br_tech = GLP_BR_PCH;
+		parameters.mir_cuts = GLP_ON;
+		parameters.gmi_cuts = GLP_ON;
+	}
 	failure = glp_intopt(s->lp, &parameters);
 	check_after(s, failure);
 	if (failure == GLP_ESTOP && proved(s))
@@ -274,6 +285,7 @@ static void solve_plain(session *s)
 	}
 	s->solution->branched = true;
 	solve_relaxation(s, GLP_DUALP);
+	s->bound_eur = glp_get_obj_val(s->lp);
 	branch(s);
 }
 
@@ -287,6 +299,12 @@ static void work(session *s)
 		solve_plain(s);
 	else
 		solve_rounds(s);
+}
+
+/* Out of reach of what GLPK allocates between two looks at the memory in use. */
+static int memory_backstop_mb(const session *s)
+{
+	return (int)fmin(4.0 * s->limits->memory_mb + 64, 1 << 30);
 }
 
 /* Runs work() and leaves no trace of GLPK. No local variable here changes after setjmp(). */
@@ -303,7 +321,7 @@ static void guarded(session *s)
 		glp_error_hook(on_error, s);
 		glp_term_hook(on_output, s);
 		if (s->limits->memory_mb > 0)
-			glp_mem_limit(s->limits->memory_mb);
+			glp_mem_limit(memory_backstop_mb(s));
 		work(s);
 	}
 	glp_free_env();
@@ -339,7 +357,7 @@ static outcome_status answer(session *s, double started, outcome *out)
 	s->solution->quality = in_time || proved(s) ? EBR_OPTIMAL : EBR_FEASIBLE;
 	s->solution->method = EBR_BY_MILP;
 	s->solution->bound_eur = fmin(s->bound_eur, s->best_eur);
-	s->solution->seconds = now_seconds() - started;
+	s->solution->seconds = ebr_clock_seconds() - started;
 	return OUTCOME_OK;
 }
 
@@ -357,7 +375,7 @@ static bool allocate(session *s)
 
 static outcome_status solve(session *s, outcome *out)
 {
-	double started = now_seconds();
+	double started = ebr_clock_seconds();
 	outcome_status status = ebr_check(s->problem, out);
 
 	if (status != OUTCOME_OK)

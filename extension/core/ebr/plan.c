@@ -34,9 +34,10 @@ static outcome_status solve(const ebr_problem *problem, ebr_plan_method method,
 	if (method == EBR_PLAN_MILP)
 		return ebr_solve_milp_plain(problem, limits, solution, out);
 	if (method == EBR_PLAN_FALLBACK) {
-		if (ebr_check(problem, out) == OUTCOME_OK)
+		status = ebr_check(problem, out);
+		if (status == OUTCOME_OK)
 			ebr_fallback(problem, solution);
-		return out->status;
+		return status;
 	}
 	status = ebr_solve_single(problem, limits, solution, &applicable, out);
 	if (status == OUTCOME_OK && !applicable)

@@ -13,9 +13,9 @@ typedef enum ebr_plan_method {
 	EBR_PLAN_FALLBACK, /* no solver: see ebr_fallback() */
 } ebr_plan_method;
 
-/* Plans a home by a method, and the rule of each store for slot 0
- * (NULL: not wanted), the other store held at its plan. Errors as in outcome.h; the solution is
- * then undefined, and ebr_fallback() still answers unless the input was bad. */
+/* Plans a home by a method, and derives the rule of each store for slot 0 (NULL: not wanted), the
+ * other store held at its plan. Errors as in outcome.h; the solution is then undefined, and
+ * ebr_fallback() still answers unless the input was bad. */
 outcome_status ebr_plan_solve(const ebr_problem *problem, ebr_plan_method method,
                               const ebr_limits *limits, ebr_solution *solution, ebr_rule *rule_ess,
                               ebr_rule *rule_pev, outcome *out);

@@ -59,11 +59,10 @@ typedef struct ebr_problem {
 
 typedef struct ebr_limits {
 	double seconds;              /* time for the solver; <= 0: none */
-	int memory_mb;               /* memory for the solver; <= 0: none */
+	int memory_mb;               /* memory for the solver, watched every few ms; <= 0: none */
 	bool (*interrupted)(void *); /* polled every few ms; true stops the solver; may be NULL */
 	void *interrupted_argument;
-	bool
-	    accept_incumbent; /* out of time: answer with the best plan so far (EBR_FEASIBLE), if any */
+	bool accept_incumbent; /* out of time: answer with the best plan so far, EBR_FEASIBLE */
 } ebr_limits;
 
 /* What was assumed to get an answer, or violated because nothing better exists. */

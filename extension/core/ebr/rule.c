@@ -15,44 +15,71 @@ static double level_worth(const ebr_curve *curve, double price, bool ties)
 	return curve->level_kwh[k];
 }
 
+/* Levels of every band, put in order where prices are not convex. */
+static void find_bands(const ebr_slot_price *price, double root, const ebr_curve *curve,
+                       ebr_rule *rule)
+{
+	rule->kinks = price->kinks;
+	for (int k = 0; k <= price->kinks; k++) {
+		if (k < price->kinks)
+			rule->at_kw[k] = price->at_kw[k];
+		rule->charge_kwh[k] = level_worth(curve, price->marginal[k] / root, false);
+		rule->discharge_kwh[k] = level_worth(curve, price->marginal[k] * root, true);
+		if (k > 0)
+			rule->charge_kwh[k] = fmin(rule->charge_kwh[k], rule->charge_kwh[k - 1]);
+	}
+	for (int k = price->kinks; k >= 0; k--) {
+		rule->discharge_kwh[k] = fmax(rule->discharge_kwh[k], rule->charge_kwh[k]);
+		if (k < price->kinks)
+			rule->discharge_kwh[k] = fmax(rule->discharge_kwh[k], rule->discharge_kwh[k + 1]);
+	}
+}
+
 void ebr_rule_from_curve(const ebr_model *m, int store, const ebr_curve *curve, ebr_rule *rule)
 {
-	double import = ebr_import_price(m, 0), export = ebr_export_price(m, 0);
+	ebr_slot_price price = {
+	    .kinks = 1, .at_kw = {0}, .marginal = {ebr_export_price(m, 0), ebr_import_price(m, 0)}};
 	double root = m->store[store].root;
 
-	rule->grid_charge_kwh = level_worth(curve, import / root, false);
-	rule->surplus_charge_kwh = level_worth(curve, export / root, false);
-	rule->cover_demand_kwh = level_worth(curve, import * root, true);
-	rule->export_kwh = level_worth(curve, export * root, true);
-
-	rule->grid_charge_kwh = fmin(rule->grid_charge_kwh, rule->surplus_charge_kwh);
-	rule->cover_demand_kwh = fmax(rule->cover_demand_kwh, rule->grid_charge_kwh);
-	rule->export_kwh =
-	    fmax(rule->export_kwh, fmax(rule->cover_demand_kwh, rule->surplus_charge_kwh));
+	find_bands(&price, root, curve, rule);
+	rule->surplus_charge_kwh = rule->charge_kwh[0];
+	rule->grid_charge_kwh = rule->charge_kwh[1];
+	rule->export_kwh = rule->discharge_kwh[0];
+	rule->cover_demand_kwh = rule->discharge_kwh[1];
+	ebr_slot_prices(m, 0, &price);
+	find_bands(&price, root, curve, rule);
 }
 
 void ebr_rule_idle(double capacity_kwh, ebr_rule *rule)
 {
 	rule->grid_charge_kwh = rule->surplus_charge_kwh = 0;
 	rule->cover_demand_kwh = rule->export_kwh = capacity_kwh;
+	rule->kinks = 0;
 }
 
 double ebr_rule_power(const ebr_rule *rule, double capacity_kwh, double min_kw, double max_kw,
                       double efficiency, double soc_kwh, double net_demand_kw, double slot_hours)
 {
+	const double zero = 0, charge_kwh[2] = {rule->surplus_charge_kwh, rule->grid_charge_kwh};
+	const double discharge_kwh[2] = {rule->export_kwh, rule->cover_demand_kwh};
+	const bool banded = rule->kinks > 0;
+	const int kinks = banded ? rule->kinks : 1;
+	const double *at_kw = banded ? rule->at_kw : &zero;
+	const double *up_to = banded ? rule->charge_kwh : charge_kwh;
+	const double *down_to = banded ? rule->discharge_kwh : discharge_kwh;
 	double root = sqrt(efficiency), soc = fmin(fmax(soc_kwh, 0), capacity_kwh);
-	double per_charged = 1 / (root * slot_hours), per_discharged = root / slot_hours;
-	double grid_room = (rule->grid_charge_kwh - soc) * per_charged;
-	double surplus_room = (rule->surplus_charge_kwh - soc) * per_charged;
-	double cover_room = (soc - rule->cover_demand_kwh) * per_discharged;
-	double export_room = (soc - rule->export_kwh) * per_discharged;
-	double charge, discharge;
+	double charge = 0, discharge = 0;
 
 	if (isnan(soc_kwh) || isnan(net_demand_kw) || capacity_kwh <= 0)
 		return 0;
-	charge = fmax(fmax(grid_room, fmin(surplus_room, -net_demand_kw)), 0);
+	for (int k = 0; k <= kinks; k++) {
+		double room = (fmin(up_to[k], capacity_kwh) - soc) / (root * slot_hours);
+		double stock = (soc - fmax(down_to[k], 0)) * root / slot_hours;
+
+		charge = fmax(charge, k < kinks ? fmin(room, at_kw[k] - net_demand_kw) : room);
+		discharge = fmax(discharge, k > 0 ? fmin(stock, net_demand_kw - at_kw[k - 1]) : stock);
+	}
 	if (charge > 0)
 		return fmin(charge, max_kw);
-	discharge = fmax(fmax(export_room, fmin(cover_room, net_demand_kw)), 0);
 	return discharge > 0 ? -fmin(discharge, -min_kw) : 0;
 }

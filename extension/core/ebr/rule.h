@@ -1,27 +1,37 @@
 /*
- * A command as a rule (DESIGN.md section 3): four levels of stored energy that
- * tell a store what to do with the net demand that is measured, rather than the
- * one that was forecast.
+ * A command as a rule (DESIGN.md section 3): levels of stored energy that tell a
+ * store what to do with the net demand that is measured, rather than the one that
+ * was forecast. Four levels where the grid has one price for import and one for
+ * export; a tube or a contract splits grid power into more bands, each with a
+ * level to charge up to and one to discharge down to.
  */
 #ifndef SMARTHG_EBR_RULE_H
 #define SMARTHG_EBR_RULE_H
 
 #include "value_curve.h"
 
-/* All in kWh, in [0, capacity]; grid_charge <= surplus_charge <= export and
+/* Levels in kWh, in [0, capacity]; grid_charge <= surplus_charge <= export and
  * grid_charge <= cover_demand <= export. */
 typedef struct ebr_rule {
 	double grid_charge_kwh;    /* charge from the grid while less is stored */
 	double surplus_charge_kwh; /* charge from surplus production while less is stored */
 	double cover_demand_kwh;   /* cover the home's demand while more is stored */
 	double export_kwh;         /* discharge beyond the demand while more is stored */
+	/* Bands of grid power, band k below at_kw[k] and the last above all: in it, charge while less
+	 * than charge_kwh[k] is stored, discharge while more than discharge_kwh[k] is. With kinks = 0
+	 * the four levels above are the rule; else they are its summary without tube and contract. */
+	int kinks;
+	double at_kw[EBR_MAX_KINKS]; /* rising */
+	double charge_kwh[EBR_MAX_KINKS + 1];
+	double discharge_kwh[EBR_MAX_KINKS + 1];
 } ebr_rule;
 
-/* The rule of slot 0 from the value of what is stored at its end. Of levels where acting and idling
- * cost the same, the idle side is taken. Where prices are such that the four thresholds are out of
- * order, charging comes before discharging (import price below 0: being paid to charge beats
- * covering demand), and what is stored is neither imported to be exported within the slot nor the
- * reverse (export dearer than import: export only what would cover demand as well). */
+/* The rule of slot 0 from the value of what is stored at its end: charge while one more kWh stored
+ * is worth more than a kWh at the grid / sqrt(efficiency), discharge while it is worth less than a
+ * kWh at the grid * sqrt(efficiency). Of levels where acting and idling cost the same, the idle
+ * side is taken. Where prices put levels out of order, charging comes before discharging (import
+ * price below 0: being paid to charge beats covering demand), and a band is not charged from, nor
+ * discharged into, for the sake of the next one (export dearer than import). */
 void ebr_rule_from_curve(const ebr_model *model, int store, const ebr_curve *curve, ebr_rule *rule);
 
 /* The rule of a store that is away or does not exist: nothing. */

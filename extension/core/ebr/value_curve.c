@@ -17,7 +17,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* The cost of changing the stored energy in one slot. */
 enum { MAX_STEPS = EBR_MAX_KINKS + 2 };
@@ -44,14 +43,6 @@ typedef struct session {
 	slopes now, next; /* two buffers, exchanged every slot */
 	double *memory;
 } session;
-
-static double now_seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 static double others(const session *s, int t)
 {
@@ -234,7 +225,7 @@ static outcome_status backward(session *s, const ebr_limits *limits, double dead
 
 		if (limits->interrupted && limits->interrupted(limits->interrupted_argument))
 			return OUTCOME_INTERRUPTED;
-		if ((t & 15) == 0 && now_seconds() >= deadline)
+		if ((t & 15) == 0 && ebr_clock_seconds() >= deadline)
 			return OUTCOME_TIME_LIMIT;
 		if (t == store->departure_slot)
 			require_at_departure(s);
@@ -311,7 +302,7 @@ outcome_status ebr_value_curve(const ebr_model *m, int store, const double *othe
                                const ebr_limits *limits, double *power_kw, double *excess_eur,
                                ebr_curve *curve, outcome *out)
 {
-	double deadline = limits->seconds > 0 ? now_seconds() + limits->seconds : INFINITY;
+	double deadline = limits->seconds > 0 ? ebr_clock_seconds() + limits->seconds : INFINITY;
 	session s = {.model = m, .store = store, .other_kw = other_kw};
 	outcome_status status;
 
@@ -348,7 +339,7 @@ void ebr_curve_free(ebr_curve *curve)
 outcome_status ebr_solve_single(const ebr_problem *problem, const ebr_limits *limits,
                                 ebr_solution *solution, bool *applicable, outcome *out)
 {
-	double started = now_seconds(), excess = 0;
+	double started = ebr_clock_seconds(), excess = 0;
 	outcome_status status = ebr_check(problem, out);
 	ebr_model model;
 	int only;
@@ -372,7 +363,7 @@ outcome_status ebr_solve_single(const ebr_problem *problem, const ebr_limits *li
 	solution->quality = EBR_OPTIMAL;
 	solution->method = EBR_BY_SINGLE;
 	solution->bound_eur = solution->objective_eur - fmax(excess, 0);
-	solution->seconds = now_seconds() - started;
+	solution->seconds = ebr_clock_seconds() - started;
 	solution->branched = false;
 	return OUTCOME_OK;
 }

@@ -1,0 +1,168 @@
+/* The door to EBR planning: the right method answers, every store gets its rule, the same input
+ * gives the same plan, and errors pass through (DESIGN.md section 3). */
+#include "tap.h"
+#include "test_ebr_homes.h"
+#include "../../extension/core/ebr/plan.h"
+
+static const ebr_limits no_limits;
+
+static outcome_status plan(home *h, ebr_rule *rules, outcome *out)
+{
+	return ebr_plan_solve(&h->problem, EBR_PLAN_AUTO, &no_limits, &h->solution, &rules[EBR_ESS],
+	                      &rules[EBR_PEV], out);
+}
+
+static void test_choice(void)
+{
+	home h;
+	outcome out;
+	ebr_rule rules[EBR_STORES];
+
+	home_open(&h, 24, 1);
+	for (int t = 0; t < 24; t++)
+		h.energy[t] = t < 12 ? 0.1 : 0.3;
+	ok(plan(&h, rules, &out) == OUTCOME_OK && h.solution.objective_eur == h.solution.baseline_eur,
+	   "no store: the plan is the bill");
+	ok(rules[EBR_ESS].export_kwh == 0 && rules[EBR_PEV].grid_charge_kwh == 0, "and idle rules");
+	h.problem.store[EBR_ESS] = (ebr_store){10, -5, 5, 0.81, 0, INFINITY, NAN, 0};
+	ok(plan(&h, rules, &out) == OUTCOME_OK && h.solution.method == EBR_BY_SINGLE,
+	   "one store: value curves");
+	close_to(h.solution.objective_eur, (12 + 10 / 0.9) * 0.1 + (12 - 9) * 0.3, 1e-9,
+	         "one store: cost");
+	h.problem.store[EBR_PEV] = (ebr_store){40, 0, 5, 1, 10, 12, 20, NAN};
+	ok(plan(&h, rules, &out) == OUTCOME_OK && h.solution.method == EBR_BY_MILP &&
+	       h.solution.quality == EBR_OPTIMAL,
+	   "two stores: GLPK");
+	close_to(h.solution.objective_eur, (12 + 10 / 0.9 + 10) * 0.1 + (12 - 9) * 0.3, 1e-9,
+	         "two stores: cost");
+	close_to(rules[EBR_PEV].discharge_kwh[0], 20, 1e-9,
+	         "what the PEV is due at departure is not for the home");
+	h.problem.store[EBR_PEV].capacity_kwh = 0;
+	h.problem.store[EBR_ESS].soc_kwh = 10;
+	h.energy[0] = h.energy[1] = -0.5;
+	ok(plan(&h, rules, &out) == OUTCOME_OK && h.solution.method == EBR_BY_MILP,
+	   "one store, not convex: GLPK");
+	home_close(&h);
+}
+
+static double value_of(const ebr_curve *curve, double soc)
+{
+	double cost = 0;
+
+	for (int k = 0; k < curve->segments && soc > curve->level_kwh[k]; k++)
+		cost -= curve->value_eur_per_kwh[k] *
+		        (fmin(soc, curve->level_kwh[k + 1]) - curve->level_kwh[k]);
+	return cost;
+}
+
+/* What a power of one store costs in slot 0 and after, the other at its plan. */
+static double cost_to_go(const ebr_model *m, const ebr_curve *curve, int i, double others,
+                         double power)
+{
+	return ebr_slot_cost(m, 0, others + power) +
+	       value_of(curve, m->store[i].soc_kwh + ebr_gain_of_power(m, i, power));
+}
+
+static void test_rules_of_two_stores(uint64_t *seed)
+{
+	int dearer = 0, failed = 0, checked = 0;
+
+	for (int k = 0; k < 150; k++) {
+		home h;
+		outcome out;
+		ebr_rule rules[EBR_STORES];
+		ebr_model m;
+
+		home_random(&h, 24, HOME_ESS | HOME_PEV, seed);
+		failed += plan(&h, rules, &out) != OUTCOME_OK;
+		ebr_model_init(&m, &h.problem, &h.solution);
+		for (int i = 0; i < EBR_STORES; i++) {
+			const ebr_store *s = &h.problem.store[i];
+			const double *other = h.solution.power_kw[1 - i];
+			double net = ebr_net_demand(&m, 0) + other[0], power, excess;
+			ebr_curve curve;
+
+			if (!m.store[i].active)
+				continue;
+			ebr_value_curve(&m, i, other, &no_limits, NULL, &excess, &curve, &out);
+			power = ebr_rule_power(&rules[i], s->capacity_kwh, -ebr_discharge_limit(&m, i, 0),
+			                       ebr_charge_limit(&m, i, 0), s->efficiency, s->soc_kwh, net,
+			                       h.problem.slot_hours);
+			if (excess == 0) {
+				dearer += cost_to_go(&m, &curve, i, net, power) >
+				          cost_to_go(&m, &curve, i, net, h.solution.power_kw[i][0]) + 1e-6;
+				checked++;
+			}
+			ebr_curve_free(&curve);
+		}
+		home_close(&h);
+	}
+	ok(failed == 0 && dearer == 0 && checked > 200,
+	   "two stores: each of %d rules costs what the plan costs, the other at its plan", checked);
+}
+
+static void test_same_plan_again(uint64_t *seed)
+{
+	int different = 0;
+
+	for (int k = 0; k < 50; k++) {
+		home h;
+		outcome out;
+		ebr_rule rules[EBR_STORES], again[EBR_STORES];
+		double power[2 * 24] = {0};
+
+		memset(rules, 0, sizeof(rules));
+		memset(again, 0, sizeof(again));
+		home_random(&h, 24, HOME_ESS | (k % 2 ? HOME_PEV | HOME_NEGATIVE_PRICES : 0), seed);
+		plan(&h, rules, &out);
+		for (int t = 0; t < h.problem.slots; t++) {
+			power[t] = h.solution.power_kw[EBR_ESS][t];
+			power[24 + t] = h.solution.power_kw[EBR_PEV][t];
+		}
+		plan(&h, again, &out);
+		for (int t = 0; t < h.problem.slots; t++)
+			different += power[t] != h.solution.power_kw[EBR_ESS][t] ||
+			             power[24 + t] != h.solution.power_kw[EBR_PEV][t];
+		different += memcmp(rules, again, sizeof(rules)) != 0;
+		home_close(&h);
+	}
+	ok(different == 0, "same input, same plan and rules");
+}
+
+static bool say_yes(void *argument)
+{
+	(void)argument;
+	return true;
+}
+
+static void test_errors(void)
+{
+	home h;
+	outcome out;
+	ebr_limits stop = {.interrupted = say_yes};
+
+	home_open(&h, 24, 1);
+	h.problem.store[EBR_ESS] = (ebr_store){10, -5, 5, 0.81, 0, INFINITY, NAN, 0};
+	ok(ebr_plan_solve(&h.problem, EBR_PLAN_AUTO, &stop, &h.solution, NULL, NULL, &out) ==
+	           OUTCOME_INTERRUPTED &&
+	       out.status == OUTCOME_INTERRUPTED && out.message[0],
+	   "an interrupt passes through with a message");
+	h.demand[5] = NAN;
+	ok(ebr_plan_solve(&h.problem, EBR_PLAN_AUTO, &no_limits, &h.solution, NULL, NULL, &out) ==
+	           OUTCOME_BAD_INPUT &&
+	       strstr(out.message, "demand_kw"),
+	   "nonsense passes through by name");
+	home_close(&h);
+}
+
+int main(void)
+{
+	uint64_t seed = 20150901;
+
+	printf("# seed %llu\n", (unsigned long long)seed);
+	test_choice();
+	test_rules_of_two_stores(&seed);
+	test_same_plan_again(&seed);
+	test_errors();
+	return tap_done();
+}
