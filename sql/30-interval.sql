@@ -4,18 +4,25 @@
 CREATE TYPE energy_quality AS ENUM ('measured', 'interpolated', 'estimated');
 COMMENT ON TYPE energy_quality IS 'measured: readings at both ends of the slot; interpolated: an end lies between near readings; estimated: between far ones, or the counter was reset';
 
-CREATE TABLE interval_energy (
+CREATE TABLE energy_day (
 	register_id bigint NOT NULL,
-	slot_start timestamptz NOT NULL,
-	energy_kwh float8 NOT NULL,
-	quality energy_quality NOT NULL,
-	PRIMARY KEY (register_id, slot_start)
+	day date NOT NULL,
+	energy_kwh float8[] NOT NULL,
+	quality energy_quality[] NOT NULL,
+	PRIMARY KEY (register_id, day),
+	CHECK (cardinality(energy_kwh) = cardinality(quality))
 );
-COMMENT ON TABLE interval_energy IS 'Energy of each half-open slot of length installation.base_slot, from differences of a cumulative register; a slot that readings do not cover entirely has no row';
-COMMENT ON COLUMN interval_energy.register_id IS 'The register';
-COMMENT ON COLUMN interval_energy.slot_start IS 'Start of the slot';
-COMMENT ON COLUMN interval_energy.energy_kwh IS 'Energy in the slot, kWh';
-COMMENT ON COLUMN interval_energy.quality IS 'How well it is known; the worst of its parts';
+COMMENT ON TABLE energy_day IS 'Interval energy of a register, one row a UTC day with an element for each slot of length installation.base_slot; interval_energy shows it a row a slot';
+COMMENT ON COLUMN energy_day.register_id IS 'The register';
+COMMENT ON COLUMN energy_day.day IS 'The UTC day';
+COMMENT ON COLUMN energy_day.energy_kwh IS 'Energy of each slot, kWh; null where readings do not cover it entirely';
+COMMENT ON COLUMN energy_day.quality IS 'How well each is known; the worst of its parts';
+
+CREATE VIEW interval_energy WITH (security_invoker = true) AS
+SELECT d.register_id, (d.day + (s.n - 1) * (settings()).base_slot) AT TIME ZONE 'UTC' AS slot_start, s.energy_kwh, s.quality
+FROM energy_day d, unnest(d.energy_kwh, d.quality) WITH ORDINALITY AS s(energy_kwh, quality, n)
+WHERE s.energy_kwh IS NOT NULL;
+COMMENT ON VIEW interval_energy IS 'Energy of each half-open slot of length installation.base_slot from differences of a cumulative register, kWh; a slot that readings do not cover entirely has no row. Restrict a long history by energy_day.day instead where speed matters';
 
 CREATE TABLE interval_dirty (
 	register_id bigint NOT NULL,
@@ -39,28 +46,26 @@ COMMENT ON FUNCTION interval_energy_series(timestamptz[], bigint[], integer[], f
 'Energy per slot, kWh, from readings of a cumulative register in ascending time: raw_value in counts, epoch the 1-based index into epoch_kwh_per_count and epoch_modulus (null modulus: rollover unknown); no difference is taken across epochs. Only slots of [from_slot, until_slot) that are covered entirely come out. Errors: arrays of different length, null elements, times not ascending (DESIGN.md section 6)';
 
 CREATE FUNCTION refresh_register(register_id bigint, dirty_from timestamptz, dirty_until timestamptz) RETURNS bigint
-LANGUAGE plpgsql VOLATILE STRICT SET search_path = smarthg, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = 'UTC' AS $$
 #variable_conflict use_column
 DECLARE
 	setting installation := settings();
+	first_day date;
+	last_day date;
 	lower_reading timestamptz;
 	upper_reading timestamptz;
-	lower_slot timestamptz;
-	upper_slot timestamptz;
 	changed bigint;
 BEGIN
-	-- A reading changes the slots up to its neighbours on both sides; the first of those slots
-	-- may begin before them, so the readings are taken from one further out.
-	SELECT coalesce(max(r.measured_at), refresh_register.dirty_from) INTO lower_reading FROM reading r
+	-- A reading changes the slots up to its neighbours on both sides; their days are computed
+	-- anew, from the readings in them and one further out.
+	SELECT coalesce(max(r.measured_at), refresh_register.dirty_from)::date INTO first_day FROM reading r
 		WHERE r.register_id = refresh_register.register_id AND r.measured_at < refresh_register.dirty_from;
-	SELECT coalesce(min(r.measured_at), refresh_register.dirty_until) INTO upper_reading FROM reading r
+	SELECT coalesce(min(r.measured_at), refresh_register.dirty_until)::date INTO last_day FROM reading r
 		WHERE r.register_id = refresh_register.register_id AND r.measured_at > refresh_register.dirty_until;
-	lower_slot := slot_start(lower_reading, setting.base_slot);
-	upper_slot := slot_start(upper_reading, setting.base_slot) + setting.base_slot;
-	SELECT coalesce(max(r.measured_at), lower_reading) INTO lower_reading FROM reading r
-		WHERE r.register_id = refresh_register.register_id AND r.measured_at <= lower_slot;
-	SELECT coalesce(min(r.measured_at), upper_reading) INTO upper_reading FROM reading r
-		WHERE r.register_id = refresh_register.register_id AND r.measured_at >= upper_slot;
+	SELECT coalesce(max(r.measured_at), first_day) INTO lower_reading FROM reading r
+		WHERE r.register_id = refresh_register.register_id AND r.measured_at <= first_day;
+	SELECT coalesce(min(r.measured_at), last_day + 1) INTO upper_reading FROM reading r
+		WHERE r.register_id = refresh_register.register_id AND r.measured_at >= last_day + 1;
 
 	WITH epochs AS (
 		SELECT e.valid_from, lead(e.valid_from, 1, 'infinity') OVER by_time AS valid_until,
@@ -73,28 +78,33 @@ BEGIN
 		FROM reading r
 		JOIN epochs e ON r.measured_at >= e.valid_from AND r.measured_at < e.valid_until
 		WHERE r.register_id = refresh_register.register_id AND r.measured_at BETWEEN lower_reading AND upper_reading
-	), fresh AS (
+	), slots AS (
 		SELECT i.* FROM readings,
 			(SELECT array_agg(kwh_per_count ORDER BY number) AS scales, array_agg(modulus ORDER BY number) AS moduli FROM epochs) AS scale,
 			interval_energy_series(times, counts, numbers, scales, moduli,
-				lower_slot, upper_slot, setting.base_slot, setting.interpolation_limit) AS i
+				first_day, last_day + 1, setting.base_slot, setting.interpolation_limit) AS i
 		WHERE times IS NOT NULL
+	), fresh AS (
+		SELECT g.slot::date AS day, array_agg(s.energy_kwh ORDER BY g.slot) AS energy_kwh, array_agg(s.quality ORDER BY g.slot) AS quality
+		FROM generate_series(first_day, last_day + interval '1 day' - setting.base_slot, setting.base_slot) AS g(slot)
+		LEFT JOIN slots s ON s.slot_start = g.slot
+		GROUP BY 1 HAVING count(s.energy_kwh) > 0
 	), gone AS (
-		DELETE FROM interval_energy old
-		WHERE old.register_id = refresh_register.register_id AND old.slot_start >= lower_slot AND old.slot_start < upper_slot
-			AND NOT EXISTS (SELECT FROM fresh WHERE fresh.slot_start = old.slot_start)
+		DELETE FROM energy_day old
+		WHERE old.register_id = refresh_register.register_id AND old.day BETWEEN first_day AND last_day
+			AND NOT EXISTS (SELECT FROM fresh WHERE fresh.day = old.day)
 		RETURNING 1
 	), written AS (
-		INSERT INTO interval_energy AS old (register_id, slot_start, energy_kwh, quality)
-		SELECT refresh_register.register_id, fresh.slot_start, fresh.energy_kwh, fresh.quality FROM fresh
-		ON CONFLICT (register_id, slot_start) DO UPDATE SET energy_kwh = EXCLUDED.energy_kwh, quality = EXCLUDED.quality
+		INSERT INTO energy_day AS old (register_id, day, energy_kwh, quality)
+		SELECT refresh_register.register_id, fresh.day, fresh.energy_kwh, fresh.quality FROM fresh
+		ON CONFLICT (register_id, day) DO UPDATE SET energy_kwh = EXCLUDED.energy_kwh, quality = EXCLUDED.quality
 			WHERE (old.energy_kwh, old.quality) IS DISTINCT FROM (EXCLUDED.energy_kwh, EXCLUDED.quality)
 		RETURNING 1
 	)
 	SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM written) INTO changed;
 	RETURN changed;
 END $$;
-COMMENT ON FUNCTION refresh_register(bigint, timestamptz, timestamptz) IS 'Computes interval energy of one register anew around the readings from dirty_from to dirty_until; returns the number of slots changed';
+COMMENT ON FUNCTION refresh_register(bigint, timestamptz, timestamptz) IS 'Computes interval energy of one register anew around the readings from dirty_from to dirty_until; returns the number of days changed';
 
 CREATE FUNCTION refresh_interval_energy() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
@@ -122,7 +132,7 @@ BEGIN
 	END LOOP;
 	RETURN changed;
 END $$;
-COMMENT ON FUNCTION refresh_interval_energy() IS 'Brings interval energy up to date with the readings that came since its last call; returns the number of slots changed, 0 where another session is at it';
+COMMENT ON FUNCTION refresh_interval_energy() IS 'Brings interval energy up to date with the readings that came since its last call; returns the number of register days changed, 0 where another session is at it';
 
 CREATE FUNCTION register_direction(obis text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -145,49 +155,22 @@ WHERE m.commodity = 'electricity' AND register_direction(r.obis) IS NOT NULL
 GROUP BY m.home_id, i.slot_start;
 COMMENT ON VIEW home_energy IS 'Electric energy of each home and base slot by part, kWh: drawn from and fed into the grid, produced, into (negative: out of) ESS and PEV; null where a home has no such meter';
 
-CREATE FUNCTION base_slots_in(slot_length interval) RETURNS integer
-LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
-DECLARE
-	seconds numeric := extract(epoch FROM slot_length);
-	base_seconds numeric := extract(epoch FROM (settings()).base_slot);
-BEGIN
-	IF seconds < base_seconds OR seconds > 3600 OR 86400 % seconds <> 0 OR seconds % base_seconds <> 0 THEN
-		RAISE invalid_parameter_value USING MESSAGE = format('slot length %s is not usable', slot_length),
-			DETAIL = format('It must be a divisor of a day, at most 1 hour, and a multiple of the stored slots of %s.', base_seconds * interval '1 s');
-	END IF;
-	RETURN seconds / base_seconds;
-END $$;
-COMMENT ON FUNCTION base_slots_in(interval) IS 'How many stored slots of length installation.base_slot make one slot of this length. Error: a length that is no divisor of a day, over 1 hour, or no multiple of the stored slots (DESIGN.md section 2)';
+CREATE FUNCTION home_history(home_id bigint, from_slot timestamptz, until_slot timestamptz, slot_length interval DEFAULT '1 hour',
+	OUT demand_kw float8[], OUT production_kw float8[], OUT produces boolean)
+LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'smarthg_home_history';
+COMMENT ON FUNCTION home_history(bigint, timestamptz, timestamptz, interval) IS
+'Mean demand of a home''s appliances and its production, kW, one element for each slot of [from_slot, until_slot), null where not known entirely. Demand = grid exchange + production - what ESS and PEV took, from the home''s meters of active energy. produces tells whether there is a production meter. Errors: slot_length no multiple of installation.base_slot or no divisor of a day, times not aligned to slots, more than 1,000,000 slots (document 3.2.1)';
 
 CREATE FUNCTION home_demand(home_id bigint, from_slot timestamptz, until_slot timestamptz, slot_length interval DEFAULT '1 hour')
-RETURNS TABLE (slot_start timestamptz, demand_kw float8, production_kw float8, quality energy_quality)
+RETURNS TABLE (slot_start timestamptz, demand_kw float8, production_kw float8)
 LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 1000 SET search_path = smarthg, pg_temp AS $$
-	-- Demand of the appliances = grid exchange + production - what the stores took.
-	-- A meter that exists but has no row for a base slot leaves that slot unknown.
-	WITH part AS MATERIALIZED (
-		SELECT r.register_id, sign.energy * CASE m.kind WHEN 'main' THEN 1 ELSE -1 END AS demand_sign,
-			CASE m.role WHEN 'production' THEN -sign.energy ELSE 0 END AS production_sign
-		FROM meter m JOIN register r USING (meter_id),
-			LATERAL (SELECT CASE register_direction(r.obis) WHEN 'import' THEN 1 ELSE -1 END AS energy) AS sign
-		WHERE m.home_id = home_demand.home_id AND m.commodity = 'electricity'
-			AND register_direction(r.obis) IS NOT NULL AND (m.kind = 'main' OR m.role <> 'consumption')
-	), base AS (
-		SELECT i.slot_start, sum(part.demand_sign * i.energy_kwh) AS demand_kwh,
-			sum(part.production_sign * i.energy_kwh) AS production_kwh, max(i.quality) AS quality
-		FROM part JOIN interval_energy i USING (register_id)
-		WHERE i.slot_start >= home_demand.from_slot AND i.slot_start < home_demand.until_slot
-		GROUP BY i.slot_start HAVING count(*) = (SELECT count(*) FROM part)
-	)
-	SELECT slot_start(base.slot_start, home_demand.slot_length),
-		sum(demand_kwh) / (extract(epoch FROM home_demand.slot_length)::float8 / 3600),
-		sum(production_kwh) / (extract(epoch FROM home_demand.slot_length)::float8 / 3600), max(base.quality)
-	FROM base
-	GROUP BY 1
-	HAVING count(*) = base_slots_in(home_demand.slot_length)
-	ORDER BY 1
+	SELECT home_demand.from_slot + (s.n - 1) * home_demand.slot_length, s.demand_kw, s.production_kw
+	FROM home_history(home_demand.home_id, home_demand.from_slot, home_demand.until_slot, home_demand.slot_length) AS h,
+		unnest(h.demand_kw, h.production_kw) WITH ORDINALITY AS s(demand_kw, production_kw, n)
+	WHERE s.demand_kw IS NOT NULL ORDER BY s.n
 $$;
 COMMENT ON FUNCTION home_demand(bigint, timestamptz, timestamptz, interval) IS
-'Mean demand of a home''s appliances (without ESS and PEV) and its production, kW, for each slot of [from_slot, until_slot) that is known entirely; slot_length is a multiple of installation.base_slot and a divisor of a day (document 3.2.1)';
+'home_history as rows: mean demand of the appliances (without ESS and PEV) and production, kW, for each slot of [from_slot, until_slot) that is known entirely (document 3.2.1)';
 
 CREATE VIEW home_energy_hourly WITH (security_invoker = true) AS
 SELECT home_id, date_trunc('hour', slot_start, 'UTC') AS slot_start, sum(import_kwh) AS import_kwh, sum(export_kwh) AS export_kwh,

@@ -7,6 +7,10 @@ RETURN ((extract(isodow FROM at AT TIME ZONE time_zone) - 1) * 86400
 	+ extract(epoch FROM (at AT TIME ZONE time_zone)::time)) / extract(epoch FROM slot_length);
 COMMENT ON FUNCTION local_phase(timestamptz, text, interval) IS 'Number of the slot in the local week, 0 being Monday 00:00: what days of 23 and 25 hours have in common with others';
 
+CREATE FUNCTION local_phases(first_slot timestamptz, slots integer, slot_length interval, time_zone text) RETURNS integer[]
+LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'smarthg_local_phases';
+COMMENT ON FUNCTION local_phases(timestamptz, integer, interval, text) IS 'local_phase of so many slots from first_slot on';
+
 CREATE FUNCTION eumf_k_series(history_kw float8[], history_phase integer[], horizon_phase integer[], slots_per_day integer)
 RETURNS TABLE (slot_no integer, mean_kw float8, q10_kw float8, q50_kw float8, q90_kw float8, model text)
 LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 48 AS 'MODULE_PATHNAME', 'smarthg_eumf_k_series';
@@ -22,12 +26,11 @@ DECLARE
 	origin timestamptz := slot_start(at, slot_length);
 	zone text;
 	per_day integer := extract(epoch FROM interval '1 day') / extract(epoch FROM slot_length);
-	past float8[];
-	past_production float8[];
+	past_slots integer;
+	past record;
 	past_phase integer[];
 	coming_phase integer[];
 BEGIN
-	PERFORM base_slots_in(slot_length);
 	SELECT h.time_zone INTO zone FROM home h WHERE h.home_id = eumf_k.home_id;
 	IF NOT FOUND THEN
 		RAISE undefined_object USING MESSAGE = format('home %s does not exist', home_id);
@@ -36,23 +39,16 @@ BEGIN
 		RAISE invalid_parameter_value USING MESSAGE = format('a forecast of %s slots from %s of history at %s is not possible', slots, history, at),
 			HINT = 'Ask for 1 to 10000 slots at a finite time.';
 	END IF;
-	SELECT array_agg(d.demand_kw ORDER BY s.slot), array_agg(d.production_kw ORDER BY s.slot),
-		array_agg(local_phase(s.slot, zone, slot_length) ORDER BY s.slot)
-	INTO past, past_production, past_phase
-	FROM generate_series(slot_start(origin - history, slot_length), origin - slot_length, slot_length) AS s(slot)
-	LEFT JOIN home_demand(eumf_k.home_id, slot_start(origin - history, eumf_k.slot_length), origin, eumf_k.slot_length) AS d
-		ON d.slot_start = s.slot;
-	SELECT array_agg(local_phase(origin + n * slot_length, zone, slot_length) ORDER BY n)
-	INTO coming_phase FROM generate_series(0, slots - 1) AS n;
+	past_slots := ceil(extract(epoch FROM history) / extract(epoch FROM slot_length));
+	past := home_history(home_id, origin - past_slots * slot_length, origin, slot_length);
+	past_phase := local_phases(origin - past_slots * slot_length, past_slots, slot_length, zone);
+	coming_phase := local_phases(origin, slots, slot_length, zone);
 	RETURN QUERY
 		SELECT origin + (d.slot_no - 1) * eumf_k.slot_length, d.mean_kw, d.q10_kw, d.q50_kw, d.q90_kw, coalesce(p.mean_kw, 0),
 			d.model, coalesce(p.model, 'none')
-		FROM eumf_k_series(coalesce(past, '{}'), coalesce(past_phase, '{}'), coming_phase, per_day) AS d
-		LEFT JOIN (
-			SELECT s.* FROM eumf_k_series(past_production, past_phase, coming_phase, per_day) AS s
-			WHERE EXISTS (SELECT FROM meter m WHERE m.home_id = eumf_k.home_id AND m.role = 'production')
-				AND array_to_string(past_production, '') <> ''
-		) AS p USING (slot_no)
+		FROM eumf_k_series(past.demand_kw, past_phase, coming_phase, per_day) AS d
+		LEFT JOIN eumf_k_series(past.production_kw, past_phase, coming_phase, per_day) AS p
+			ON past.produces AND p.slot_no = d.slot_no
 		ORDER BY d.slot_no;
 END $$;
 COMMENT ON FUNCTION eumf_k(bigint, timestamptz, integer, interval, interval) IS

@@ -242,6 +242,15 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION ebr_solve_input(ebr_input, text, text, interval) IS 'ebr_solve for what ebr_home_input returned';
 
+CREATE FUNCTION ebr_slot_cost(grid_kw float8, energy_eur_per_kwh float8, export_eur_per_kwh float8, co2_eur_per_kwh float8,
+	outside_high_kw float8, penalty_high_eur_per_kwh float8, outside_low_kw float8, penalty_low_eur_per_kwh float8, slot_length interval)
+RETURNS float8
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (energy_eur_per_kwh * greatest(grid_kw, 0) + export_eur_per_kwh * least(grid_kw, 0) + co2_eur_per_kwh * grid_kw
+	+ coalesce(penalty_high_eur_per_kwh * greatest(outside_high_kw, 0), 0) + coalesce(penalty_low_eur_per_kwh * greatest(outside_low_kw, 0), 0))
+	* extract(epoch FROM slot_length)::float8 / 3600;
+COMMENT ON FUNCTION ebr_slot_cost(float8, float8, float8, float8, float8, float8, float8, float8, interval) IS 'Energy, CO2 and distribution cost, EUR, of grid power held for a slot; a null penalty or excess counts nothing';
+
 CREATE FUNCTION ebr_slots(known ebr_input, solved ebr_solution)
 RETURNS TABLE (slot_no integer, slot_start timestamptz, demand_kw float8, production_kw float8, energy_eur_per_kwh float8, export_eur_per_kwh float8,
 	co2_eur_per_kwh float8, ess_kw float8, ess_soc_kwh float8, pev_kw float8, pev_soc_kwh float8, grid_kw float8,
@@ -249,19 +258,14 @@ RETURNS TABLE (slot_no integer, slot_start timestamptz, demand_kw float8, produc
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 48 SET search_path = smarthg, pg_temp AS $$
 	SELECT s.n::integer, known.origin + (s.n - 1) * known.slot_length, s.demand, s.production, s.energy, s.export, s.co2,
 		s.ess_kw, s.ess_soc, s.pev_kw, s.pev_soc, s.grid, s.high, s.low, s.contract_high, s.contract_low,
-		(s.energy * greatest(s.grid, 0) + s.export * least(s.grid, 0) + s.co2 * s.grid
-			+ coalesce(known.penalty_high_eur_per_kwh[s.n], 0) * s.high + coalesce(known.penalty_low_eur_per_kwh[s.n], 0) * s.low) * hours.d,
-		(s.energy * greatest(s.net, 0) + s.export * least(s.net, 0) + s.co2 * s.net
-			+ coalesce(known.penalty_high_eur_per_kwh[s.n] * greatest(s.net - known.profile_high_kw[s.n], 0), 0)
-			+ coalesce(known.penalty_low_eur_per_kwh[s.n] * greatest(known.profile_low_kw[s.n] - s.net, 0), 0)) * hours.d
-	FROM (SELECT extract(epoch FROM known.slot_length)::float8 / 3600 AS d) AS hours,
-		LATERAL (
-			SELECT u.*, u.demand - u.production AS net
-			FROM unnest(known.demand_kw, known.production_kw, solved.energy_eur_per_kwh, solved.export_eur_per_kwh, solved.co2_eur_per_kwh,
-				solved.ess_kw, solved.ess_soc_kwh, solved.pev_kw, solved.pev_soc_kwh, solved.grid_kw, solved.outside_high_kw, solved.outside_low_kw,
-				solved.contract_high_kw, solved.contract_low_kw)
-				WITH ORDINALITY AS u(demand, production, energy, export, co2, ess_kw, ess_soc, pev_kw, pev_soc, grid, high, low, contract_high, contract_low, n)
-		) AS s
+		ebr_slot_cost(s.grid, s.energy, s.export, s.co2, s.high, s.penalty_high, s.low, s.penalty_low, known.slot_length),
+		ebr_slot_cost(s.demand - s.production, s.energy, s.export, s.co2, s.demand - s.production - s.profile_high, s.penalty_high,
+			s.profile_low - (s.demand - s.production), s.penalty_low, known.slot_length)
+	FROM unnest(known.demand_kw, known.production_kw, solved.energy_eur_per_kwh, solved.export_eur_per_kwh, solved.co2_eur_per_kwh,
+		solved.ess_kw, solved.ess_soc_kwh, solved.pev_kw, solved.pev_soc_kwh, solved.grid_kw, solved.outside_high_kw, solved.outside_low_kw,
+		solved.contract_high_kw, solved.contract_low_kw, known.profile_low_kw, known.profile_high_kw, known.penalty_low_eur_per_kwh, known.penalty_high_eur_per_kwh)
+		WITH ORDINALITY AS s(demand, production, energy, export, co2, ess_kw, ess_soc, pev_kw, pev_soc, grid, high, low, contract_high, contract_low,
+			profile_low, profile_high, penalty_low, penalty_high, n)
 	ORDER BY s.n
 $$;
 COMMENT ON FUNCTION ebr_slots(ebr_input, ebr_solution) IS 'A plan as one row a slot; cost_eur is energy + CO2 + distribution penalty of the slot, cost_without_storage_eur the same with both stores idle';

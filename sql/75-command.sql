@@ -25,10 +25,28 @@ CREATE TABLE plan (
 	demand_model text,
 	assumed text[] NOT NULL,
 	violated text[] NOT NULL,
+	demand_kw float8[] NOT NULL,
+	production_kw float8[] NOT NULL,
+	energy_eur_per_kwh float8[] NOT NULL,
+	export_eur_per_kwh float8[] NOT NULL,
+	co2_eur_per_kwh float8[] NOT NULL,
+	profile_low_kw float8[],
+	profile_high_kw float8[],
+	penalty_low_eur_per_kwh float8[],
+	penalty_high_eur_per_kwh float8[],
+	ess_kw float8[] NOT NULL,
+	ess_soc_kwh float8[] NOT NULL,
+	pev_kw float8[] NOT NULL,
+	pev_soc_kwh float8[] NOT NULL,
+	grid_kw float8[] NOT NULL,
+	outside_high_kw float8[] NOT NULL,
+	outside_low_kw float8[] NOT NULL,
+	contract_high_kw float8[] NOT NULL,
+	contract_low_kw float8[] NOT NULL,
 	PRIMARY KEY (home_id, plan_id)
 );
 CREATE INDEX plan_origin ON plan (home_id, origin);
-COMMENT ON TABLE plan IS 'A stored plan of a home; its slots are in plan_slot';
+COMMENT ON TABLE plan IS 'A stored plan of a home; arrays have one element a slot, plan_slot shows them as rows';
 COMMENT ON COLUMN plan.home_id IS 'The home';
 COMMENT ON COLUMN plan.plan_id IS 'Identifier';
 COMMENT ON COLUMN plan.made_at IS 'When it was computed';
@@ -53,51 +71,41 @@ COMMENT ON COLUMN plan.demand_model IS 'Model behind the demand forecast';
 COMMENT ON COLUMN plan.assumed IS 'What was assumed for want of input';
 COMMENT ON COLUMN plan.violated IS 'What could not be kept';
 
-CREATE TABLE plan_slot (
-	home_id bigint NOT NULL,
-	plan_id bigint NOT NULL,
-	slot_no integer NOT NULL CHECK (slot_no > 0),
-	slot_start timestamptz NOT NULL,
-	demand_kw float8 NOT NULL,
-	production_kw float8 NOT NULL,
-	energy_eur_per_kwh float8 NOT NULL,
-	export_eur_per_kwh float8 NOT NULL,
-	co2_eur_per_kwh float8 NOT NULL,
-	ess_kw float8 NOT NULL,
-	ess_soc_kwh float8 NOT NULL,
-	pev_kw float8 NOT NULL,
-	pev_soc_kwh float8 NOT NULL,
-	grid_kw float8 NOT NULL,
-	outside_high_kw float8 NOT NULL,
-	outside_low_kw float8 NOT NULL,
-	contract_high_kw float8 NOT NULL,
-	contract_low_kw float8 NOT NULL,
-	cost_eur float8 NOT NULL,
-	cost_without_storage_eur float8 NOT NULL,
-	PRIMARY KEY (home_id, plan_id, slot_no),
-	FOREIGN KEY (home_id, plan_id) REFERENCES plan ON DELETE CASCADE
-);
-COMMENT ON TABLE plan_slot IS 'The slots of stored plans';
-COMMENT ON COLUMN plan_slot.home_id IS 'The home';
-COMMENT ON COLUMN plan_slot.plan_id IS 'The plan';
-COMMENT ON COLUMN plan_slot.slot_no IS 'Number of the slot, from 1';
-COMMENT ON COLUMN plan_slot.slot_start IS 'Start of the slot';
-COMMENT ON COLUMN plan_slot.demand_kw IS 'Forecast demand of the appliances, kW';
-COMMENT ON COLUMN plan_slot.production_kw IS 'Forecast production, kW';
-COMMENT ON COLUMN plan_slot.energy_eur_per_kwh IS 'Import price planned with, EUR/kWh';
-COMMENT ON COLUMN plan_slot.export_eur_per_kwh IS 'Export price planned with, EUR/kWh';
-COMMENT ON COLUMN plan_slot.co2_eur_per_kwh IS 'CO2 cost planned with, EUR/kWh';
-COMMENT ON COLUMN plan_slot.ess_kw IS 'ESS power, kW, charge positive';
-COMMENT ON COLUMN plan_slot.ess_soc_kwh IS 'ESS state of charge at the slot''s end, kWh';
-COMMENT ON COLUMN plan_slot.pev_kw IS 'PEV power, kW, charge positive';
-COMMENT ON COLUMN plan_slot.pev_soc_kwh IS 'PEV state of charge at the slot''s end, kWh';
-COMMENT ON COLUMN plan_slot.grid_kw IS 'Grid power, kW, drawn positive';
-COMMENT ON COLUMN plan_slot.outside_high_kw IS 'Above the power profile, kW';
-COMMENT ON COLUMN plan_slot.outside_low_kw IS 'Below the power profile, kW';
-COMMENT ON COLUMN plan_slot.contract_high_kw IS 'Above the contract, kW';
-COMMENT ON COLUMN plan_slot.contract_low_kw IS 'Below the contract, kW';
-COMMENT ON COLUMN plan_slot.cost_eur IS 'Energy, CO2 and distribution cost of the slot, EUR';
-COMMENT ON COLUMN plan_slot.cost_without_storage_eur IS 'The same with both stores idle, EUR';
+COMMENT ON COLUMN plan.demand_kw IS 'Forecast demand of the appliances, kW';
+COMMENT ON COLUMN plan.production_kw IS 'Forecast production, kW';
+COMMENT ON COLUMN plan.energy_eur_per_kwh IS 'Import price planned with, EUR/kWh';
+COMMENT ON COLUMN plan.export_eur_per_kwh IS 'Export price planned with, EUR/kWh';
+COMMENT ON COLUMN plan.co2_eur_per_kwh IS 'CO2 cost planned with, EUR/kWh';
+COMMENT ON COLUMN plan.profile_low_kw IS 'Lower bound of the power profile, kW; null: none';
+COMMENT ON COLUMN plan.profile_high_kw IS 'Upper bound of the power profile, kW; null: none';
+COMMENT ON COLUMN plan.penalty_low_eur_per_kwh IS 'Penalty below the profile, EUR/kWh';
+COMMENT ON COLUMN plan.penalty_high_eur_per_kwh IS 'Penalty above the profile, EUR/kWh';
+COMMENT ON COLUMN plan.ess_kw IS 'ESS power, kW, charge positive';
+COMMENT ON COLUMN plan.ess_soc_kwh IS 'ESS state of charge at the slot''s end, kWh';
+COMMENT ON COLUMN plan.pev_kw IS 'PEV power, kW, charge positive';
+COMMENT ON COLUMN plan.pev_soc_kwh IS 'PEV state of charge at the slot''s end, kWh';
+COMMENT ON COLUMN plan.grid_kw IS 'Grid power, kW, drawn positive';
+COMMENT ON COLUMN plan.outside_high_kw IS 'Above the power profile, kW';
+COMMENT ON COLUMN plan.outside_low_kw IS 'Below the power profile, kW';
+COMMENT ON COLUMN plan.contract_high_kw IS 'Above the contract, kW';
+COMMENT ON COLUMN plan.contract_low_kw IS 'Below the contract, kW';
+
+CREATE VIEW plan_slot WITH (security_invoker = true) AS
+SELECT p.home_id, p.plan_id, s.n::integer AS slot_no, p.origin + (s.n - 1) * p.slot_length AS slot_start, s.demand_kw, s.production_kw,
+	s.energy_eur_per_kwh, s.export_eur_per_kwh, s.co2_eur_per_kwh, s.ess_kw, s.ess_soc_kwh, s.pev_kw, s.pev_soc_kwh, s.grid_kw,
+	s.outside_high_kw, s.outside_low_kw, s.contract_high_kw, s.contract_low_kw,
+	ebr_slot_cost(s.grid_kw, s.energy_eur_per_kwh, s.export_eur_per_kwh, s.co2_eur_per_kwh, s.outside_high_kw, s.penalty_high_eur_per_kwh,
+		s.outside_low_kw, s.penalty_low_eur_per_kwh, p.slot_length) AS cost_eur,
+	ebr_slot_cost(s.demand_kw - s.production_kw, s.energy_eur_per_kwh, s.export_eur_per_kwh, s.co2_eur_per_kwh,
+		s.demand_kw - s.production_kw - s.profile_high_kw, s.penalty_high_eur_per_kwh,
+		s.profile_low_kw - (s.demand_kw - s.production_kw), s.penalty_low_eur_per_kwh, p.slot_length) AS cost_without_storage_eur
+FROM plan p, unnest(p.demand_kw, p.production_kw, p.energy_eur_per_kwh, p.export_eur_per_kwh, p.co2_eur_per_kwh, p.profile_low_kw, p.profile_high_kw,
+	p.penalty_low_eur_per_kwh, p.penalty_high_eur_per_kwh, p.ess_kw, p.ess_soc_kwh, p.pev_kw, p.pev_soc_kwh, p.grid_kw, p.outside_high_kw, p.outside_low_kw,
+	p.contract_high_kw, p.contract_low_kw)
+	WITH ORDINALITY AS s(demand_kw, production_kw, energy_eur_per_kwh, export_eur_per_kwh, co2_eur_per_kwh, profile_low_kw, profile_high_kw,
+		penalty_low_eur_per_kwh, penalty_high_eur_per_kwh, ess_kw, ess_soc_kwh, pev_kw, pev_soc_kwh, grid_kw, outside_high_kw, outside_low_kw,
+		contract_high_kw, contract_low_kw, n);
+COMMENT ON VIEW plan_slot IS 'The slots of stored plans, one row each, in the units of plan; cost_eur is energy, CO2 and distribution cost of the slot, cost_without_storage_eur the same with both stores idle';
 
 CREATE TABLE command (
 	command_id bigint PRIMARY KEY DEFAULT new_id(),
@@ -208,13 +216,19 @@ BEGIN
 	SELECT * INTO STRICT made FROM ebr_command(ebr_store_command.home_id, ebr_store_command.at, ebr_store_command.slots,
 		ebr_store_command.slot_length, ebr_store_command.objective, ebr_store_command.time_limit);
 	INSERT INTO plan (home_id, plan_id, planned_at, origin, slot_length, slots, objective, status, objective_eur, bound_eur, gap, solve_seconds,
-		energy_eur, co2_eur, distribution_eur, stored_value_eur, penalty_eur, baseline_eur, shortfall_kwh, demand_model, assumed, violated)
+		energy_eur, co2_eur, distribution_eur, stored_value_eur, penalty_eur, baseline_eur, shortfall_kwh, demand_model, assumed, violated,
+		demand_kw, production_kw, energy_eur_per_kwh, export_eur_per_kwh, co2_eur_per_kwh, profile_low_kw, profile_high_kw, penalty_low_eur_per_kwh,
+		penalty_high_eur_per_kwh, ess_kw, ess_soc_kwh, pev_kw, pev_soc_kwh, grid_kw, outside_high_kw, outside_low_kw, contract_high_kw, contract_low_kw)
 	VALUES (ebr_store_command.home_id, new_plan_id, ebr_store_command.at, (made.input).origin, ebr_store_command.slot_length, ebr_store_command.slots,
 		ebr_store_command.objective, made.status, (made.solution).objective_eur, (made.solution).bound_eur, (made.solution).gap,
 		(made.solution).solve_seconds, (made.solution).energy_eur, (made.solution).co2_eur, (made.solution).distribution_eur,
 		(made.solution).stored_value_eur, (made.solution).penalty_eur, (made.solution).baseline_eur, (made.solution).shortfall_kwh,
-		(made.input).demand_model, made.assumed, made.violated);
-	INSERT INTO plan_slot SELECT ebr_store_command.home_id, new_plan_id, s.* FROM ebr_slots(made.input, made.solution) AS s;
+		(made.input).demand_model, made.assumed, made.violated,
+		(made.input).demand_kw, (made.input).production_kw, (made.solution).energy_eur_per_kwh, (made.solution).export_eur_per_kwh,
+		(made.solution).co2_eur_per_kwh, (made.input).profile_low_kw, (made.input).profile_high_kw, (made.input).penalty_low_eur_per_kwh,
+		(made.input).penalty_high_eur_per_kwh, (made.solution).ess_kw, (made.solution).ess_soc_kwh, (made.solution).pev_kw, (made.solution).pev_soc_kwh,
+		(made.solution).grid_kw, (made.solution).outside_high_kw, (made.solution).outside_low_kw, (made.solution).contract_high_kw,
+		(made.solution).contract_low_kw);
 	INSERT INTO command (home_id, plan_id, slot_start, slot_length, ess_setpoint_kw, ess_grid_charge_kwh, ess_surplus_charge_kwh, ess_cover_demand_kwh,
 		ess_export_kwh, pev_setpoint_kw, pev_grid_charge_kwh, pev_surplus_charge_kwh, pev_cover_demand_kwh, pev_export_kwh)
 	VALUES (ebr_store_command.home_id, new_plan_id, made.slot_start, ebr_store_command.slot_length, made.ess_setpoint_kw, made.ess_grid_charge_kwh,

@@ -1,0 +1,6 @@
+extension/pg/history.o: extension/pg/history.c extension/pg/binding.h \
+ extension/pg/../core/outcome.h \
+ extension/pg/../core/series/home_history.h
+extension/pg/binding.h:
+extension/pg/../core/outcome.h:
+extension/pg/../core/series/home_history.h:
