@@ -109,7 +109,7 @@ check:
 	@tests/check
 
 check-source:
-	tests/source $(sources) -- $(headers)
+	@tests/source $(sources) -- $(headers)
 
 check-programs: all $(unit_programs) $(fuzz_programs)
 
@@ -128,7 +128,7 @@ fuzz: $(fuzz_programs)
 demo:
 	@tests/packages
 	@$(MAKE) --no-print-directory all >/dev/null
-	@tests/cluster run tests/demo/run
+	@SMARTHG_CLUSTER=demo tests/cluster run tests/demo/run
 
 benches = $(patsubst tests/bench/%.c,build/plain/%,$(sort $(wildcard tests/bench/bench_*.c)))
 $(benches): build/plain/%: build/plain/tests/bench/%.o $(call objects,plain,$(core))

@@ -124,8 +124,9 @@ BEGIN
 	FOR month IN SELECT generate_series(date_trunc('month', first_at), last_at, '1 month') LOOP
 		partition_name := to_char(month, '"reading_"YYYY_MM');
 		CONTINUE WHEN to_regclass('smarthg.' || quote_ident(partition_name)) IS NOT NULL;
-		-- Two sessions may want the same month at once: the second waits, then finds it.
-		PERFORM pg_advisory_xact_lock(hashtextextended('smarthg.reading', 0));
+		-- Two sessions may want the same month at once: the second waits, then finds it. A table's
+		-- lock, unlike an advisory one, makes it see what the first has committed.
+		LOCK TABLE reading IN SHARE UPDATE EXCLUSIVE MODE;
 		CONTINUE WHEN to_regclass('smarthg.' || quote_ident(partition_name)) IS NOT NULL;
 		EXECUTE format('CREATE TABLE smarthg.%I (LIKE smarthg.reading INCLUDING DEFAULTS INCLUDING CONSTRAINTS, PRIMARY KEY (register_id, measured_at))', partition_name);
 		EXECUTE format('ALTER TABLE smarthg.reading ATTACH PARTITION smarthg.%I FOR VALUES FROM (%L) TO (%L)',

@@ -156,6 +156,24 @@ CREATE TYPE incoming_reading AS (
 );
 COMMENT ON TYPE incoming_reading IS 'A decoded reading on its way through bridge_ingest: home and meter resolved, fault where it cannot be stored';
 
+CREATE FUNCTION ingest_scales(readings incoming_reading[]) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = smarthg, pg_temp AS $$
+	UPDATE meter m SET default_multiplier = coalesce(s.multiplier, m.default_multiplier), default_divisor = coalesce(s.divisor, m.default_divisor)
+	FROM (SELECT DISTINCT ON (i.meter_id) i.* FROM unnest(readings) AS i WHERE i.fault IS NULL ORDER BY i.meter_id, i.n DESC) AS s
+	WHERE m.meter_id = s.meter_id;
+	INSERT INTO register_epoch (register_id, valid_from, multiplier, divisor, modulus, reason)
+	SELECT r.register_id, s.measured_at, s.multiplier, s.divisor, e.modulus, 'scale reported by the meter'
+	FROM (
+		SELECT DISTINCT ON (i.meter_id) i.meter_id, i.measured_at, coalesce(i.multiplier, m.default_multiplier) AS multiplier, coalesce(i.divisor, m.default_divisor) AS divisor
+		FROM unnest(readings) AS i JOIN meter m USING (meter_id) WHERE i.fault IS NULL ORDER BY i.meter_id, i.n DESC
+	) AS s
+	JOIN register r USING (meter_id),
+		LATERAL (SELECT * FROM register_epoch e WHERE e.register_id = r.register_id AND e.valid_from <= s.measured_at ORDER BY e.valid_from DESC LIMIT 1) AS e
+	WHERE (s.multiplier, s.divisor) IS DISTINCT FROM (e.multiplier, e.divisor)
+	ON CONFLICT DO NOTHING;
+$$;
+COMMENT ON FUNCTION ingest_scales(incoming_reading[]) IS 'Takes over scales that meters report apart from their values: the default for new registers, a new epoch for those that count differently so far';
+
 CREATE FUNCTION ingest_registers(readings incoming_reading[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
 BEGIN
@@ -321,7 +339,8 @@ BEGIN
 		LEFT JOIN register r ON r.meter_id = m.meter_id AND r.obis = i.obis;
 
 		PERFORM ingest_states(array_agg(i)) FROM unnest(readings) AS i WHERE i.unit = '%' HAVING count(*) > 0;
-		PERFORM ingest_readings(array_agg(i ORDER BY i.n)) FROM unnest(readings) AS i WHERE i.unit <> '%' HAVING count(*) > 0;
+		PERFORM ingest_scales(array_agg(i)) FROM unnest(readings) AS i WHERE i.obis = '*' HAVING count(*) > 0;
+		PERFORM ingest_readings(array_agg(i ORDER BY i.n)) FROM unnest(readings) AS i WHERE i.unit <> '%' AND i.obis <> '*' HAVING count(*) > 0;
 
 		INSERT INTO quarantine (gateway_id, record_no, gateway_time, received_at, kind, address, telegram, reason)
 		SELECT bridge_ingest.record_gateway_id[t.n], bridge_ingest.record_no[t.n], bridge_ingest.gateway_time[t.n], bridge_ingest.received_at[t.n],
@@ -341,7 +360,7 @@ BEGIN
 	RETURN QUERY SELECT g.gateway_id, g.committed_record_no FROM gateway g WHERE g.gateway_id = ANY (bridge_ingest.record_gateway_id);
 END $$;
 COMMENT ON FUNCTION bridge_ingest(bigint[], bigint[], timestamptz[], timestamptz[], smallint[], bytea[], bytea[], text[], integer[], bytea[], smallint[], text[], text[], bigint[], bigint[], bigint[], timestamptz[]) IS
-'For the bridge: stores a batch of records and the readings decoded from them (reading_record is the 1-based index of a reading''s record) in one transaction, each record exactly once; returns, for each gateway of the batch, the mark to acknowledge: all records up to it are committed. Readings that fit no meter, and records with a quarantine_reason, are kept raw in quarantine. Record kind 0: the gateway lost all records up to this number that it did not send';
+'For the bridge: stores a batch of records and the readings decoded from them (reading_record is the 1-based index of a reading''s record) in one transaction, each record exactly once; returns, for each gateway of the batch, the mark to acknowledge: all records up to it are committed. Readings that fit no meter, and records with a quarantine_reason, are kept raw in quarantine. OBIS code * stands for a scale reported without a value. Record kind 0: the gateway lost all records up to this number that it did not send';
 
 CREATE FUNCTION bridge_commands(max_rows integer)
 RETURNS TABLE (command_id bigint, gateway_id bigint, slot_start timestamptz, slot_seconds integer, ess_setpoint_kw float8, ess_grid_charge_kwh float8,

@@ -1,6 +1,6 @@
 -- Ingestion: every record once, nothing lost, nothing believed blindly (DESIGN.md section 7).
 \ir home.psql
-SELECT plan(27);
+SELECT plan(29);
 
 SELECT is(pg_temp.feed(1, '2023-05-01 00:00Z', 100), 1::bigint, 'the first record is committed');
 SELECT is(pg_temp.feed(1, '2023-05-01 00:00Z', 999), 1::bigint, 'the same record again is acknowledged');
@@ -34,15 +34,19 @@ SELECT is((SELECT (last_reading_at, last_raw_value)::text FROM register), '("202
 SELECT pg_temp.feed(11, '2023-05-01 02:00Z', 1, unit => 'm3');
 SELECT is((SELECT reason FROM quarantine WHERE record_no = 11), 'unit differs from the register''s', 'a register does not change its unit');
 
+SELECT pg_temp.feed(12, '2023-05-01 02:00Z', 0, obis => '*', unit => 'scale', multiplier => 1, divisor => 10);
+SELECT is((SELECT (default_multiplier, default_divisor)::text FROM meter), '(1,10)', 'a scale reported alone becomes the meter''s default');
+SELECT is((SELECT (divisor, valid_from)::text FROM register_epoch ORDER BY valid_from DESC LIMIT 1), '(10,"2023-05-01 02:00:00+00")', '... and begins an epoch of its registers');
+
 -- Storage reports its state of charge.
 INSERT INTO ess (home_id, capacity_kwh, min_kw, max_kw, device_eui64) VALUES (1, 10, -5, 5, '\x0015bc00000000e5');
-SELECT pg_temp.feed(12, '2023-05-01 02:00Z', 101, device => '\x0015bc00000000e5', unit => '%', obis => '0-0:96.50.0.255', multiplier => 1, divisor => 2);
+SELECT pg_temp.feed(13, '2023-05-01 02:00Z', 101, device => '\x0015bc00000000e5', unit => '%', obis => '0-0:96.50.0.255', multiplier => 1, divisor => 2);
 SELECT is((SELECT soc_kwh FROM ess_state), 5.05::float8, 'a state of charge in half percent becomes kWh');
 
 -- Records that the gateway lost.
 SELECT is((SELECT committed_record_no FROM bridge_ingest('{1}', '{20}', '{NULL}', ARRAY[now()], '{0}', '{"\\x"}', '{"\\x"}', '{NULL}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')),
 	20::bigint, 'a gateway can say which records it lost');
-SELECT is((SELECT detail FROM gateway_event WHERE event = 'records_lost'), 'The gateway lost its records 13 to 20.', '... and that is on record');
+SELECT is((SELECT detail FROM gateway_event WHERE event = 'records_lost'), 'The gateway lost its records 14 to 20.', '... and that is on record');
 
 -- Sessions and presence.
 SELECT bridge_session_open(1, 7, 'peer', true, false), bridge_session_open(1, 8, 'peer', true, false), bridge_session_open(1, 8, 'peer2', true, true);

@@ -1,0 +1,35 @@
+/*
+ * EBR commands on their way to the gateways: fetched from the database when it
+ * notifies, sent as REQUEST while the gateway is connected, repeated until
+ * answered, and written back as sent, acknowledged, failed or expired.
+ */
+#ifndef SMARTHG_BRIDGE_COMMANDS_H
+#define SMARTHG_BRIDGE_COMMANDS_H
+
+#include <stdint.h>
+
+#include "../codec/messages.h"
+#include "control.h"
+
+struct commands_options {
+	int64_t answer_ms; /* how long a gateway may take to answer */
+	int64_t grace_ms;  /* how long after its slot a command is still sent */
+	void *context;
+	/* Sends a REQUEST payload; false where the gateway is not connected. */
+	bool (*send)(void *context, int64_t gateway_id, const void *payload, size_t size);
+	const struct log *log;
+};
+
+struct commands;
+
+struct commands *commands_new(struct event_base *base, struct control *control,
+                              const struct commands_options *options);
+void commands_free(struct commands *commands);
+
+/* There may be new ones in the database. */
+void commands_fetch(struct commands *commands);
+/* A gateway answered a REQUEST. */
+void commands_response(struct commands *commands, int64_t gateway_id,
+                       const struct response *response);
+
+#endif

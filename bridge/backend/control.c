@@ -1,0 +1,166 @@
+/*
+ * The queue of small statements over one database connection; see the header.
+ */
+#include "control.h"
+
+#include <stdlib.h>
+
+struct queued {
+	struct queued *next;
+	const char *sql;
+	char *values[CONTROL_PARAMETERS];
+	int parameters;
+	statement_done done;
+	void *context;
+};
+
+struct control {
+	struct database *database;
+	struct control_handlers handlers;
+	const struct log *log;
+	const char *const *channels;
+	size_t listening; /* how many channels this connection listens on */
+	struct queued *first, **end;
+	size_t waiting;
+};
+
+static void free_queued(struct queued *queued)
+{
+	for (int i = 0; i < queued->parameters; i++)
+		free(queued->values[i]);
+	free(queued);
+}
+
+static void on_answer(void *context, const PGresult *result)
+{
+	struct control *control = context;
+	struct queued *queued = control->first;
+
+	if (!result)
+		return; /* the connection was lost: it stays first */
+	if (!database_succeeded(result))
+		log_line(control->log, LOG_ERROR, "statement failed", "sql=\"%s\" error=\"%s\"",
+		         queued->sql, PQresultErrorMessage(result));
+	control->first = queued->next;
+	if (!control->first)
+		control->end = &control->first;
+	control->waiting--;
+	if (queued->done)
+		queued->done(queued->context, result);
+	free_queued(queued);
+}
+
+static void on_listening(void *context, const PGresult *result)
+{
+	struct control *control = context;
+
+	if (!result)
+		return;
+	if (!database_succeeded(result))
+		log_line(control->log, LOG_ERROR, "cannot listen", "channel=%s error=\"%s\"",
+		         control->channels[control->listening], PQresultErrorMessage(result));
+	control->listening++;
+	if (!control->channels[control->listening])
+		control->handlers.connected(control->handlers.context);
+}
+
+static void on_idle(void *context)
+{
+	struct control *control = context;
+	struct queued *queued = control->first;
+
+	if (control->channels[control->listening]) {
+		char listen[100];
+		struct statement statement = {.sql = listen};
+
+		snprintf(listen, sizeof(listen), "LISTEN %s", control->channels[control->listening]);
+		database_send(control->database, &statement, on_listening, control);
+	} else if (queued) {
+		struct statement statement = {
+		    .sql = queued->sql,
+		    .parameters = queued->parameters,
+		    .values = (const char *const *)queued->values,
+		};
+
+		database_send(control->database, &statement, on_answer, control);
+	}
+}
+
+static void on_connected(void *context)
+{
+	struct control *control = context;
+
+	control->listening = 0;
+}
+
+static void on_notified(void *context, const char *channel)
+{
+	struct control *control = context;
+
+	control->handlers.notified(control->handlers.context, channel);
+}
+
+struct control *control_new(struct event_base *base, const char *conninfo,
+                            const char *const *channels, const struct control_handlers *handlers,
+                            const struct log *log)
+{
+	struct control *control = calloc(1, sizeof(*control));
+	struct database_handlers own = {control, on_idle, on_connected, on_notified};
+
+	if (!control)
+		return NULL;
+	control->handlers = *handlers;
+	control->log = log;
+	control->channels = channels;
+	control->end = &control->first;
+	control->database = database_new(base, conninfo, "control", &own, log);
+	if (!control->database) {
+		free(control);
+		return NULL;
+	}
+	return control;
+}
+
+void control_free(struct control *control)
+{
+	if (!control)
+		return;
+	database_free(control->database);
+	for (struct queued *queued = control->first, *next; queued; queued = next) {
+		next = queued->next;
+		free_queued(queued);
+	}
+	free(control);
+}
+
+bool control_push(struct control *control, const char *sql, int parameters,
+                  const char *const *values, statement_done done, void *context)
+{
+	struct queued *queued = calloc(1, sizeof(*queued));
+
+	if (!queued)
+		return false;
+	queued->sql = sql;
+	queued->done = done;
+	queued->context = context;
+	for (; queued->parameters < parameters; queued->parameters++) {
+		const char *value = values[queued->parameters];
+
+		queued->values[queued->parameters] = value ? strdup(value) : NULL;
+		if (value && !queued->values[queued->parameters]) {
+			free_queued(queued);
+			return false;
+		}
+	}
+	*control->end = queued;
+	control->end = &queued->next;
+	control->waiting++;
+	if (database_ready(control->database))
+		on_idle(control);
+	return true;
+}
+
+size_t control_waiting(const struct control *control)
+{
+	return control->waiting;
+}

@@ -1,0 +1,128 @@
+/*
+ * Statements for smarthg.bridge_session_open, _close, bridge_presence and
+ * bridge_security_event, between core/hosts and the control connection.
+ */
+#include "journal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum {
+	SOURCES = 1024,      /* buckets; sources that share one share its allowance */
+	BURST = 20,          /* security events of one source at once */
+	REFILL_MS = 1000,    /* one more each */
+	QUEUE_LIMIT = 20000, /* no security events on top of this many statements */
+};
+
+struct journal {
+	struct control *control;
+	const struct log *log;
+	struct source {
+		int64_t at_ms;
+		unsigned spent;
+		unsigned suppressed;
+	} sources[SOURCES];
+};
+
+struct journal *journal_new(struct control *control, const struct log *log)
+{
+	struct journal *journal = calloc(1, sizeof(*journal));
+
+	if (journal) {
+		journal->control = control;
+		journal->log = log;
+	}
+	return journal;
+}
+
+void journal_free(struct journal *journal)
+{
+	free(journal);
+}
+
+static void push(struct journal *journal, const char *sql, int parameters,
+                 const char *const *values)
+{
+	if (!control_push(journal->control, sql, parameters, values, NULL, NULL))
+		log_line(journal->log, LOG_ERROR, "event not recorded", "reason=\"out of memory\"");
+}
+
+void journal_session_opened(struct journal *journal, int64_t gateway_id, uint32_t session,
+                            const char *peer, bool secured, bool resumed)
+{
+	char gateway[24], number[16];
+	const char *values[] = {gateway, number, peer, secured ? "t" : "f", resumed ? "t" : "f"};
+
+	snprintf(gateway, sizeof(gateway), "%" PRId64, gateway_id);
+	snprintf(number, sizeof(number), "%" PRIu32, session);
+	push(journal, "SELECT smarthg.bridge_session_open($1, $2, $3, $4, $5)", 5, values);
+}
+
+void journal_session_closed(struct journal *journal, int64_t gateway_id, uint32_t session,
+                            const char *reason)
+{
+	char gateway[24], number[16];
+	const char *values[] = {gateway, number, reason};
+
+	snprintf(gateway, sizeof(gateway), "%" PRId64, gateway_id);
+	snprintf(number, sizeof(number), "%" PRIu32, session);
+	push(journal, "SELECT smarthg.bridge_session_close($1, $2, $3)", 3, values);
+}
+
+void journal_presence(struct journal *journal, int64_t gateway_id, bool online, int64_t at_ms,
+                      const char *reason)
+{
+	char gateway[24], seconds[40];
+	const char *values[] = {gateway, online ? "t" : "f", seconds, reason};
+
+	snprintf(gateway, sizeof(gateway), "%" PRId64, gateway_id);
+	snprintf(seconds, sizeof(seconds), "%" PRId64 ".%03d", at_ms / 1000, (int)(at_ms % 1000));
+	push(journal, "SELECT smarthg.bridge_presence($1, $2, to_timestamp($3::float8), $4)", 4,
+	     values);
+}
+
+/* The allowance of the peer's address, by a hash of it (FNV-1a). */
+static struct source *source_of(struct journal *journal, const char *peer)
+{
+	const char *port = strrchr(peer, ':');
+	uint32_t hash = 2166136261u;
+
+	for (const char *at = peer; *at && at != port; at++)
+		hash = (hash ^ (unsigned char)*at) * 16777619u;
+	return &journal->sources[hash % SOURCES];
+}
+
+static bool allowed(struct journal *journal, struct source *source, int64_t steady_ms)
+{
+	int64_t refilled = (steady_ms - source->at_ms) / REFILL_MS;
+
+	if (refilled > 0) {
+		source->spent = source->spent > refilled ? source->spent - (unsigned)refilled : 0;
+		source->at_ms = steady_ms;
+	}
+	if (source->spent >= BURST || control_waiting(journal->control) >= QUEUE_LIMIT) {
+		source->suppressed++;
+		return false;
+	}
+	source->spent++;
+	return true;
+}
+
+void journal_security(struct journal *journal, uint64_t eui64, const char *peer, const char *event,
+                      const char *detail, int64_t steady_ms)
+{
+	struct source *source = source_of(journal, peer);
+	char eui64_text[20], text[300];
+	const char *values[] = {eui64_text, peer, event, text};
+
+	if (!allowed(journal, source, steady_ms))
+		return;
+	snprintf(eui64_text, sizeof(eui64_text), "\\x%016" PRIx64, eui64);
+	if (source->suppressed > 0)
+		snprintf(text, sizeof(text), "%s (%u earlier events of this source not recorded)", detail,
+		         source->suppressed);
+	else
+		snprintf(text, sizeof(text), "%s", detail);
+	source->suppressed = 0;
+	push(journal, "SELECT smarthg.bridge_security_event($1, $2, $3, $4)", 4, values);
+}

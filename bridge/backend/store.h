@@ -1,0 +1,46 @@
+/*
+ * Where records become rows: batches by count or time, through parallel
+ * connections, each with one batch under way. A gateway's records always take
+ * the same connection, so that they commit in their order. Nothing is
+ * acknowledged before its commit, and nothing is dropped: while the database is
+ * away batches stay in memory, and beyond the budget the store asks that no more
+ * be read.
+ */
+#ifndef SMARTHG_BRIDGE_STORE_H
+#define SMARTHG_BRIDGE_STORE_H
+
+#include "batch.h"
+
+struct store_options {
+	const char *conninfo;
+	unsigned connections;
+	size_t batch_records; /* at most in one call */
+	int batch_ms;         /* a record waits no longer for company */
+	size_t memory_budget; /* bytes */
+	void *context;
+	/* All records of the gateway up to this one are committed. */
+	void (*committed)(void *context, int64_t gateway_id, uint64_t record_no);
+	/* The budget is used up: no more records, please; or go on. */
+	void (*hold)(void *context, bool held);
+	const struct log *log;
+};
+
+struct store_counts {
+	uint64_t records, batches, quarantined, unstorable;
+	size_t waiting; /* records not yet committed */
+};
+
+struct store;
+
+/* NULL: no memory. Options are copied. */
+struct store *store_new(struct event_base *base, const struct store_options *options);
+void store_free(struct store *store);
+
+/* Takes a copy of a record. false: no memory, the record was not taken. */
+bool store_add(struct store *store, int64_t gateway_id, const struct data_message *data,
+               int64_t received_ms, const char *reason, const struct reading *readings,
+               size_t count);
+
+struct store_counts store_counts(const struct store *store);
+
+#endif

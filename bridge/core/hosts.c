@@ -1,0 +1,334 @@
+/*
+ * Remote host sessions of all gateways (document 4.1.2.2, DESIGN.md section 7).
+ * A gateway has one connection at most: the session opened last. Its number
+ * survives the connection for a resume, until a new one takes over or no frame
+ * came for the session's lifetime.
+ */
+#include "hosts.h"
+
+#include <event2/event.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "clock.h"
+
+struct hosts {
+	struct hosts_options options;
+	struct registry *registry;
+	struct ip_dispatcher *dispatcher;
+	struct presence presence;
+	struct event *tick;
+	bool stopping;
+};
+
+static void end_session(struct hosts *hosts, struct gateway *gateway, const char *reason)
+{
+	const struct back_end *back_end = &hosts->options.back_end;
+	uint32_t session = gateway->session;
+
+	if (session == 0)
+		return;
+	gateway->session = 0;
+	presence_forget_session(&hosts->presence, gateway);
+	back_end->session_closed(back_end->context, gateway, session, reason);
+}
+
+static enum session_lookup look_up(void *context, uint64_t eui64, struct session_gateway *out)
+{
+	struct hosts *hosts = context;
+	const struct back_end *back_end = &hosts->options.back_end;
+	struct gateway *gateway = registry_find(hosts->registry, eui64);
+
+	if (!registry_loaded(hosts->registry) || hosts->stopping)
+		return LOOKUP_UNAVAILABLE;
+	if (!gateway) {
+		back_end->unknown_gateway(back_end->context);
+		return LOOKUP_UNKNOWN;
+	}
+	*out = (struct session_gateway){
+	    .key = gateway->key,
+	    .key_id = gateway->key_id,
+	    .security_required = gateway->security_required,
+	    .current_session = gateway->session,
+	    .committed = gateway->committed,
+	};
+	return LOOKUP_FOUND;
+}
+
+static void open_session(struct hosts *hosts, struct connection *connection,
+                         const struct session_event *event)
+{
+	const struct back_end *back_end = &hosts->options.back_end;
+	struct gateway *gateway = registry_find(hosts->registry, connection->session.channel.gateway);
+	char peer[PEER_SIZE];
+
+	if (!gateway) {
+		connection_close(connection, CLOSE_UNAVAILABLE, "the gateway is gone");
+		return;
+	}
+	if (gateway->connection)
+		connection_close(gateway->connection, CLOSE_SUPERSEDED, "a new session took over");
+	if (!event->resumed)
+		end_session(hosts, gateway, "a new session took over");
+	connection->owner = gateway;
+	gateway->connection = connection;
+	gateway->session = connection->session.channel.session;
+	connection_peer(connection, peer);
+	log_line(hosts->options.log, LOG_INFO, "session opened",
+	         "gateway=%016" PRIx64 " session=%08" PRIx32 " peer=%s secured=%d resumed=%d",
+	         gateway->eui64, gateway->session, peer, connection->session.secured, event->resumed);
+	back_end->session_opened(back_end->context, gateway, peer, connection->session.secured,
+	                         event->resumed);
+	presence_online(&hosts->presence, gateway, clock_steady_ms());
+}
+
+static void refuse(struct hosts *hosts, struct connection *connection,
+                   const struct session_event *event)
+{
+	const struct back_end *back_end = &hosts->options.back_end;
+	const char *name = session_refusal_name(event->refusal);
+	uint64_t eui64 = connection->session.channel.gateway;
+	char peer[PEER_SIZE];
+
+	connection_peer(connection, peer);
+	log_line(hosts->options.log, name ? LOG_WARNING : LOG_INFO, "connection refused",
+	         "gateway=%016" PRIx64 " peer=%s event=%s detail=\"%s\"", eui64, peer,
+	         name ? name : "protocol", event->detail);
+	if (name)
+		back_end->security_event(back_end->context, eui64, peer, name, event->detail);
+}
+
+static void receive_record(struct hosts *hosts, struct connection *connection,
+                           const struct session_event *event, int64_t now_ms)
+{
+	const struct back_end *back_end = &hosts->options.back_end;
+	struct gateway *gateway = connection->owner;
+
+	if (event->data.record_no <= gateway->committed) {
+		connection->ack_due = true;
+		return;
+	}
+	if (!gateway_accept(gateway, event->data.record_no))
+		return;
+	if (event->data.kind == KIND_LOSS)
+		gateway_advance(gateway, event->data.record_no);
+	if (back_end->record(back_end->context, gateway, event->route, &event->data, now_ms))
+		return;
+	gateway_restart(gateway);
+	connection_close(connection, CLOSE_UNAVAILABLE, "the record could not be taken");
+}
+
+static void on_session(void *context, struct connection *connection,
+                       const struct session_event *event, int64_t now_ms)
+{
+	struct hosts *hosts = context;
+	const struct back_end *back_end = &hosts->options.back_end;
+	struct gateway *gateway = connection->owner;
+
+	if (event->kind == SESSION_OPENED) {
+		open_session(hosts, connection, event);
+		return;
+	}
+	if (event->kind == SESSION_REFUSED)
+		refuse(hosts, connection, event);
+	if (!gateway || event->kind == SESSION_REFUSED)
+		return;
+	presence_seen(&hosts->presence, gateway, clock_steady_ms());
+	if (event->kind == SESSION_DATA)
+		receive_record(hosts, connection, event, now_ms);
+	else if (event->kind == SESSION_RESPONSE)
+		back_end->response(back_end->context, gateway, &event->response);
+	else if (event->kind == SESSION_CLOSED)
+		end_session(hosts, gateway, "closed by the gateway");
+}
+
+static void on_settled(void *context, struct connection *connection)
+{
+	struct gateway *gateway = connection->owner;
+
+	(void)context;
+	if (!connection->ack_due)
+		return;
+	connection->ack_due = false;
+	connection_ack(connection, gateway->committed);
+}
+
+static void on_ended(void *context, struct connection *connection, const char *reason)
+{
+	struct hosts *hosts = context;
+	struct gateway *gateway = connection->owner;
+
+	log_line(hosts->options.log, LOG_INFO, "connection ended",
+	         "gateway=%016" PRIx64 " session=%08" PRIx32 " reason=\"%s\"", gateway->eui64,
+	         connection->session.channel.session, reason);
+	if (gateway->connection == connection)
+		gateway->connection = NULL;
+	presence_seen(&hosts->presence, gateway, clock_steady_ms());
+}
+
+static void on_presence(void *context, struct gateway *gateway, bool online, const char *reason)
+{
+	struct hosts *hosts = context;
+	const struct back_end *back_end = &hosts->options.back_end;
+
+	log_line(hosts->options.log, LOG_INFO, online ? "gateway online" : "gateway offline",
+	         "gateway=%016" PRIx64 " reason=\"%s\"", gateway->eui64, reason);
+	back_end->presence(back_end->context, gateway, online, reason);
+}
+
+static void on_expired(void *context, struct gateway *gateway)
+{
+	struct hosts *hosts = context;
+
+	if (gateway->connection)
+		connection_close(gateway->connection, CLOSE_IDLE, "no frame for too long");
+	end_session(hosts, gateway, "no frame for too long");
+}
+
+static void on_tick(evutil_socket_t socket, short what, void *context)
+{
+	struct hosts *hosts = context;
+
+	(void)socket;
+	(void)what;
+	presence_tick(&hosts->presence, clock_steady_ms());
+}
+
+struct hosts *hosts_new(struct event_base *base, const struct hosts_options *options, char *message,
+                        size_t size)
+{
+	struct hosts *hosts = calloc(1, sizeof(*hosts));
+	struct timeval every = {.tv_usec = 250000};
+
+	snprintf(message, size, "out of memory");
+	if (!hosts)
+		return NULL;
+	hosts->options = *options;
+	hosts->presence = (struct presence){
+	    .offline_ms = options->offline_ms,
+	    .expire_ms = options->expire_ms,
+	    .changed = on_presence,
+	    .expired = on_expired,
+	    .context = hosts,
+	};
+	struct dispatcher_options *dispatcher = &hosts->options.dispatcher;
+	dispatcher->policy.lookup = look_up;
+	dispatcher->policy.context = hosts;
+	dispatcher->events = (struct dispatcher_events){hosts, on_session, on_settled, on_ended};
+	hosts->registry = registry_new();
+	hosts->tick = event_new(base, -1, EV_PERSIST, on_tick, hosts);
+	if (hosts->registry && hosts->tick)
+		hosts->dispatcher = ip_dispatcher_new(base, dispatcher, message, size);
+	if (!hosts->dispatcher) {
+		hosts_free(hosts);
+		return NULL;
+	}
+	event_add(hosts->tick, &every);
+	return hosts;
+}
+
+void hosts_free(struct hosts *hosts)
+{
+	if (hosts->dispatcher)
+		ip_dispatcher_free(hosts->dispatcher);
+	if (hosts->tick)
+		event_free(hosts->tick);
+	registry_free(hosts->registry);
+	free(hosts);
+}
+
+unsigned hosts_port(const struct hosts *hosts)
+{
+	return ip_dispatcher_port(hosts->dispatcher);
+}
+
+size_t hosts_connections(const struct hosts *hosts)
+{
+	return ip_dispatcher_connections(hosts->dispatcher);
+}
+
+size_t hosts_gateways(const struct hosts *hosts)
+{
+	return registry_count(hosts->registry);
+}
+
+void hosts_load_begin(struct hosts *hosts)
+{
+	registry_load_begin(hosts->registry);
+}
+
+void hosts_load_put(struct hosts *hosts, const struct provision *provision)
+{
+	bool rekeyed;
+	struct gateway *gateway = registry_load_put(hosts->registry, provision, &rekeyed);
+
+	if (!gateway) {
+		log_line(hosts->options.log, LOG_ERROR, "gateway not loaded",
+		         "gateway=%016" PRIx64 " reason=\"out of memory\"", provision->eui64);
+		return;
+	}
+	if (rekeyed && gateway->connection)
+		connection_close(gateway->connection, CLOSE_SECURITY, "the credentials changed");
+	if (rekeyed)
+		end_session(hosts, gateway, "the credentials changed");
+	presence_expect(&hosts->presence, gateway, clock_steady_ms());
+}
+
+static void on_vanished(void *context, struct gateway *gateway)
+{
+	struct hosts *hosts = context;
+
+	if (gateway->connection)
+		connection_close(gateway->connection, CLOSE_UNKNOWN_GATEWAY, "no longer provisioned");
+	end_session(hosts, gateway, "no longer provisioned");
+	presence_offline(&hosts->presence, gateway, "no longer provisioned");
+}
+
+void hosts_load_end(struct hosts *hosts)
+{
+	registry_load_end(hosts->registry, on_vanished, hosts);
+	log_line(hosts->options.log, LOG_INFO, "gateways loaded", "count=%zu",
+	         registry_count(hosts->registry));
+}
+
+void hosts_committed(struct hosts *hosts, int64_t gateway_id, uint64_t record_no)
+{
+	struct gateway *gateway = registry_find_id(hosts->registry, gateway_id);
+
+	if (!gateway)
+		return;
+	if (record_no > gateway->committed)
+		gateway->committed = record_no;
+	gateway_advance(gateway, gateway->committed);
+	if (gateway->connection)
+		connection_ack(gateway->connection, gateway->committed);
+}
+
+bool hosts_request(struct hosts *hosts, int64_t gateway_id, const void *payload, size_t size)
+{
+	struct gateway *gateway = registry_find_id(hosts->registry, gateway_id);
+
+	return gateway && gateway->connection && connection_request(gateway->connection, payload, size);
+}
+
+void hosts_hold(struct hosts *hosts, bool held)
+{
+	presence_hold(&hosts->presence, held, clock_steady_ms());
+	ip_dispatcher_hold(hosts->dispatcher, held);
+}
+
+static void leave(void *context, struct gateway *gateway)
+{
+	struct hosts *hosts = context;
+
+	end_session(hosts, gateway, "the bridge stops");
+	if (gateway->online)
+		presence_offline(&hosts->presence, gateway, "the bridge stops");
+}
+
+void hosts_stop(struct hosts *hosts)
+{
+	hosts->stopping = true;
+	ip_dispatcher_stop(hosts->dispatcher);
+	registry_each(hosts->registry, leave, hosts);
+}

@@ -1,0 +1,393 @@
+/*
+ * Listener and connections of the IP dispatcher (document 4.1.2.1). A frame is
+ * handled where it lies in the connection's input buffer. Connections are freed
+ * only from their own stream's callbacks, never while frames of theirs are being
+ * handled.
+ */
+#include "ip_dispatcher.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <event2/listener.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+
+#include "clock.h"
+
+enum { READ_CHUNK = 65536, LINGER_S = 5, SWEEP_MS = 500, BACKLOG = 1024 };
+
+struct ip_dispatcher {
+	struct dispatcher_options options;
+	struct event_base *base;
+	struct evconnlistener *listener;
+	struct event *sweep;
+	struct connection *first;
+	struct seen_list pending;
+	size_t connections;
+	bool held;
+};
+
+static void connection_free(struct connection *connection)
+{
+	struct ip_dispatcher *dispatcher = connection->dispatcher;
+
+	seen_remove(&dispatcher->pending, &connection->age);
+	*(connection->before ? &connection->before->after : &dispatcher->first) = connection->after;
+	if (connection->after)
+		connection->after->before = connection->before;
+	dispatcher->connections--;
+	session_end(&connection->session);
+	bufferevent_free(connection->stream);
+	free(connection);
+}
+
+/* The connection's life for the upper layer is over. */
+static void announce_end(struct connection *connection, const char *reason)
+{
+	struct ip_dispatcher *dispatcher = connection->dispatcher;
+
+	connection->closing = true;
+	seen_remove(&dispatcher->pending, &connection->age);
+	if (connection->owner)
+		dispatcher->options.events.ended(dispatcher->options.events.context, connection, reason);
+	connection->owner = NULL;
+}
+
+static void on_drained(struct bufferevent *stream, void *context)
+{
+	(void)stream;
+	connection_free(context);
+}
+
+static void on_closing_event(struct bufferevent *stream, short what, void *context)
+{
+	(void)stream;
+	(void)what;
+	connection_free(context);
+}
+
+/* Lets what is still unsent go out, then frees; from the event loop, not from here. */
+static void linger(struct connection *connection)
+{
+	struct timeval limit = {.tv_sec = LINGER_S};
+
+	bufferevent_disable(connection->stream, EV_READ);
+	bufferevent_setcb(connection->stream, NULL, on_drained, on_closing_event, connection);
+	bufferevent_set_timeouts(connection->stream, NULL, &limit);
+	if (evbuffer_get_length(bufferevent_get_output(connection->stream)) == 0)
+		bufferevent_trigger(connection->stream, EV_WRITE, BEV_TRIG_DEFER_CALLBACKS);
+}
+
+static void finish(struct connection *connection, const char *reason)
+{
+	if (connection->closing)
+		return;
+	announce_end(connection, reason);
+	linger(connection);
+}
+
+static void send_bytes(struct connection *connection, const struct writer *out)
+{
+	if (out->at == 0)
+		return;
+	bufferevent_write(connection->stream, out->bytes, out->at);
+	if (evbuffer_get_length(bufferevent_get_output(connection->stream)) >
+	    connection->dispatcher->options.output_limit)
+		finish(connection, "the peer does not read");
+}
+
+void connection_peer(const struct connection *connection, char peer[PEER_SIZE])
+{
+	struct sockaddr_storage address;
+	socklen_t size = sizeof(address);
+	char host[INET6_ADDRSTRLEN] = "?";
+	unsigned port = 0;
+
+	if (getpeername(bufferevent_getfd(connection->stream), (struct sockaddr *)&address, &size) ==
+	    0) {
+		if (address.ss_family == AF_INET) {
+			struct sockaddr_in *in = (struct sockaddr_in *)&address;
+			inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
+			port = ntohs(in->sin_port);
+		} else if (address.ss_family == AF_INET6) {
+			struct sockaddr_in6 *in = (struct sockaddr_in6 *)&address;
+			inet_ntop(AF_INET6, &in->sin6_addr, host, sizeof(host));
+			port = ntohs(in->sin6_port);
+		}
+	}
+	snprintf(peer, PEER_SIZE, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
+}
+
+void connection_ack(struct connection *connection, uint64_t record_no)
+{
+	uint8_t bytes[64];
+	struct writer out = writer_over(bytes, sizeof(bytes));
+
+	if (!connection->closing && session_write_ack(&connection->session, record_no, &out))
+		send_bytes(connection, &out);
+}
+
+bool connection_request(struct connection *connection, const void *payload, size_t size)
+{
+	uint8_t bytes[1024];
+	struct writer out = writer_over(bytes, sizeof(bytes));
+
+	if (connection->closing || !session_write_request(&connection->session, payload, size, &out))
+		return false;
+	send_bytes(connection, &out);
+	return true;
+}
+
+void connection_close(struct connection *connection, enum close_reason reason, const char *why)
+{
+	uint8_t bytes[SESSION_REPLY_SIZE];
+	struct writer out = writer_over(bytes, sizeof(bytes));
+
+	if (connection->closing)
+		return;
+	if (session_write_close(&connection->session, reason, why, &out))
+		bufferevent_write(connection->stream, out.bytes, out.at);
+	finish(connection, why);
+}
+
+static void handle_event(struct connection *connection, const struct session_event *event,
+                         int64_t now_ms)
+{
+	struct ip_dispatcher *dispatcher = connection->dispatcher;
+
+	if (event->kind == SESSION_NOTHING)
+		return;
+	if (event->kind == SESSION_OPENED)
+		seen_remove(&dispatcher->pending, &connection->age);
+	dispatcher->options.events.session(dispatcher->options.events.context, connection, event,
+	                                   now_ms);
+	if (event->kind == SESSION_REFUSED)
+		finish(connection, event->detail);
+	else if (event->kind == SESSION_CLOSED)
+		finish(connection, "closed by the gateway");
+}
+
+/* The whole frame at the front of the input, or NULL where it is not there yet. A frame
+ * with a broken header is as long as what has come: the session refuses it. */
+static uint8_t *next_frame(struct connection *connection, struct evbuffer *input, size_t *size)
+{
+	struct frame_header header;
+	uint8_t head[FRAME_HEADER_SIZE];
+	ev_ssize_t peeked = evbuffer_copyout(input, head, sizeof(head));
+
+	if (peeked < (ev_ssize_t)sizeof(head))
+		return NULL;
+	if (frame_read_header(head, sizeof(head), connection->dispatcher->options.policy.payload_limit,
+	                      &header) == FRAME_OK)
+		*size = frame_size(&header);
+	else
+		*size = sizeof(head);
+	return evbuffer_get_length(input) < *size ? NULL : evbuffer_pullup(input, (ev_ssize_t)*size);
+}
+
+static void on_readable(struct bufferevent *stream, void *context)
+{
+	struct connection *connection = context;
+	struct ip_dispatcher *dispatcher = connection->dispatcher;
+	struct evbuffer *input = bufferevent_get_input(stream);
+	int64_t now_ms = clock_wall_ms();
+	uint8_t bytes[SESSION_REPLY_SIZE], *frame;
+	size_t size;
+
+	while (!connection->closing && !dispatcher->held &&
+	       (frame = next_frame(connection, input, &size)) != NULL) {
+		struct writer reply = writer_over(bytes, sizeof(bytes));
+		struct session_event event;
+
+		session_receive(&connection->session, frame, size, now_ms, &reply, &event);
+		send_bytes(connection, &reply);
+		if (!connection->closing)
+			handle_event(connection, &event, now_ms);
+		evbuffer_drain(input, size);
+	}
+	if (!connection->closing)
+		dispatcher->options.events.settled(dispatcher->options.events.context, connection);
+}
+
+static void on_event(struct bufferevent *stream, short what, void *context)
+{
+	struct connection *connection = context;
+
+	(void)stream;
+	if (!(what & (BEV_EVENT_EOF | BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT)))
+		return;
+	announce_end(connection, what & BEV_EVENT_EOF ? "connection closed" : "connection lost");
+	connection_free(connection);
+}
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t socket,
+                      struct sockaddr *address, int size, void *context)
+{
+	struct ip_dispatcher *dispatcher = context;
+	struct connection *connection = calloc(1, sizeof(*connection));
+	int on = 1;
+
+	(void)listener;
+	(void)address;
+	(void)size;
+	if (!connection || dispatcher->connections >= dispatcher->options.connection_limit ||
+	    !session_start(&connection->session, &dispatcher->options.policy)) {
+		free(connection);
+		evutil_closesocket(socket);
+		return;
+	}
+	setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	connection->dispatcher = dispatcher;
+	connection->stream = bufferevent_socket_new(dispatcher->base, socket, BEV_OPT_CLOSE_ON_FREE);
+	if (!connection->stream) {
+		session_end(&connection->session);
+		free(connection);
+		evutil_closesocket(socket);
+		return;
+	}
+	connection->after = dispatcher->first;
+	if (dispatcher->first)
+		dispatcher->first->before = connection;
+	dispatcher->first = connection;
+	dispatcher->connections++;
+	seen_touch(&dispatcher->pending, &connection->age, clock_steady_ms());
+	bufferevent_set_max_single_read(connection->stream, READ_CHUNK);
+	bufferevent_setcb(connection->stream, on_readable, NULL, on_event, connection);
+	bufferevent_enable(connection->stream, dispatcher->held ? EV_WRITE : EV_READ | EV_WRITE);
+	if (dispatcher->pending.count > dispatcher->options.pending_limit) {
+		struct seen_link *oldest = dispatcher->pending.oldest;
+		connection_close((struct connection *)((char *)oldest - offsetof(struct connection, age)),
+		                 CLOSE_LIMIT, "too many connections without handshake");
+	}
+}
+
+/* Out of descriptors, most likely: takes no new connection until the next sweep. */
+static void on_accept_error(struct evconnlistener *listener, void *context)
+{
+	struct ip_dispatcher *dispatcher = context;
+
+	log_line(dispatcher->options.log, LOG_ERROR, "cannot accept connections", "error=\"%s\"",
+	         evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+	evconnlistener_disable(listener);
+}
+
+static void on_sweep(evutil_socket_t socket, short what, void *context)
+{
+	struct ip_dispatcher *dispatcher = context;
+	int64_t limit_ms = clock_steady_ms() - dispatcher->options.handshake_ms;
+	struct seen_link *oldest;
+
+	(void)socket;
+	(void)what;
+	while (!dispatcher->held && (oldest = dispatcher->pending.oldest) && oldest->at_ms <= limit_ms)
+		connection_close((struct connection *)((char *)oldest - offsetof(struct connection, age)),
+		                 CLOSE_IDLE, "no handshake in time");
+	if (dispatcher->listener)
+		evconnlistener_enable(dispatcher->listener);
+}
+
+static struct evconnlistener *listen_on(struct ip_dispatcher *dispatcher, char *message,
+                                        size_t size)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
+	const char *host = dispatcher->options.host, *port = dispatcher->options.port;
+	struct evconnlistener *listener = NULL;
+	int failed = getaddrinfo(host, port, &hints, &found);
+
+	if (failed) {
+		snprintf(message, size, "cannot resolve \"%s\" port \"%s\": %s", host, port,
+		         gai_strerror(failed));
+		return NULL;
+	}
+	for (struct addrinfo *at = found; at && !listener; at = at->ai_next)
+		listener = evconnlistener_new_bind(dispatcher->base, on_accept, dispatcher,
+		                                   LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC |
+		                                       LEV_OPT_REUSEABLE,
+		                                   BACKLOG, at->ai_addr, (int)at->ai_addrlen);
+	if (!listener)
+		snprintf(message, size, "cannot listen on %s port %s: %s", host, port, strerror(errno));
+	freeaddrinfo(found);
+	return listener;
+}
+
+struct ip_dispatcher *ip_dispatcher_new(struct event_base *base,
+                                        const struct dispatcher_options *options, char *message,
+                                        size_t size)
+{
+	struct ip_dispatcher *dispatcher = calloc(1, sizeof(*dispatcher));
+	struct timeval every = {.tv_usec = SWEEP_MS * 1000};
+
+	if (!dispatcher) {
+		snprintf(message, size, "out of memory");
+		return NULL;
+	}
+	dispatcher->options = *options;
+	dispatcher->base = base;
+	dispatcher->listener = listen_on(dispatcher, message, size);
+	dispatcher->sweep = event_new(base, -1, EV_PERSIST, on_sweep, dispatcher);
+	if (!dispatcher->listener || !dispatcher->sweep) {
+		ip_dispatcher_free(dispatcher);
+		return NULL;
+	}
+	evconnlistener_set_error_cb(dispatcher->listener, on_accept_error);
+	event_add(dispatcher->sweep, &every);
+	return dispatcher;
+}
+
+void ip_dispatcher_free(struct ip_dispatcher *dispatcher)
+{
+	while (dispatcher->first)
+		connection_free(dispatcher->first);
+	if (dispatcher->listener)
+		evconnlistener_free(dispatcher->listener);
+	if (dispatcher->sweep)
+		event_free(dispatcher->sweep);
+	free(dispatcher);
+}
+
+unsigned ip_dispatcher_port(const struct ip_dispatcher *dispatcher)
+{
+	struct sockaddr_storage address;
+	socklen_t size = sizeof(address);
+
+	if (getsockname(evconnlistener_get_fd(dispatcher->listener), (struct sockaddr *)&address,
+	                &size) != 0)
+		return 0;
+	return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
+	                                           : ((struct sockaddr_in *)&address)->sin_port);
+}
+
+void ip_dispatcher_hold(struct ip_dispatcher *dispatcher, bool held)
+{
+	if (dispatcher->held == held)
+		return;
+	dispatcher->held = held;
+	for (struct connection *at = dispatcher->first; at; at = at->after) {
+		if (at->closing)
+			continue;
+		if (held) {
+			bufferevent_disable(at->stream, EV_READ);
+		} else {
+			bufferevent_enable(at->stream, EV_READ);
+			bufferevent_trigger(at->stream, EV_READ, BEV_TRIG_DEFER_CALLBACKS);
+		}
+	}
+}
+
+void ip_dispatcher_stop(struct ip_dispatcher *dispatcher)
+{
+	if (dispatcher->listener)
+		evconnlistener_free(dispatcher->listener);
+	dispatcher->listener = NULL;
+	for (struct connection *at = dispatcher->first; at; at = at->after)
+		connection_close(at, CLOSE_SHUTDOWN, "the bridge stops");
+}
+
+size_t ip_dispatcher_connections(const struct ip_dispatcher *dispatcher)
+{
+	return dispatcher->connections;
+}

@@ -1,0 +1,67 @@
+/*
+ * Sub-modules by route, decoders by kind (document 4.1.2.1, DESIGN.md section
+ * 7), between core/hosts and the back end. A new decoder is one more row here.
+ */
+#include "routing.h"
+
+#include "../codec/frame.h"
+
+#define EARLIEST_MS INT64_C(946684800000) /* 2000-01-01, before any smart meter */
+#define FUTURE_MS   INT64_C(86400000)     /* a clock may be ahead by a day, no more */
+
+typedef enum reading_status (*decoder)(const uint8_t *address, size_t address_size,
+                                       const uint8_t *telegram, size_t telegram_size,
+                                       struct reading *out, size_t *count);
+
+static const struct {
+	uint8_t route, kind;
+	decoder decode;
+	const char *unsupported; /* the reason where there is no decoder yet */
+} submodules[] = {
+    {ROUTE_ZIGBEE, KIND_ZCL, reading_decode_zcl, NULL},
+    {ROUTE_WIRELESS_MBUS, KIND_WIRELESS_MBUS, NULL, "wireless M-Bus is not supported yet"},
+    {ROUTE_ZWAVE, KIND_ZWAVE, NULL, "Z-Wave is not supported yet"},
+    {ROUTE_WIRED_MBUS, KIND_WIRED_MBUS, NULL, "wired M-Bus is not supported yet"},
+    {ROUTE_HAN, KIND_DLMS, NULL, "DLMS push is not supported yet"},
+    {ROUTE_HAN, KIND_P1, NULL, "P1 text is not supported yet"},
+};
+
+static bool possible_time(int64_t ms, int64_t received_ms)
+{
+	return ms >= EARLIEST_MS && ms <= received_ms + FUTURE_MS;
+}
+
+static int64_t measured_time(const struct reading *reading, const struct data_message *data,
+                             int64_t received_ms)
+{
+	if (possible_time(reading->measured_ms, received_ms))
+		return reading->measured_ms;
+	if (data->gateway_ms <= INT64_MAX && possible_time((int64_t)data->gateway_ms, received_ms))
+		return (int64_t)data->gateway_ms;
+	return received_ms;
+}
+
+void routing_decode(uint8_t route, const struct data_message *data, int64_t received_ms,
+                    struct decoded *out)
+{
+	out->quarantine = NULL;
+	out->count = 0;
+	if (data->kind == KIND_LOSS)
+		return;
+	for (size_t i = 0; i < sizeof(submodules) / sizeof(submodules[0]); i++) {
+		if (submodules[i].route != route || submodules[i].kind != data->kind)
+			continue;
+		if (!submodules[i].decode) {
+			out->quarantine = submodules[i].unsupported;
+			return;
+		}
+		out->quarantine = reading_status_text(
+		    submodules[i].decode(data->address, data->address_size, data->telegram,
+		                         data->telegram_size, out->readings, &out->count));
+		for (size_t n = 0; n < out->count; n++)
+			out->readings[n].measured_ms = measured_time(&out->readings[n], data, received_ms);
+		return;
+	}
+	out->quarantine = data->kind > KIND_P1 ? "unknown kind of telegram"
+	                                       : "this kind of telegram does not come by this route";
+}

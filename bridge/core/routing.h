@@ -1,0 +1,24 @@
+/*
+ * The routing dispatcher (document 4.1.2.1): a gateway's sub-modules, one for
+ * each route, each with the kind of telegram that it forwards and its decoder.
+ */
+#ifndef SMARTHG_BRIDGE_ROUTING_H
+#define SMARTHG_BRIDGE_ROUTING_H
+
+#include "../codec/messages.h"
+#include "../codec/reading.h"
+
+/* What became of a telegram. */
+struct decoded {
+	const char *quarantine; /* why it could not be decoded (static text), or NULL */
+	size_t count;
+	struct reading readings[READING_LIMIT];
+};
+
+/* Decodes a DATA record by its route and kind. Readings without a time of their own,
+ * or with an impossible one, get the gateway's, and where that is unknown or
+ * impossible too the time of reception; all in ms since 1970. */
+void routing_decode(uint8_t route, const struct data_message *data, int64_t received_ms,
+                    struct decoded *out);
+
+#endif

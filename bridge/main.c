@@ -1,0 +1,481 @@
+/*
+ * smarthg-bridge, the SmartAMM server (document 4.1.2): configuration, signals
+ * and the event loop, and the wiring between the core (sessions of gateways)
+ * and the back end (rows in PostgreSQL).
+ *
+ *     gateways -> core/hosts -> core/routing -> backend/store -> smarthg.bridge_ingest
+ *                     ^  REQUEST                backend/journal -> sessions, presence, events
+ *                     +------------------------ backend/commands <- smarthg.bridge_commands
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "backend/commands.h"
+#include "backend/gateways.h"
+#include "backend/journal.h"
+#include "backend/refresh.h"
+#include "backend/store.h"
+#include "core/clock.h"
+#include "core/configuration.h"
+#include "core/hosts.h"
+#include "core/routing.h"
+
+enum { STOP_CHECK_MS = 20, REPORT_S = 60 };
+
+struct bridge {
+	struct configuration configuration;
+	struct log log;
+	struct event_base *base;
+	struct hosts *hosts;
+	struct store *store;
+	struct control *control;
+	struct journal *journal;
+	struct gateways *gateways;
+	struct commands *commands;
+	struct refresh *refresh;
+	struct event *term, *interrupt, *hangup, *stopping, *report;
+	int64_t stop_until_ms; /* steady; 0: not stopping */
+	uint64_t reported_records;
+	struct decoded decoded; /* of the telegram in hand */
+};
+
+/* --- what the core tells: to the back end --- */
+
+static void on_session_opened(void *context, const struct gateway *gateway, const char *peer,
+                              bool secured, bool resumed)
+{
+	struct bridge *bridge = context;
+
+	journal_session_opened(bridge->journal, gateway->gateway_id, gateway->session, peer, secured,
+	                       resumed);
+}
+
+static void on_session_closed(void *context, const struct gateway *gateway, uint32_t session,
+                              const char *reason)
+{
+	struct bridge *bridge = context;
+
+	journal_session_closed(bridge->journal, gateway->gateway_id, session, reason);
+}
+
+static void on_presence(void *context, const struct gateway *gateway, bool online,
+                        const char *reason)
+{
+	struct bridge *bridge = context;
+
+	journal_presence(bridge->journal, gateway->gateway_id, online, clock_wall_ms(), reason);
+}
+
+static void on_security_event(void *context, uint64_t eui64, const char *peer, const char *event,
+                              const char *detail)
+{
+	struct bridge *bridge = context;
+
+	journal_security(bridge->journal, eui64, peer, event, detail, clock_steady_ms());
+}
+
+static void on_unknown_gateway(void *context)
+{
+	struct bridge *bridge = context;
+
+	gateways_reload_seldom(bridge->gateways);
+}
+
+static bool on_record(void *context, const struct gateway *gateway, uint8_t route,
+                      const struct data_message *data, int64_t received_ms)
+{
+	struct bridge *bridge = context;
+	struct decoded *decoded = &bridge->decoded;
+
+	routing_decode(route, data, received_ms, decoded);
+	if (store_add(bridge->store, gateway->gateway_id, data, received_ms, decoded->quarantine,
+	              decoded->readings, decoded->count))
+		return true;
+	log_line(&bridge->log, LOG_ERROR, "record not taken",
+	         "gateway=%016" PRIx64 " record=%" PRIu64 " reason=\"out of memory\"", gateway->eui64,
+	         data->record_no);
+	return false;
+}
+
+static void on_response(void *context, const struct gateway *gateway,
+                        const struct response *response)
+{
+	struct bridge *bridge = context;
+
+	commands_response(bridge->commands, gateway->gateway_id, response);
+}
+
+/* --- what the back end tells: to the core --- */
+
+static void on_committed(void *context, int64_t gateway_id, uint64_t record_no)
+{
+	struct bridge *bridge = context;
+
+	hosts_committed(bridge->hosts, gateway_id, record_no);
+	if (bridge->refresh)
+		refresh_wanted(bridge->refresh);
+}
+
+static void on_hold(void *context, bool held)
+{
+	struct bridge *bridge = context;
+
+	log_line(&bridge->log, LOG_WARNING,
+	         held ? "memory budget is used up, reading stops" : "reading goes on", "waiting=%zu",
+	         store_counts(bridge->store).waiting);
+	hosts_hold(bridge->hosts, held);
+}
+
+static void on_gateway_row(void *context, const struct gateway_row *row)
+{
+	struct bridge *bridge = context;
+	struct provision provision = {
+	    .gateway_id = row->gateway_id,
+	    .eui64 = row->eui64,
+	    .key_id = row->key_id,
+	    .security_required = row->security_required,
+	    .committed = row->committed,
+	};
+
+	if (row->link_key_size > LINK_KEY_MAX) {
+		log_line(&bridge->log, LOG_ERROR, "gateway not loaded",
+		         "gateway=%016" PRIx64 " reason=\"link key is too long\"", row->eui64);
+		return;
+	}
+	provision.key.size = row->link_key_size;
+	if (row->link_key_size > 0)
+		memcpy(provision.key.bytes, row->link_key, row->link_key_size);
+	hosts_load_put(bridge->hosts, &provision);
+	security_wipe(&provision.key, sizeof(provision.key));
+}
+
+static void on_gateways_begin(void *context)
+{
+	struct bridge *bridge = context;
+
+	hosts_load_begin(bridge->hosts);
+}
+
+static void on_gateways_end(void *context)
+{
+	struct bridge *bridge = context;
+
+	hosts_load_end(bridge->hosts);
+}
+
+static void on_control_connected(void *context)
+{
+	struct bridge *bridge = context;
+
+	gateways_reload(bridge->gateways);
+	commands_fetch(bridge->commands);
+}
+
+static void on_notified(void *context, const char *channel)
+{
+	struct bridge *bridge = context;
+
+	if (strcmp(channel, "smarthg_gateway") == 0)
+		gateways_reload(bridge->gateways);
+	else
+		commands_fetch(bridge->commands);
+}
+
+static bool send_request(void *context, int64_t gateway_id, const void *payload, size_t size)
+{
+	struct bridge *bridge = context;
+
+	return hosts_request(bridge->hosts, gateway_id, payload, size);
+}
+
+/* --- start, signals, stop --- */
+
+static void on_stop_check(evutil_socket_t socket, short what, void *context)
+{
+	struct bridge *bridge = context;
+	size_t records = store_counts(bridge->store).waiting;
+	size_t statements = control_waiting(bridge->control);
+
+	(void)socket;
+	(void)what;
+	if (records + statements + hosts_connections(bridge->hosts) > 0 &&
+	    clock_steady_ms() < bridge->stop_until_ms)
+		return;
+	log_line(&bridge->log, LOG_INFO, "stopped", "uncommitted_records=%zu unwritten_events=%zu",
+	         records, statements);
+	event_base_loopbreak(bridge->base);
+}
+
+static void on_stop_signal(evutil_socket_t number, short what, void *context)
+{
+	struct bridge *bridge = context;
+	struct timeval every = {.tv_usec = STOP_CHECK_MS * 1000};
+
+	(void)what;
+	if (bridge->stop_until_ms != 0)
+		return;
+	log_line(&bridge->log, LOG_INFO, "stopping", "signal=%d", (int)number);
+	bridge->stop_until_ms = clock_steady_ms() + bridge->configuration.stop_seconds * INT64_C(1000);
+	hosts_stop(bridge->hosts);
+	event_add(bridge->stopping, &every);
+}
+
+static void on_hangup(evutil_socket_t number, short what, void *context)
+{
+	struct bridge *bridge = context;
+
+	(void)number;
+	(void)what;
+	gateways_reload(bridge->gateways);
+}
+
+static void on_report(evutil_socket_t socket, short what, void *context)
+{
+	struct bridge *bridge = context;
+	struct store_counts counts = store_counts(bridge->store);
+
+	(void)socket;
+	(void)what;
+	log_line(&bridge->log, LOG_INFO, "state",
+	         "gateways=%zu connections=%zu records=%" PRIu64 " per_second=%" PRIu64
+	         " waiting=%zu batches=%" PRIu64 " quarantined=%" PRIu64 " unstorable=%" PRIu64,
+	         hosts_gateways(bridge->hosts), hosts_connections(bridge->hosts), counts.records,
+	         (counts.records - bridge->reported_records) / REPORT_S, counts.waiting, counts.batches,
+	         counts.quarantined, counts.unstorable);
+	bridge->reported_records = counts.records;
+}
+
+static bool start_back_end(struct bridge *bridge)
+{
+	static const char *const channels[] = {"smarthg_gateway", "smarthg_command", NULL};
+	const struct configuration *configuration = &bridge->configuration;
+	struct store_options store = {
+	    .conninfo = configuration->database,
+	    .connections = (unsigned)configuration->ingest_connections,
+	    .batch_records = (size_t)configuration->batch_records,
+	    .batch_ms = configuration->batch_ms,
+	    .memory_budget = (size_t)configuration->memory_budget_mb << 20,
+	    .context = bridge,
+	    .committed = on_committed,
+	    .hold = on_hold,
+	    .log = &bridge->log,
+	};
+	struct control_handlers control = {bridge, on_control_connected, on_notified};
+	struct gateways_handlers gateways = {bridge, on_gateways_begin, on_gateway_row,
+	                                     on_gateways_end};
+	struct commands_options commands = {
+	    .answer_ms = configuration->command_seconds * INT64_C(1000),
+	    .grace_ms = configuration->command_grace_seconds * INT64_C(1000),
+	    .context = bridge,
+	    .send = send_request,
+	    .log = &bridge->log,
+	};
+
+	bridge->store = store_new(bridge->base, &store);
+	bridge->control =
+	    control_new(bridge->base, configuration->database, channels, &control, &bridge->log);
+	if (!bridge->store || !bridge->control)
+		return false;
+	bridge->journal = journal_new(bridge->control, &bridge->log);
+	bridge->gateways = gateways_new(bridge->base, bridge->control, &gateways);
+	bridge->commands = commands_new(bridge->base, bridge->control, &commands);
+	if (configuration->refresh_ms > 0)
+		bridge->refresh = refresh_new(bridge->base, configuration->database,
+		                              configuration->refresh_ms, &bridge->log);
+	return bridge->journal && bridge->gateways && bridge->commands &&
+	       (bridge->refresh || configuration->refresh_ms == 0);
+}
+
+static bool start_hosts(struct bridge *bridge, char *message, size_t size)
+{
+	const struct configuration *configuration = &bridge->configuration;
+	char host[CONFIGURATION_TEXT];
+	const char *colon = strrchr(configuration->listen, ':');
+	struct hosts_options options = {
+	    .dispatcher =
+	        {
+	            .handshake_ms = configuration->handshake_seconds * INT64_C(1000),
+	            .pending_limit = (size_t)configuration->max_pending_connections,
+	            .connection_limit = (size_t)configuration->max_connections,
+	            .output_limit = (size_t)configuration->output_limit,
+	            .policy =
+	                {
+	                    .security_required = configuration->security_required,
+	                    .keepalive_s = (uint32_t)configuration->keepalive_seconds,
+	                    .payload_limit = (size_t)configuration->max_payload,
+	                },
+	            .log = &bridge->log,
+	        },
+	    .offline_ms =
+	        (int64_t)(configuration->keepalive_seconds * configuration->offline_factor * 1000),
+	    .expire_ms = configuration->session_seconds * INT64_C(1000),
+	    .back_end = {bridge, on_session_opened, on_session_closed, on_presence, on_security_event,
+	                 on_unknown_gateway, on_record, on_response},
+	    .log = &bridge->log,
+	};
+
+	if (!colon) {
+		snprintf(message, size, "listen must be HOST:PORT, not \"%s\"", configuration->listen);
+		return false;
+	}
+	snprintf(host, sizeof(host), "%.*s", (int)(colon - configuration->listen),
+	         configuration->listen);
+	options.dispatcher.host = host;
+	options.dispatcher.port = colon + 1;
+	bridge->hosts = hosts_new(bridge->base, &options, message, size);
+	if (!bridge->hosts)
+		return false;
+	snprintf(message, size, "listening on %s:%u", host, hosts_port(bridge->hosts));
+	log_line(&bridge->log, LOG_INFO, message, "security=%s",
+	         configuration->security_required ? "required" : "optional");
+	return true;
+}
+
+/* Through another name, so that who waits for the file never reads half of it. */
+static bool write_port_file(struct bridge *bridge, char *message, size_t size)
+{
+	const char *path = bridge->configuration.port_file;
+	char draft[CONFIGURATION_TEXT + 8];
+	FILE *file;
+
+	if (path[0] == '\0')
+		return true;
+	snprintf(draft, sizeof(draft), "%s.new", path);
+	file = fopen(draft, "w");
+	if (file && fprintf(file, "%u\n", hosts_port(bridge->hosts)) > 0 && fclose(file) == 0 &&
+	    rename(draft, path) == 0)
+		return true;
+	snprintf(message, size, "cannot write \"%s\": %s", path, strerror(errno));
+	return false;
+}
+
+static bool start_events(struct bridge *bridge)
+{
+	struct timeval minute = {.tv_sec = REPORT_S};
+	struct event_base *base = bridge->base;
+
+	bridge->term = evsignal_new(base, SIGTERM, on_stop_signal, bridge);
+	bridge->interrupt = evsignal_new(base, SIGINT, on_stop_signal, bridge);
+	bridge->hangup = evsignal_new(base, SIGHUP, on_hangup, bridge);
+	bridge->stopping = event_new(base, -1, EV_PERSIST, on_stop_check, bridge);
+	bridge->report = event_new(base, -1, EV_PERSIST, on_report, bridge);
+	return bridge->term && bridge->interrupt && bridge->hangup && bridge->stopping &&
+	       bridge->report && event_add(bridge->term, NULL) == 0 &&
+	       event_add(bridge->interrupt, NULL) == 0 && event_add(bridge->hangup, NULL) == 0 &&
+	       event_add(bridge->report, &minute) == 0;
+}
+
+static void free_event(struct event *event)
+{
+	if (event)
+		event_free(event);
+}
+
+static void finish(struct bridge *bridge)
+{
+	if (bridge->hosts)
+		hosts_free(bridge->hosts);
+	refresh_free(bridge->refresh);
+	control_free(bridge->control);
+	commands_free(bridge->commands);
+	gateways_free(bridge->gateways);
+	journal_free(bridge->journal);
+	store_free(bridge->store);
+	free_event(bridge->term);
+	free_event(bridge->interrupt);
+	free_event(bridge->hangup);
+	free_event(bridge->stopping);
+	free_event(bridge->report);
+	if (bridge->base)
+		event_base_free(bridge->base);
+}
+
+/* As many descriptors as allowed, for that many gateways. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static int run(struct bridge *bridge)
+{
+	char message[CONFIGURATION_TEXT + 100] = "out of memory";
+	bool started;
+
+	signal(SIGPIPE, SIG_IGN);
+	raise_descriptor_limit();
+	bridge->log.level = (enum log_level)bridge->configuration.log_level;
+	bridge->base = event_base_new();
+	started = bridge->base && start_back_end(bridge) && start_events(bridge) &&
+	          start_hosts(bridge, message, sizeof(message)) &&
+	          write_port_file(bridge, message, sizeof(message));
+	if (started)
+		event_base_dispatch(bridge->base);
+	else
+		log_line(&bridge->log, LOG_ERROR, "cannot start", "reason=\"%s\"", message);
+	finish(bridge);
+	return started ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static void print_key(const char *key, const char *value, const char *meaning)
+{
+	printf("  --%s=%s\n        %s\n", key, value, meaning);
+}
+
+static void print_help(const struct configuration *configuration)
+{
+	printf("Usage: smarthg-bridge [-c FILE] [--KEY=VALUE]...\n\n"
+	       "The SmartAMM server: takes telegrams from gateways into PostgreSQL and commands\n"
+	       "from there to the gateways. FILE has lines `key = value`; the command line comes\n"
+	       "after it. SIGHUP reads the gateways again, SIGTERM commits and stops.\n\n"
+	       "Keys, with the values in force:\n");
+	configuration_each(configuration, print_key);
+}
+
+/* One --key=value; false with a message on standard error. */
+static bool take_option(struct configuration *configuration, const char *option)
+{
+	char key[100], message[400] = "expected --key=value";
+	const char *equals = strchr(option, '=');
+
+	if (strncmp(option, "--", 2) == 0 && equals && (size_t)(equals - option) < sizeof(key)) {
+		snprintf(key, sizeof(key), "%.*s", (int)(equals - option - 2), option + 2);
+		if (configuration_set(configuration, key, equals + 1, message, sizeof(message)))
+			return true;
+	}
+	fprintf(stderr, "smarthg-bridge: %s: %s\n", option, message);
+	return false;
+}
+
+int main(int count, char **arguments)
+{
+	static struct bridge bridge;
+	char message[1024];
+	int first = 1;
+
+	configuration_defaults(&bridge.configuration);
+	if (count >= 3 && strcmp(arguments[1], "-c") == 0) {
+		if (!configuration_read(&bridge.configuration, arguments[2], message, sizeof(message))) {
+			fprintf(stderr, "smarthg-bridge: %s\n", message);
+			return 2;
+		}
+		first = 3;
+	}
+	for (int i = first; i < count; i++) {
+		if (strcmp(arguments[i], "--help") == 0 || strcmp(arguments[i], "-h") == 0) {
+			print_help(&bridge.configuration);
+			return 0;
+		}
+		if (!take_option(&bridge.configuration, arguments[i]))
+			return 2;
+	}
+	return run(&bridge);
+}

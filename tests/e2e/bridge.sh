@@ -1,0 +1,148 @@
+#!/bin/bash
+# The way of a record from gateways through the bridge into the database, with everything that
+# may happen on it: duplicates, disorder, a killed bridge, a killed server, forged and malformed
+# input, and a command on its way back. Prints TAP; PGHOST and so on name the cluster of
+# tests/cluster, which is stopped and started.
+. "$(dirname "$0")/harness"
+
+homes=20
+# What the database must hold when `$1` records of each of the homes were sent, each once:
+# one line "summations demands corrections ahead in quarantine, lowest and highest mark".
+stored() {
+	sql "SELECT (SELECT count(*) FROM reading JOIN register USING (register_id)
+			WHERE obis = '1-0:1.8.0.255' AND raw_value = 1000 * meter_id + 7 * record_no
+			AND measured_at = to_timestamp(1700000000 + 60 * record_no) AND gateway_id = meter_id),
+		(SELECT count(*) FROM reading JOIN register USING (register_id) WHERE obis = '1-0:16.7.0.255' AND raw_value = 420),
+		(SELECT count(*) FROM reading_correction), (SELECT count(*) FROM gateway_record_ahead), (SELECT count(*) FROM quarantine),
+		min(committed_record_no), max(committed_record_no) FROM gateway WHERE gateway_id <= $homes" | tr '|' ' '
+}
+holds() { # records of each home, promise
+	is "$(stored)" "$((homes * $1)) $((homes * $1)) 0 0 0 $1 $1" "$2"
+}
+records() { "$top/tests/e2e/telegrams" $homes "$1" >"$work/telegrams"; }
+
+make_homes $homes || { echo "Bail out! no database"; exit 1; }
+start_bridge --keepalive_seconds=1 --offline_factor=2 --batch_records=500
+
+records 200
+sim load
+check $? "$homes gateways send 200 records each and get them acknowledged"
+holds 200 "every record is in the database once"
+is "$(sql "SELECT count(*) FROM gateway_event WHERE event = 'online'")" $homes "each gateway came online"
+comes $homes "SELECT count(*) FROM gateway_event WHERE event = 'offline'" "and went offline when it was gone"
+is "$(sql "SELECT count(*), bool_and(secured), count(closed_at) FROM gateway_session")" "$homes|t|$homes" "its session is a row, secured, and closed"
+comes t "SELECT count(*) > 0 FROM interval_energy" "interval energy was computed from the readings"
+
+records 300
+sim duplicate --duplicate
+holds 300 "records sent twice are stored once"
+records 400
+sim reorder --reorder
+holds 400 "records out of order are all stored, and acknowledged"
+
+records 900
+sim kill --speed 4000 &
+sim_pid=$!
+sleep 1
+stop_bridge KILL
+in_between=$(sql "SELECT sum(committed_record_no) FROM gateway")
+sleep 0.3
+start_bridge --keepalive_seconds=1 --offline_factor=2 --batch_records=500 --memory_budget_mb=1
+wait $sim_pid
+check $? "a bridge killed in mid-load (at $in_between of $((homes * 900)) records) and started again gets the rest"
+holds 900 "and every record is in the database once"
+
+records 1600
+sim crash --speed 6000 &
+sim_pid=$!
+sleep 1
+"$top/tests/cluster" kill
+sleep 2.5
+"$top/tests/cluster" up
+in_between=$(sql "SELECT sum(committed_record_no) FROM gateway")
+wait $sim_pid
+check $? "a database killed in mid-load (at $in_between of $((homes * 1600)) records) and started again gets the rest"
+holds 1600 "and every record is in the database once"
+check "$(grep -q ' reconnects=0 ' "$work/crash.sim"; echo $?)" "while no gateway lost its session"
+check "$([ "$(logged 'memory budget is used up')" -gt 0 ]; echo $?)" "and the bridge stopped reading rather than grow"
+is "$(sql "SELECT count(*) FROM gateway_event WHERE event = 'offline' AND detail = 'no keep-alive'")" 0 "which is not held against the gateways"
+
+# An honest gateway 1 is there while others misbehave, one of them in its name.
+head -n 1 "$work/telegrams" >"$work/first"
+sed -n 2p "$work/telegrams" >"$work/second"
+sim honest --telegrams "$work/first" --stay --verbose &
+sim_pid=$!
+comes 1 "SELECT count(*) FROM gateway WHERE online" "an honest gateway is there"
+sim forge --telegrams "$work/first" --forge
+check $? "a forged session is refused"
+sim garbage --telegrams "$work/first" --garbage
+check $? "garbage is refused"
+sim replay --telegrams "$work/second" --replay
+check $? "a replayed frame ends the session"
+sim clear --telegrams "$work/second" --clear-after-ready
+check $? "a clear frame after READY ends the session"
+sed 's/^0015bc01/0015bcff/' "$work/second" >"$work/stranger"
+sim stranger --telegrams "$work/stranger" --timeout 1
+comes 'clear_after_ready,forged_auth,replay,unknown_gateway' "SELECT string_agg(DISTINCT event, ',' ORDER BY event) FROM gateway_event
+	WHERE event NOT IN ('online', 'offline', 'records_lost')" "each is an event with its name"
+check "$([ "$(logged 'not a SmartAMM frame')" -gt 0 ]; echo $?)" "garbage is told in the log"
+is "$(grep -c disconnected "$work/honest.sim")" 0 "the honest gateway felt nothing of it"
+is "$(grep -cE "$(cut -d' ' -f2 "$work/keys" | head -n 3 | paste -sd'|')" "$work/bridge.log")" 0 "no key is in the log"
+
+# A command on its way to that gateway.
+sql "SELECT ebr_store_command(1, now() - interval '1 day');
+	INSERT INTO command (command_id, home_id, plan_id, slot_start, slot_length, ess_setpoint_kw, ess_grid_charge_kwh, ess_surplus_charge_kwh,
+		ess_cover_demand_kwh, ess_export_kwh) SELECT v.id, 1, plan_id, v.at, '1 hour', 2, 7, 8, 9, 10 FROM plan, (VALUES (77, now()), (78, now() - interval '2 hours')) AS v(id, at)" >/dev/null
+comes acknowledged "SELECT state FROM command WHERE command_id = 77" "a command is acknowledged by its gateway"
+comes 7 "SELECT soc_kwh FROM ess_state WHERE home_id = 1" "which charged to the rule's level and reports it"
+is "$(sql "SELECT state FROM command WHERE command_id = 78")" expired "a command whose slot is over expires"
+kill $sim_pid
+wait $sim_pid 2>/dev/null
+
+# Telegrams that cannot be decoded, one that the database refuses, lost records, then a good one.
+sql "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE check_violation USING MESSAGE = ''not this one''; END';
+	CREATE TRIGGER refuse BEFORE INSERT ON reading FOR EACH ROW WHEN (NEW.raw_value = 4711) EXECUTE FUNCTION refuse()"
+third=$(sed -n 3p "$work/telegrams" | cut -d' ' -f1) address=$(sed -n 3p "$work/telegrams" | cut -d' ' -f4)
+"$top/tests/e2e/telegrams" 3 1600 | grep "^$third" >"$work/odd"
+cat >>"$work/odd" <<ODD
+$third 1700100000000 1 $address 18010a000025b208
+$third 1700100060000 1 00 18010a0000250100000000000000
+$third 1700100120000 9 - 00
+$third 1700100180000 2 - 2e4493
+$third 1700100240000 1 $address 18010a000025671200000000
+$third 1700100300000 1 $address 18020b0a00
+$third 1700100360000 0 - -
+$third 1700100420000 1 $address 18010a000025102700000000
+ODD
+sim odd --telegrams "$work/odd" --gateways 1
+check $? "malformed, unknown and refused telegrams are acknowledged"
+is "$(sql "SELECT string_agg(record_no || ' ' || left(reason, 20), ', ' ORDER BY record_no) FROM quarantine")" \
+	"1601 malformed ZCL frame, 1602 the address is not E, 1603 unknown kind of tele, 1604 wireless M-Bus is no, 1605 refused by the datab" \
+	"they are in quarantine with their reasons"
+is "$(sql "SELECT raw_value FROM reading WHERE record_no = 1608")" 10000 "a telegram after them is stored"
+is "$(sql "SELECT committed_record_no FROM gateway WHERE gateway_id = 3")" 1608 "and the mark is past all of them"
+
+# A gateway that is provisioned while the bridge runs.
+sql "INSERT INTO gateway (gateway_id, home_id, eui64, link_key) VALUES (21, 1, '\\x0015bc0100000015', '\\x000102030405060708090a0b0c0d0e0f'),
+	(22, 1, '\\x0015bc0100000016', NULL)"
+write_keys
+sed 's/^0015bc0100000002/0015bc0100000015/' "$work/second" >"$work/new"
+sim new --telegrams "$work/new"
+check $? "a new gateway is known at once"
+sed 's/^0015bc0100000002/0015bc0100000016/' "$work/second" >"$work/keyless"
+sim keyless --telegrams "$work/keyless" --timeout 1
+comes 1 "SELECT 1 FROM gateway_event WHERE event = 'security_required' LIMIT 1" "one without key is refused"
+
+stop_bridge TERM
+is $? 0 "the bridge stops in good order"
+check "$(tail -n 1 "$work/bridge.log" | grep -q 'uncommitted_records=0 unwritten_events=0'; echo $?)" "with nothing left to write"
+is "$(sql "SELECT count(*) FROM gateway_session WHERE closed_at IS NULL")$(sql "SELECT count(*) FROM gateway WHERE online")" 00 "no session and no gateway is left open"
+
+sql "UPDATE gateway SET security_required = false WHERE gateway_id = 22"
+start_bridge --security=optional
+sim keyless --telegrams "$work/keyless"
+check $? "where the listener allows it, a gateway that needs no key comes in clear"
+is "$(sql "SELECT secured FROM gateway_session WHERE gateway_id = 22")" f "and is known to be unsecured"
+stop_bridge TERM
+
+echo "1..$count"

@@ -1,0 +1,80 @@
+/*
+ * One simulated gateway: connects, opens its session, replays its records,
+ * resends what was not acknowledged after every reconnect, executes EBR
+ * commands; or misbehaves in one chosen way.
+ */
+#ifndef SMARTHG_SIM_GATEWAY_H
+#define SMARTHG_SIM_GATEWAY_H
+
+#include <event2/bufferevent.h>
+#include <sys/socket.h>
+
+#include "../../bridge/core/client_session.h"
+#include "store_model.h"
+#include "telegram_file.h"
+
+enum sim_fault {
+	FAULT_NONE,
+	FAULT_FORGE,             /* AUTH with a wrong key */
+	FAULT_REPLAY,            /* sends an encrypted frame twice */
+	FAULT_GARBAGE,           /* random bytes instead of HELLO */
+	FAULT_CLEAR_AFTER_READY, /* a clear frame in an encrypted session */
+};
+
+/* What all gateways share. */
+struct sim {
+	struct event_base *base;
+	struct sockaddr_storage address;
+	int address_size;
+	enum sim_fault fault;
+	bool duplicate, reorder, stay, verbose;
+	uint64_t window;   /* records sent and not acknowledged */
+	size_t part_limit; /* payload bytes of one frame */
+	double net_demand_kw;
+	bool limited;       /* by `allowance` */
+	uint64_t allowance; /* records that may be sent now */
+	/* counted */
+	uint64_t acknowledged, reconnects, executed, refused, accepted_faults;
+	size_t busy; /* gateways that are not done */
+};
+
+struct sim_record {
+	uint64_t time_ms;
+	uint8_t endpoint;
+	uint8_t telegram[8];
+	uint8_t size;
+};
+
+enum { REMEMBERED_REQUESTS = 8 };
+
+struct sim_gateway {
+	struct sim *sim;
+	const struct telegram_source *source;
+	uint64_t eui64;
+	struct link_key key;
+	struct client_session session;
+	struct bufferevent *stream; /* NULL: not connected */
+	struct event *timer;        /* reconnect, keep-alive or a fault's deadline */
+	uint32_t session_number;
+	int64_t keepalive_ms;
+	int pause_ms;
+	uint64_t committed, next; /* next: position to be sent */
+	uint64_t last;            /* number of the last record there is */
+	uint64_t own_from;        /* number of the first of `own` */
+	struct sim_record *own;   /* made here: states of charge */
+	size_t own_count, own_capacity;
+	struct store_model stores[COMMAND_STORES];
+	uint64_t requests[REMEMBERED_REQUESTS]; /* the last ones executed */
+	unsigned request_count;
+	bool fault_sent;
+	bool done;
+};
+
+/* Prepares a gateway whose fields sim, source, eui64, key and stores are set, and connects. */
+bool sim_gateway_start(struct sim_gateway *gateway);
+void sim_gateway_free(struct sim_gateway *gateway);
+
+/* Sends records as far as window, allowance and connection allow. */
+void sim_gateway_pump(struct sim_gateway *gateway);
+
+#endif
