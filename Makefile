@@ -128,7 +128,7 @@ fuzz: $(fuzz_programs)
 demo:
 	@tests/packages
 	@$(MAKE) --no-print-directory all >/dev/null
-	@SMARTHG_CLUSTER=demo tests/cluster run tests/demo/run
+	@SMARTHG_CLUSTER=demo-cluster tests/cluster run tests/demo/run
 
 benches = $(patsubst tests/bench/%.c,build/plain/%,$(sort $(wildcard tests/bench/bench_*.c)))
 $(benches): build/plain/%: build/plain/tests/bench/%.o $(call objects,plain,$(core))
