@@ -52,34 +52,30 @@ COMMENT ON COLUMN power_profile.high_kw IS 'Upper bound of grid power, kW';
 COMMENT ON COLUMN power_profile.penalty_low_eur_per_kwh IS 'Paid for energy below the tube, EUR/kWh';
 COMMENT ON COLUMN power_profile.penalty_high_eur_per_kwh IS 'Paid for energy above the tube, EUR/kWh';
 
+CREATE FUNCTION slot_means(step_start timestamptz[], step_seconds float8[], value float8[], from_slot timestamptz, slots integer, slot_length interval)
+RETURNS float8[]
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'smarthg_slot_means';
+COMMENT ON FUNCTION slot_means(timestamptz[], float8[], float8[], timestamptz, integer, interval) IS
+'A step function brought onto so many slots from from_slot on: the mean over as much of each slot as steps with a known value cover, null where none does. Errors: arrays of different length, steps without start or length';
+
 CREATE FUNCTION price_series(price_area_id bigint, from_slot timestamptz, slots integer, slot_length interval, at timestamptz DEFAULT 'infinity')
 RETURNS float8[]
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
-	SELECT array_agg(p.energy_eur_per_kwh ORDER BY s.n)
-	FROM generate_series(0, price_series.slots - 1) AS s(n)
-	LEFT JOIN LATERAL (
-		SELECT m.energy_eur_per_kwh FROM market_price m
-		WHERE m.price_area_id = price_series.price_area_id AND m.published_at <= price_series.at
-			AND m.slot_start <= price_series.from_slot + s.n * price_series.slot_length
-			AND m.slot_start > price_series.from_slot + s.n * price_series.slot_length - interval '1 day'
-			AND m.slot_start + m.slot_length > price_series.from_slot + s.n * price_series.slot_length
-		ORDER BY m.slot_start DESC LIMIT 1
-	) AS p ON true
+	SELECT slot_means(coalesce(array_agg(m.slot_start), '{}'), coalesce(array_agg(extract(epoch FROM m.slot_length)::float8), '{}'),
+		coalesce(array_agg(m.energy_eur_per_kwh), '{}'), price_series.from_slot, price_series.slots, price_series.slot_length)
+	FROM market_price m
+	WHERE m.price_area_id = price_series.price_area_id AND m.published_at <= price_series.at
+		AND m.slot_start > price_series.from_slot - interval '1 day' AND m.slot_start < price_series.from_slot + price_series.slots * price_series.slot_length
 $$;
 COMMENT ON FUNCTION price_series(bigint, timestamptz, integer, interval, timestamptz) IS 'Market price, EUR/kWh, of each of so many slots from from_slot on, as known at a moment; null elements where none was known';
 
 CREATE FUNCTION co2_series(price_area_id bigint, from_slot timestamptz, slots integer, slot_length interval, at timestamptz DEFAULT 'infinity')
 RETURNS float8[]
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
-	SELECT array_agg(p.co2_eur_per_kwh ORDER BY s.n)
-	FROM generate_series(0, co2_series.slots - 1) AS s(n)
-	LEFT JOIN LATERAL (
-		SELECT c.co2_eur_per_kwh FROM co2_cost c
-		WHERE c.price_area_id = co2_series.price_area_id AND c.published_at <= co2_series.at
-			AND c.slot_start <= co2_series.from_slot + s.n * co2_series.slot_length
-			AND c.slot_start > co2_series.from_slot + s.n * co2_series.slot_length - interval '1 day'
-			AND c.slot_start + c.slot_length > co2_series.from_slot + s.n * co2_series.slot_length
-		ORDER BY c.slot_start DESC LIMIT 1
-	) AS p ON true
+	SELECT slot_means(coalesce(array_agg(c.slot_start), '{}'), coalesce(array_agg(extract(epoch FROM c.slot_length)::float8), '{}'),
+		coalesce(array_agg(c.co2_eur_per_kwh), '{}'), co2_series.from_slot, co2_series.slots, co2_series.slot_length)
+	FROM co2_cost c
+	WHERE c.price_area_id = co2_series.price_area_id AND c.published_at <= co2_series.at
+		AND c.slot_start > co2_series.from_slot - interval '1 day' AND c.slot_start < co2_series.from_slot + co2_series.slots * co2_series.slot_length
 $$;
 COMMENT ON FUNCTION co2_series(bigint, timestamptz, integer, interval, timestamptz) IS 'CO2 cost, EUR/kWh, of each of so many slots from from_slot on, as known at a moment; null elements where none was known';

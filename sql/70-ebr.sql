@@ -136,13 +136,21 @@ CREATE TYPE ebr_input AS (
 );
 COMMENT ON TYPE ebr_input IS 'What ebr_solve needs of a stored home, as it was known at a moment; arrays have one element a slot from origin on';
 
-CREATE FUNCTION expected_price(price_area_id bigint, slot timestamptz, slot_length interval, at timestamptz) RETURNS float8
+CREATE FUNCTION expected_prices(price_area_id bigint, from_slot timestamptz, slots integer, slot_length interval, at timestamptz)
+RETURNS float8[]
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
-	SELECT avg(known.price)
-	FROM generate_series(1, 14) AS day,
-		unnest(price_series(expected_price.price_area_id, expected_price.slot - day * interval '24 hours', 1, expected_price.slot_length, expected_price.at)) AS known(price)
+	SELECT array_agg(coalesce(known.price, usual.price) ORDER BY known.n)
+	FROM (SELECT (86400 / extract(epoch FROM expected_prices.slot_length))::integer AS per_day) AS day
+	CROSS JOIN LATERAL unnest(price_series(expected_prices.price_area_id, expected_prices.from_slot, expected_prices.slots, expected_prices.slot_length, expected_prices.at))
+		WITH ORDINALITY AS known(price, n)
+	LEFT JOIN LATERAL (
+		SELECT (past.n - 1) % day.per_day AS phase, avg(past.price) AS price
+		FROM unnest(price_series(expected_prices.price_area_id, expected_prices.from_slot - interval '336 hours', 14 * day.per_day, expected_prices.slot_length, expected_prices.at))
+			WITH ORDINALITY AS past(price, n)
+		GROUP BY 1
+	) AS usual ON usual.phase = (known.n - 1) % day.per_day
 $$;
-COMMENT ON FUNCTION expected_price(bigint, timestamptz, interval, timestamptz) IS 'Market price to expect in a slot beyond publication, EUR/kWh: the mean at the same hour of the 14 days before, as far as known at a moment; null if none was (DESIGN.md section 3)';
+COMMENT ON FUNCTION expected_prices(bigint, timestamptz, integer, interval, timestamptz) IS 'Market price of each of so many slots from from_slot on, EUR/kWh: as published, and beyond publication the mean at the same hour of the 14 days before, as far as known at a moment; null elements where neither is (DESIGN.md section 3)';
 
 CREATE FUNCTION ebr_home_input(home_id bigint, at timestamptz, slots integer DEFAULT 48, slot_length interval DEFAULT '1 hour')
 RETURNS ebr_input
@@ -153,6 +161,7 @@ DECLARE
 	planned home%ROWTYPE;
 	markup tariff%ROWTYPE;
 	stay pev_session%ROWTYPE;
+	spot float8[];
 BEGIN
 	SELECT * INTO planned FROM home h WHERE h.home_id = ebr_home_input.home_id;
 	IF NOT FOUND THEN
@@ -170,28 +179,31 @@ BEGIN
 	FROM eumf_k(planned.home_id, ebr_home_input.at, ebr_home_input.slots, ebr_home_input.slot_length) AS f;
 
 	-- Prices beyond publication are expected ones; the plan says that it assumed them.
-	SELECT array_agg(coalesce(p.price, expected_price(planned.price_area_id, known.origin + (p.n - 1) * known.slot_length, known.slot_length, ebr_home_input.at)) ORDER BY p.n),
-		CASE WHEN bool_or(p.price IS NULL) THEN '{energy_price_forecast}'::text[] ELSE '{}' END
-	INTO known.energy_eur_per_kwh, known.assumed
-	FROM unnest(price_series(planned.price_area_id, known.origin, ebr_home_input.slots, known.slot_length, ebr_home_input.at)) WITH ORDINALITY AS p(price, n);
+	spot := price_series(planned.price_area_id, known.origin, ebr_home_input.slots, known.slot_length, ebr_home_input.at);
+	known.assumed := '{}';
+	IF array_position(spot, NULL) IS NOT NULL THEN
+		spot := expected_prices(planned.price_area_id, known.origin, ebr_home_input.slots, known.slot_length, ebr_home_input.at);
+		known.assumed := '{energy_price_forecast}';
+	END IF;
 	SELECT array_agg(p + coalesce(markup.import_markup_eur_per_kwh, 0) ORDER BY n), array_agg(p + coalesce(markup.export_markup_eur_per_kwh, 0) ORDER BY n)
 	INTO known.energy_eur_per_kwh, known.export_eur_per_kwh
-	FROM unnest(known.energy_eur_per_kwh) WITH ORDINALITY AS spot(p, n);
+	FROM unnest(spot) WITH ORDINALITY AS s(p, n);
 	IF EXISTS (SELECT FROM co2_cost c WHERE c.price_area_id = planned.price_area_id) THEN
 		known.co2_eur_per_kwh := co2_series(planned.price_area_id, known.origin, ebr_home_input.slots, known.slot_length, ebr_home_input.at);
 	END IF;
 
-	SELECT array_agg(p.low_kw ORDER BY n), array_agg(p.high_kw ORDER BY n),
-		array_agg(coalesce(p.penalty_low_eur_per_kwh, 0) ORDER BY n), array_agg(coalesce(p.penalty_high_eur_per_kwh, 0) ORDER BY n)
+	SELECT slot_means(p.starts, p.seconds, p.low, known.origin, ebr_home_input.slots, known.slot_length),
+		slot_means(p.starts, p.seconds, p.high, known.origin, ebr_home_input.slots, known.slot_length),
+		(SELECT array_agg(coalesce(v, 0) ORDER BY n) FROM unnest(slot_means(p.starts, p.seconds, p.penalty_low, known.origin, ebr_home_input.slots, known.slot_length)) WITH ORDINALITY AS u(v, n)),
+		(SELECT array_agg(coalesce(v, 0) ORDER BY n) FROM unnest(slot_means(p.starts, p.seconds, p.penalty_high, known.origin, ebr_home_input.slots, known.slot_length)) WITH ORDINALITY AS u(v, n))
 	INTO known.profile_low_kw, known.profile_high_kw, known.penalty_low_eur_per_kwh, known.penalty_high_eur_per_kwh
-	FROM generate_series(0, ebr_home_input.slots - 1) AS n
-	LEFT JOIN LATERAL (
-		SELECT * FROM power_profile d
-		WHERE d.home_id = planned.home_id AND d.slot_start <= known.origin + n * known.slot_length
-			AND d.slot_start > known.origin + n * known.slot_length - interval '1 day'
-			AND d.slot_start + d.slot_length > known.origin + n * known.slot_length
-		ORDER BY d.slot_start DESC LIMIT 1) AS p ON true
-	HAVING count(p.home_id) > 0;
+	FROM (
+		SELECT array_agg(d.slot_start) AS starts, array_agg(extract(epoch FROM d.slot_length)::float8) AS seconds, array_agg(d.low_kw) AS low, array_agg(d.high_kw) AS high,
+			array_agg(d.penalty_low_eur_per_kwh) AS penalty_low, array_agg(d.penalty_high_eur_per_kwh) AS penalty_high
+		FROM power_profile d
+		WHERE d.home_id = planned.home_id AND d.slot_start > known.origin - interval '1 day' AND d.slot_start < known.origin + ebr_home_input.slots * known.slot_length
+		HAVING count(*) > 0
+	) AS p;
 
 	known.ess := (SELECT e FROM ess e WHERE e.home_id = planned.home_id);
 	SELECT s.soc_kwh INTO known.ess_soc_kwh FROM ess_state s

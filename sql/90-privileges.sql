@@ -7,7 +7,7 @@ REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA smarthg FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
 	slot_start(timestamptz, interval), local_phase(timestamptz, text, interval), register_direction(text), is_eui64(bytea), is_time_zone(text),
 	interval_energy_series(timestamptz[], bigint[], integer[], float8[], bigint[], timestamptz, timestamptz, interval, interval),
-	local_phases(timestamptz, integer, interval, text), eumf_k_series(float8[], integer[], integer[], integer),
+	slot_means(timestamptz[], float8[], float8[], timestamptz, integer, interval), local_phases(timestamptz, integer, interval, text), eumf_k_series(float8[], integer[], integer[], integer),
 	ebr_solve(float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], interval, float8, float8,
 		float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, text, text, interval, integer, boolean),
 	ebr_slot_cost(float8, float8, float8, float8, float8, float8, float8, float8, interval),

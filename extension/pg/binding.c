@@ -133,11 +133,15 @@ int64 interval_us(const Interval *interval, const char *name)
 Datum series_datum(const double *values, int length)
 {
 	Datum *elements = palloc(sizeof(Datum) * Max(length, 1));
+	bool *nulls = palloc(sizeof(bool) * Max(length, 1));
+	int lower = 1;
 
-	for (int i = 0; i < length; i++)
+	for (int i = 0; i < length; i++) {
+		nulls[i] = isnan(values[i]);
 		elements[i] = Float8GetDatum(values[i]);
-	return PointerGetDatum(construct_array(elements, length, FLOAT8OID, sizeof(float8),
-	                                       FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	}
+	return PointerGetDatum(construct_md_array(elements, nulls, 1, &length, &lower, FLOAT8OID,
+	                                          sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
 Datum words_datum(const char *const *words, int length)

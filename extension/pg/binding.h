@@ -42,7 +42,7 @@ extern double number_argument(FunctionCallInfo fcinfo, int number, const char *n
  * anything not positive. */
 extern int64 interval_us(const Interval *interval, const char *name);
 
-/* A float8[] of values, and a text[] of words. */
+/* A float8[] of values, null where one is NAN, and a text[] of words. */
 extern Datum series_datum(const double *values, int length);
 extern Datum words_datum(const char *const *words, int length);
 

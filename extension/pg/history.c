@@ -153,21 +153,6 @@ static int read_days(home_history *history, const history_grid *grid, int64 home
 	return registers;
 }
 
-/* A float8[] with null where a value is NAN. */
-static Datum gaps_datum(const double *values, int length)
-{
-	Datum *elements = palloc(sizeof(Datum) * Max(length, 1));
-	bool *nulls = palloc(sizeof(bool) * Max(length, 1));
-	int lower = 1;
-
-	for (int i = 0; i < length; i++) {
-		nulls[i] = isnan(values[i]);
-		elements[i] = Float8GetDatum(values[i]);
-	}
-	return PointerGetDatum(construct_md_array(elements, nulls, 1, &length, &lower, FLOAT8OID,
-	                                          sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-}
-
 Datum smarthg_home_history(PG_FUNCTION_ARGS)
 {
 	MemoryContext callers = CurrentMemoryContext;
@@ -196,8 +181,8 @@ Datum smarthg_home_history(PG_FUNCTION_ARGS)
 	home_history_means(&history, registers, grid.base_per_slot,
 	                   (double)grid.base_us / USECS_PER_HOUR, demand_kw, production_kw);
 	SPI_finish();
-	row[0] = gaps_datum(demand_kw, grid.slots);
-	row[1] = gaps_datum(production_kw, grid.slots);
+	row[0] = series_datum(demand_kw, grid.slots);
+	row[1] = series_datum(production_kw, grid.slots);
 	row[2] = BoolGetDatum(produces);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), row, nulls)));
 }

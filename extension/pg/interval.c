@@ -1,4 +1,4 @@
-/* SQL binding of interval energy (core/series). */
+/* SQL binding of interval energy and of step functions on slots (core/series). */
 #include "binding.h"
 
 #include <math.h>
@@ -7,8 +7,10 @@
 #include "utils/fmgroids.h"
 
 #include "../core/series/interval_energy.h"
+#include "../core/series/slot_means.h"
 
 PG_FUNCTION_INFO_V1(smarthg_interval_energy_series);
+PG_FUNCTION_INFO_V1(smarthg_slot_means);
 
 static const int MAX_SLOTS = 10000000;
 
@@ -111,4 +113,37 @@ Datum smarthg_interval_energy_series(PG_FUNCTION_ARGS)
 			tuplestore_putvalues(result->setResult, result->setDesc, row, nulls);
 	}
 	return (Datum)0;
+}
+
+Datum smarthg_slot_means(PG_FUNCTION_ARGS)
+{
+	int count = -1, slots = PG_GETARG_INT32(4);
+	bool *no_start, *no_length;
+	Datum *starts = elements_argument(fcinfo, 0, "step_start", TIMESTAMPTZOID, &count, &no_start);
+	Datum *lengths = elements_argument(fcinfo, 1, "step_seconds", FLOAT8OID, &count, &no_length);
+	double *values = series_argument(fcinfo, 2, "value", &count, true, true);
+	TimestampTz from = PG_GETARG_TIMESTAMPTZ(3);
+	int64 slot_us = interval_us(PG_GETARG_INTERVAL_P(5), "slot_length");
+	series_step *steps = palloc(sizeof(series_step) * Max(count, 1));
+	double *means;
+
+	if (slots < 0 || slots > MAX_SLOTS || TIMESTAMP_NOT_FINITE(from) ||
+	    slot_us > INT64CONST(0x7fffffffffff) / Max(slots, 1))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		                errmsg("from_slot must be finite, and slots 0 to %d", MAX_SLOTS)));
+	for (int i = 0; i < count; i++) {
+		double seconds = no_length && no_length[i] ? NAN : DatumGetFloat8(lengths[i]);
+
+		if ((no_start && no_start[i]) || TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(starts[i])) ||
+		    !(seconds > 0 && seconds <= 366 * SECS_PER_DAY))
+			ereport(ERROR,
+			        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			         errmsg("step %d needs a finite start and a length of up to a year", i + 1)));
+		steps[i].start_us = DatumGetTimestampTz(starts[i]);
+		steps[i].length_us = (int64)(seconds * USECS_PER_SEC);
+		steps[i].value = values[i];
+	}
+	means = palloc_extended(sizeof(double) * 2 * Max(slots, 1), MCXT_ALLOC_HUGE);
+	slot_means(steps, count, from, slot_us, slots, means, means + slots);
+	PG_RETURN_DATUM(series_datum(means, slots));
 }

@@ -1,5 +1,7 @@
-/* Interval energy: what the slots sum to, whatever the history (DESIGN.md section 6). */
+/* Interval energy, histories of homes, step functions on slots (DESIGN.md sections 3 and 6). */
+#include "../../extension/core/series/home_history.h"
 #include "../../extension/core/series/interval_energy.h"
+#include "../../extension/core/series/slot_means.h"
 #include "tap.h"
 
 #include <stdlib.h>
@@ -89,9 +91,47 @@ static void check_edges(void)
 	   "an empty grid is refused: %s", out.message);
 }
 
+static void check_step_functions(void)
+{
+	const series_step hours[] = {{0, 3600, 1}, {3600, 3600, 3}, {7200, 3600, NAN}};
+	double means[8], weights[8];
+
+	slot_means(hours, 3, 0, 900, 8, means, weights);
+	ok(means[0] == 1 && means[3] == 1 && means[4] == 3 && means[7] == 3,
+	   "hourly prices hold in their quarters");
+	slot_means(hours, 3, -1800, 7200, 3, means, weights);
+	close_to(means[0], (1 * 3600 + 3 * 1800) / 5400.0, 1e-12,
+	         "a slot of several steps has their mean, over the part that they cover");
+	close_to(means[1], 3, 1e-12, "what is not known does not count");
+	ok(isnan(means[2]), "a slot without a step is not known");
+	slot_means(hours, 0, 0, 900, 1, means, weights);
+	ok(isnan(means[0]), "no steps, nothing known");
+}
+
+static void check_home_history(void)
+{
+	double demand[4] = {0}, production[4] = {0}, demand_kw[2], production_kw[2];
+	int registers[4] = {0};
+	home_history history = {4, demand, production, registers};
+	const double drawn[] = {9, 0.5, 0.5, 0.25, 0.25, 9}, produced[] = {1, 1, NAN, 1};
+
+	home_history_add(&history, -1, drawn, 6, 1, 0);
+	home_history_means(&history, 1, 2, 0.25, demand_kw, production_kw);
+	ok(demand_kw[0] == 2 && demand_kw[1] == 1, "energy of quarters becomes mean power");
+	home_history_add(&history, 0, produced, 4, 1, 1);
+	home_history_means(&history, 2, 2, 0.25, demand_kw, production_kw);
+	ok(demand_kw[0] == 6 && production_kw[0] == 4, "what is produced and not fed in is used");
+	ok(isnan(demand_kw[1]) && isnan(production_kw[1]),
+	   "where one register is not known, nothing is");
+	home_history_means(&history, 0, 2, 0.25, demand_kw, production_kw);
+	ok(isnan(demand_kw[0]), "a home without registers has no history");
+}
+
 int main(void)
 {
 	check_sums();
 	check_edges();
+	check_step_functions();
+	check_home_history();
 	return tap_done();
 }
