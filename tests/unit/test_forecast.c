@@ -65,12 +65,13 @@ static bool bounded(void)
 
 int main(void)
 {
-	eumf_k_input in = household(HISTORY, 1);
+	eumf_k_input in;
 	outcome out;
 	double with_gaps, base;
 	int wrong = 0;
 
 	printf("# seed %llu\n", (unsigned long long)seed);
+	in = household(HISTORY, 1);
 	ok(eumf_k(&in, &forecast, &out) == OUTCOME_OK && forecast.model == EUMF_K_WEEKLY,
 	   "eight weeks of hours make a weekly model");
 	base = error_of(1);

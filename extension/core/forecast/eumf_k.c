@@ -7,6 +7,7 @@
 #include "eumf_k.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,12 +77,10 @@ static double day_likeness(int day, int other)
 /* Sums the history by slot of the week, and tells the model that it carries. */
 static void gather(const eumf_k_input *in, seasons *all)
 {
-	double fading = pow(0.5, 1 / (HALF_LIFE_DAYS * in->slots_per_day)), total = 0;
+	double fading = pow(0.5, 1 / (HALF_LIFE_DAYS * in->slots_per_day)), total = 0, weight = 1;
 	int known = 0;
 
-	for (int t = 0; t < in->history; t++) {
-		double weight = pow(fading, in->history - 1 - t);
-
+	for (int t = in->history - 1; t >= 0; t--, weight *= fading) {
 		if (isnan(in->history_kw[t]))
 			continue;
 		all->sum[in->history_phase[t]] += weight * in->history_kw[t];
@@ -171,79 +170,157 @@ static drift find_drift(const eumf_k_input *in, const seasons *all)
 	return found;
 }
 
-static int ascending(const void *a, const void *b)
+/* Moves the k-th smallest of the values to place k, none before it larger (Hoare's selection). */
+static double select_value(double *values, int count, int k)
 {
-	double x = *(const double *)a, y = *(const double *)b;
+	int low = 0, high = count - 1;
 
-	return (x > y) - (x < y);
+	while (low < high) {
+		double pivot = values[(low + high) / 2];
+		int i = low, j = high;
+
+		while (i <= j) {
+			while (values[i] < pivot)
+				i++;
+			while (values[j] > pivot)
+				j--;
+			if (i <= j) {
+				double swap = values[i];
+
+				values[i++] = values[j];
+				values[j--] = swap;
+			}
+		}
+		if (k <= j)
+			high = j;
+		else if (k >= i)
+			low = i;
+		else
+			break;
+	}
+	return values[k];
 }
 
-/* The p-quantile of sorted values. */
-static double quantile(const double *sorted, int count, double p)
+/* The p-quantile of the values, which are put in another order. */
+static double quantile(double *values, int count, double p)
 {
 	double position = p * (count - 1);
 	int below = (int)position;
+	double value = select_value(values, count, below);
 
 	if (below + 1 >= count)
-		return sorted[count - 1];
-	return sorted[below] + (position - below) * (sorted[below + 1] - sorted[below]);
+		return value;
+	return value + (position - below) * (select_value(values, count, below + 1) - value);
 }
 
-/* Quantiles of one forecast slot, from residuals within an hour of the same time of day. */
-static void spread(const eumf_k_input *in, const seasons *all, int slot, double mean,
-                   double *residuals, double *q10, double *q50, double *q90)
-{
-	const int n = in->slots_per_day, reach = n / 24;
-	int count = 0;
+/* What the history was off its bases, by time of day. */
+typedef struct residuals {
+	int slots_per_day, days;
+	double *by_slot; /* [slots_per_day][days] */
+	int *count;      /* [slots_per_day] */
+	double
+	    *offsets;   /* [slots_per_day][3], quantiles of those within an hour; NAN until asked for */
+	double *nearby; /* room for those within an hour */
+} residuals;
 
+static void gather_residuals(const eumf_k_input *in, const seasons *all, residuals *found)
+{
 	for (int t = 0; t < in->history && all->model < EUMF_K_LEVEL; t++) {
-		int apart = abs(in->history_phase[t] % n - slot);
+		int slot = in->history_phase[t] % in->slots_per_day;
 		double residual = in->history_kw[t] - all->base[in->history_phase[t]];
 
-		if ((apart <= reach || n - apart <= reach) && !isnan(residual))
-			residuals[count++] = residual;
+		if (!isnan(residual) && found->count[slot] < found->days)
+			found->by_slot[slot * found->days + found->count[slot]++] = residual;
 	}
-	if (count < 10) {
-		/* Nothing measured to go by: a household's hour is about this wide. */
-		*q10 = 0.35 * mean;
-		*q50 = 0.8 * mean;
-		*q90 = 1.9 * mean;
-		return;
+}
+
+/* 10, 50 and 90 % of the residuals within an hour of a time of day; NULL where they are too few. */
+static const double *residual_quantiles(const residuals *found, int slot)
+{
+	const int n = found->slots_per_day, reach = n / 24;
+	double *offsets = found->offsets + 3 * slot;
+	int count = 0;
+
+	if (!isnan(offsets[0]))
+		return offsets;
+	for (int k = slot - reach; k <= slot + reach; k++) {
+		int near = (k + n) % n;
+
+		memcpy(found->nearby + count, found->by_slot + near * found->days,
+		       sizeof(double) * (size_t)found->count[near]);
+		count += found->count[near];
 	}
-	qsort(residuals, (size_t)count, sizeof(double), ascending);
-	*q10 = fmax(mean + quantile(residuals, count, 0.1), 0);
-	*q50 = fmax(mean + quantile(residuals, count, 0.5), *q10);
-	*q90 = fmax(mean + quantile(residuals, count, 0.9), *q50);
+	if (count < 10)
+		return NULL;
+	offsets[0] = quantile(found->nearby, count, 0.1);
+	offsets[1] = quantile(found->nearby, count, 0.5);
+	offsets[2] = quantile(found->nearby, count, 0.9);
+	return offsets;
+}
+
+/* The quantiles of one forecast slot. */
+static void spread(const residuals *found, int slot, double mean, double *q10, double *q50,
+                   double *q90)
+{
+	/* Nothing measured to go by: a household's hour is about this wide. */
+	const double wide[3] = {-0.65 * mean, -0.2 * mean, 0.9 * mean};
+	const double *offsets = residual_quantiles(found, slot);
+
+	if (!offsets)
+		offsets = wide;
+	*q10 = fmax(mean + offsets[0], 0);
+	*q50 = fmax(mean + offsets[1], *q10);
+	*q90 = fmax(mean + offsets[2], *q50);
+}
+
+static bool allocate(const eumf_k_input *in, seasons *all, residuals *found, double **room)
+{
+	const size_t day = (size_t)in->slots_per_day, phases = DAYS * day;
+	const size_t reach = 2 * (day / 24) + 1;
+
+	/* A time of day comes once a day, and once more where the clock is put back. */
+	*found = (residuals){.slots_per_day = in->slots_per_day,
+	                     .days = in->history / in->slots_per_day + 8};
+	*room = calloc(3 * phases + (day + reach) * (size_t)found->days + 4 * day, sizeof(double));
+	if (!*room)
+		return false;
+	*all = (seasons){.slots_per_day = in->slots_per_day,
+	                 .sum = *room,
+	                 .weight = *room + phases,
+	                 .base = *room + 2 * phases};
+	found->by_slot = *room + 3 * phases;
+	found->nearby = found->by_slot + day * (size_t)found->days;
+	found->offsets = found->nearby + reach * (size_t)found->days;
+	found->count = (int *)(found->offsets + 3 * day);
+	for (size_t i = 0; i < 3 * day; i++)
+		found->offsets[i] = NAN;
+	return true;
 }
 
 outcome_status eumf_k(const eumf_k_input *in, eumf_k_forecast *forecast, outcome *out)
 {
-	seasons all = {.slots_per_day = in->slots_per_day};
-	size_t phases;
+	seasons all;
+	residuals found;
 	double *room;
+	drift off;
 
 	if (check(in, out) != OUTCOME_OK)
 		return out->status;
-	phases = (size_t)(DAYS * in->slots_per_day);
-	room = calloc(3 * phases + (size_t)in->history, sizeof(double));
-	if (!room)
+	if (!allocate(in, &all, &found, &room))
 		return outcome_set(out, OUTCOME_MEMORY_LIMIT, NULL, NULL,
 		                   "out of memory in a forecast from %d slots", in->history);
-	all.sum = room;
-	all.weight = room + phases;
-	all.base = room + 2 * phases;
 	gather(in, &all);
 	find_bases(&all);
-
-	drift off = find_drift(in, &all);
+	gather_residuals(in, &all, &found);
+	off = find_drift(in, &all);
 	for (int h = 0; h < in->horizon; h++) {
 		double lead_days = (double)(h + 1) / in->slots_per_day;
 		double mean = all.base[in->horizon_phase[h]] + off.level * pow(0.7, lead_days) +
 		              off.last * pow(off.persistence, h + 1);
 
 		forecast->mean_kw[h] = fmax(mean, 0);
-		spread(in, &all, in->horizon_phase[h] % in->slots_per_day, forecast->mean_kw[h],
-		       room + 3 * phases, &forecast->q10_kw[h], &forecast->q50_kw[h], &forecast->q90_kw[h]);
+		spread(&found, in->horizon_phase[h] % in->slots_per_day, forecast->mean_kw[h],
+		       &forecast->q10_kw[h], &forecast->q50_kw[h], &forecast->q90_kw[h]);
 	}
 	forecast->model = all.model;
 	free(room);
