@@ -136,104 +136,11 @@ CREATE TYPE ebr_input AS (
 );
 COMMENT ON TYPE ebr_input IS 'What ebr_solve needs of a stored home, as it was known at a moment; arrays have one element a slot from origin on';
 
-CREATE FUNCTION expected_prices(price_area_id bigint, from_slot timestamptz, slots integer, slot_length interval, at timestamptz)
-RETURNS float8[]
-LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
-	SELECT array_agg(coalesce(known.price, usual.price) ORDER BY known.n)
-	FROM (SELECT (86400 / extract(epoch FROM expected_prices.slot_length))::integer AS per_day) AS day
-	CROSS JOIN LATERAL unnest(price_series(expected_prices.price_area_id, expected_prices.from_slot, expected_prices.slots, expected_prices.slot_length, expected_prices.at))
-		WITH ORDINALITY AS known(price, n)
-	LEFT JOIN LATERAL (
-		SELECT (past.n - 1) % day.per_day AS phase, avg(past.price) AS price
-		FROM unnest(price_series(expected_prices.price_area_id, expected_prices.from_slot - interval '336 hours', 14 * day.per_day, expected_prices.slot_length, expected_prices.at))
-			WITH ORDINALITY AS past(price, n)
-		GROUP BY 1
-	) AS usual ON usual.phase = (known.n - 1) % day.per_day
-$$;
-COMMENT ON FUNCTION expected_prices(bigint, timestamptz, integer, interval, timestamptz) IS 'Market price of each of so many slots from from_slot on, EUR/kWh: as published, and beyond publication the mean at the same hour of the 14 days before, as far as known at a moment; null elements where neither is (DESIGN.md section 3)';
-
 CREATE FUNCTION ebr_home_input(home_id bigint, at timestamptz, slots integer DEFAULT 48, slot_length interval DEFAULT '1 hour')
 RETURNS ebr_input
-LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
-#variable_conflict use_column
-DECLARE
-	known ebr_input;
-	planned home%ROWTYPE;
-	markup tariff%ROWTYPE;
-	stay pev_session%ROWTYPE;
-	spot float8[];
-BEGIN
-	SELECT * INTO planned FROM home h WHERE h.home_id = ebr_home_input.home_id;
-	IF NOT FOUND THEN
-		RAISE undefined_object USING MESSAGE = format('home %s does not exist', ebr_home_input.home_id);
-	END IF;
-	SELECT * INTO markup FROM tariff t WHERE t.tariff_id = planned.tariff_id;
-	known.home_id := planned.home_id;
-	known.origin := slot_start(ebr_home_input.at, ebr_home_input.slot_length);
-	known.slot_length := ebr_home_input.slot_length;
-	known.contract_min_kw := planned.contract_min_kw;
-	known.contract_max_kw := planned.contract_max_kw;
-
-	SELECT array_agg(f.demand_kw ORDER BY f.slot_start), array_agg(f.production_kw ORDER BY f.slot_start), min(f.demand_model)
-	INTO known.demand_kw, known.production_kw, known.demand_model
-	FROM eumf_k(planned.home_id, ebr_home_input.at, ebr_home_input.slots, ebr_home_input.slot_length) AS f;
-
-	-- Prices beyond publication are expected ones; the plan says that it assumed them.
-	spot := price_series(planned.price_area_id, known.origin, ebr_home_input.slots, known.slot_length, ebr_home_input.at);
-	known.assumed := '{}';
-	IF array_position(spot, NULL) IS NOT NULL THEN
-		spot := expected_prices(planned.price_area_id, known.origin, ebr_home_input.slots, known.slot_length, ebr_home_input.at);
-		known.assumed := '{energy_price_forecast}';
-	END IF;
-	SELECT array_agg(p + coalesce(markup.import_markup_eur_per_kwh, 0) ORDER BY n), array_agg(p + coalesce(markup.export_markup_eur_per_kwh, 0) ORDER BY n)
-	INTO known.energy_eur_per_kwh, known.export_eur_per_kwh
-	FROM unnest(spot) WITH ORDINALITY AS s(p, n);
-	IF EXISTS (SELECT FROM co2_cost c WHERE c.price_area_id = planned.price_area_id) THEN
-		known.co2_eur_per_kwh := co2_series(planned.price_area_id, known.origin, ebr_home_input.slots, known.slot_length, ebr_home_input.at);
-	END IF;
-
-	SELECT slot_means(p.starts, p.seconds, p.low, known.origin, ebr_home_input.slots, known.slot_length),
-		slot_means(p.starts, p.seconds, p.high, known.origin, ebr_home_input.slots, known.slot_length),
-		(SELECT array_agg(coalesce(v, 0) ORDER BY n) FROM unnest(slot_means(p.starts, p.seconds, p.penalty_low, known.origin, ebr_home_input.slots, known.slot_length)) WITH ORDINALITY AS u(v, n)),
-		(SELECT array_agg(coalesce(v, 0) ORDER BY n) FROM unnest(slot_means(p.starts, p.seconds, p.penalty_high, known.origin, ebr_home_input.slots, known.slot_length)) WITH ORDINALITY AS u(v, n))
-	INTO known.profile_low_kw, known.profile_high_kw, known.penalty_low_eur_per_kwh, known.penalty_high_eur_per_kwh
-	FROM (
-		SELECT array_agg(d.slot_start) AS starts, array_agg(extract(epoch FROM d.slot_length)::float8) AS seconds, array_agg(d.low_kw) AS low, array_agg(d.high_kw) AS high,
-			array_agg(d.penalty_low_eur_per_kwh) AS penalty_low, array_agg(d.penalty_high_eur_per_kwh) AS penalty_high
-		FROM power_profile d
-		WHERE d.home_id = planned.home_id AND d.slot_start > known.origin - interval '1 day' AND d.slot_start < known.origin + ebr_home_input.slots * known.slot_length
-		HAVING count(*) > 0
-	) AS p;
-
-	known.ess := (SELECT e FROM ess e WHERE e.home_id = planned.home_id);
-	SELECT s.soc_kwh INTO known.ess_soc_kwh FROM ess_state s
-		WHERE s.home_id = planned.home_id AND s.measured_at <= ebr_home_input.at ORDER BY s.measured_at DESC LIMIT 1;
-	IF (known.ess).capacity_kwh > 0 AND known.ess_soc_kwh IS NULL THEN
-		known.assumed := known.assumed || 'ess_soc_unknown'::text;
-	END IF;
-
-	known.pev := (SELECT p FROM pev p WHERE p.home_id = planned.home_id);
-	SELECT * INTO stay FROM pev_session s
-		WHERE s.home_id = planned.home_id AND s.plugged_at <= ebr_home_input.at AND coalesce(s.unplugged_at, 'infinity') > ebr_home_input.at
-		ORDER BY s.plugged_at DESC LIMIT 1;
-	IF stay.home_id IS NOT NULL THEN
-		-- A PEV that is still there after the hour it was to leave is charged as if it left with
-		-- the slot.
-		known.pev_plugged_hours := CASE WHEN stay.departs_at = 'infinity' THEN 'infinity'
-			ELSE extract(epoch FROM CASE WHEN stay.departs_at > ebr_home_input.at THEN stay.departs_at - known.origin ELSE known.slot_length END) / 3600 END;
-		known.pev_target_kwh := least(stay.target_soc_kwh, (known.pev).capacity_kwh);
-		SELECT s.soc_kwh INTO known.pev_soc_kwh FROM pev_state s
-			WHERE s.home_id = planned.home_id AND s.measured_at BETWEEN stay.plugged_at AND ebr_home_input.at
-			ORDER BY s.measured_at DESC LIMIT 1;
-		known.pev_soc_kwh := coalesce(known.pev_soc_kwh, stay.arrival_soc_kwh);
-		IF (known.pev).capacity_kwh > 0 AND known.pev_soc_kwh IS NULL THEN
-			known.assumed := known.assumed || 'pev_soc_unknown'::text;
-		END IF;
-	END IF;
-	RETURN known;
-END $$;
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 10000 AS 'MODULE_PATHNAME', 'smarthg_ebr_home_input';
 COMMENT ON FUNCTION ebr_home_input(bigint, timestamptz, integer, interval) IS
-'What the planner knows of a stored home at a moment: forecast, published and expected prices, profile, stores and their last measured state; nothing later than at (document 3.2.1). Error: unknown home';
+'What the planner knows of a stored home at a moment: forecast, published prices (beyond publication the mean at the same hour of the 14 days before, and assumed says so), profile, stores and their last measured state; nothing later than at (document 3.2.1). Errors: unknown home, slot length that the stored slots do not divide';
 
 CREATE FUNCTION ebr_solve_input(known ebr_input, objective text DEFAULT NULL, method text DEFAULT 'auto', time_limit interval DEFAULT '10 s')
 RETURNS ebr_solution

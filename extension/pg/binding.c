@@ -122,6 +122,18 @@ double number_argument(FunctionCallInfo fcinfo, int number, const char *name, do
 	return value;
 }
 
+SPIPlanPtr kept_plan(SPIPlanPtr *kept, const char *query, int count, Oid *types)
+{
+	if (*kept == NULL) {
+		SPIPlanPtr plan = SPI_prepare(query, count, types);
+
+		if (plan == NULL || SPI_keepplan(plan) != 0)
+			elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+		*kept = plan;
+	}
+	return *kept;
+}
+
 int64 interval_us(const Interval *interval, const char *name)
 {
 	if (interval->month != 0 || interval->time + interval->day * USECS_PER_DAY <= 0)

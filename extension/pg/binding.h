@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/array.h"
@@ -37,6 +38,9 @@ extern Datum *elements_argument(FunctionCallInfo fcinfo, int number, const char 
 /* A float8 argument: for_null where it is null; NaN is an error. */
 extern double number_argument(FunctionCallInfo fcinfo, int number, const char *name,
                               double for_null);
+
+/* A query's plan, made at the first call and kept in *kept. Needs an SPI connection. */
+extern SPIPlanPtr kept_plan(SPIPlanPtr *kept, const char *query, int count, Oid *types);
 
 /* Microseconds of an interval of days and times; months have no length and are errors, as is
  * anything not positive. */

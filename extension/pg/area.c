@@ -1,0 +1,132 @@
+/*
+ * Prices and CO2 cost of an area on the planner's slots. A fleet's homes share areas, so the last
+ * answer is kept for as long as the snapshot that it was read under.
+ */
+#include "home.h"
+
+#include <math.h>
+
+#include "access/xact.h"
+#include "storage/proc.h"
+#include "catalog/pg_type.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "../core/forecast/price.h"
+#include "../core/series/slot_means.h"
+
+enum { DAYS_BEFORE = 14 };
+
+/* What an answer depends on. */
+typedef struct area_key {
+	int64 price_area_id;
+	TimestampTz start, at;
+	int64 slot_us;
+	int slots;
+	uint64 completions; /* of transactions, when the snapshot was taken */
+	TransactionId xmin, xmax;
+	CommandId command;
+	LocalTransactionId transaction;
+} area_key;
+
+static const char *const PRICES_QUERY =
+    "SELECT slot_start, extract(epoch FROM slot_length)::float8, energy_eur_per_kwh "
+    "FROM smarthg.market_price WHERE price_area_id = $1 AND published_at <= $2 "
+    "AND slot_start > $3::timestamptz - interval '1 day' AND slot_start < $4";
+
+static const char *const CO2_QUERY =
+    "SELECT slot_start, extract(epoch FROM slot_length)::float8, co2_eur_per_kwh "
+    "FROM smarthg.co2_cost WHERE price_area_id = $1 AND published_at <= $2 "
+    "AND slot_start > $3::timestamptz - interval '1 day' AND slot_start < $4";
+
+double *steps_on_slots(SPITupleTable *rows, uint64 count, int value_column, const slot_range *range)
+{
+	series_step *steps = palloc_extended(sizeof(series_step) * Max(count, 1), MCXT_ALLOC_HUGE);
+	double *means = palloc_extended(sizeof(double) * 2 * Max(range->count, 1), MCXT_ALLOC_HUGE);
+
+	for (uint64 i = 0; i < count; i++) {
+		bool null;
+		Datum start = SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &null);
+		Datum seconds = SPI_getbinval(rows->vals[i], rows->tupdesc, 2, &null);
+		Datum value = SPI_getbinval(rows->vals[i], rows->tupdesc, value_column, &null);
+
+		steps[i].start_us = DatumGetTimestampTz(start);
+		steps[i].length_us = (int64)(DatumGetFloat8(seconds) * USECS_PER_SEC);
+		steps[i].value = null ? NAN : DatumGetFloat8(value);
+	}
+	slot_means(steps, (int)count, range->start, range->slot_us, range->count, means,
+	           means + range->count);
+	pfree(steps);
+	return means;
+}
+
+static double *read_steps(SPIPlanPtr *kept, const char *query, int64 price_area_id, TimestampTz at,
+                          const slot_range *range)
+{
+	Oid types[4] = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID};
+	Datum values[4] = {Int64GetDatum(price_area_id), TimestampTzGetDatum(at),
+	                   TimestampTzGetDatum(range->start),
+	                   TimestampTzGetDatum(range->start + range->count * range->slot_us)};
+
+	if (SPI_execute_plan(kept_plan(kept, query, 4, types), values, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "prices cannot be read");
+	if (SPI_processed == 0)
+		return NULL;
+	return steps_on_slots(SPI_tuptable, SPI_processed, 3, range);
+}
+
+static area_key key_of(int64 price_area_id, const slot_range *range, TimestampTz at)
+{
+	Snapshot snapshot = GetActiveSnapshot();
+	area_key key;
+
+	memset(&key, 0, sizeof(key));
+	key.price_area_id = price_area_id;
+	key.start = range->start;
+	key.at = at;
+	key.slot_us = range->slot_us;
+	key.slots = range->count;
+	key.completions = snapshot->snapXactCompletionCount;
+	key.xmin = snapshot->xmin;
+	key.xmax = snapshot->xmax;
+	key.command = snapshot->curcid;
+	key.transaction = MyProc->lxid;
+	return key;
+}
+
+const area_prices *read_area_prices(int64 price_area_id, const slot_range *range, TimestampTz at)
+{
+	static SPIPlanPtr prices_plan, co2_plan;
+	static area_key known;
+	static area_prices answer;
+	static MemoryContext room;
+	area_key key = key_of(price_area_id, range, at);
+	int per_day = (int)(USECS_PER_DAY / range->slot_us);
+	slot_range longer = {range->start - DAYS_BEFORE * USECS_PER_DAY, range->slot_us,
+	                     DAYS_BEFORE * per_day + range->count};
+	MemoryContext callers;
+	double *prices;
+
+	/* A snapshot without a count of completions cannot be told from another. */
+	if (key.completions != 0 && memcmp(&key, &known, sizeof(key)) == 0)
+		return &answer;
+	memset(&known, 0, sizeof(known));
+	if (room == NULL)
+		room =
+		    AllocSetContextCreate(TopMemoryContext, "smarthg area prices", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextReset(room);
+	callers = MemoryContextSwitchTo(room);
+	prices = read_steps(&prices_plan, PRICES_QUERY, price_area_id, at, &longer);
+	if (prices == NULL) {
+		prices = palloc_extended(sizeof(double) * longer.count, MCXT_ALLOC_HUGE);
+		for (int i = 0; i < longer.count; i++)
+			prices[i] = NAN;
+	}
+	answer.energy_eur_per_kwh = prices + DAYS_BEFORE * per_day;
+	answer.expected =
+	    price_expect(prices, DAYS_BEFORE, per_day, answer.energy_eur_per_kwh, range->count);
+	answer.co2_eur_per_kwh = read_steps(&co2_plan, CO2_QUERY, price_area_id, at, range);
+	MemoryContextSwitchTo(callers);
+	known = key;
+	return &answer;
+}
