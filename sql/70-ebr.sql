@@ -103,12 +103,13 @@ CREATE FUNCTION ebr_solve(
 	method text DEFAULT 'auto',
 	time_limit interval DEFAULT '10 s',
 	memory_limit_mb integer DEFAULT 512,
-	accept_incumbent boolean DEFAULT false)
+	accept_incumbent boolean DEFAULT false,
+	always_answer boolean DEFAULT false)
 RETURNS ebr_solution
 LANGUAGE c STABLE PARALLEL SAFE COST 10000 AS 'MODULE_PATHNAME', 'smarthg_ebr_solve';
 COMMENT ON FUNCTION ebr_solve(float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], interval, float8, float8,
-	float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, text, text, interval, integer, boolean) IS
-'Plans ESS and PEV of one home over the given slots at least cost (document 3.2, DESIGN.md section 3). Arrays have one element a slot: demand_kw of all other appliances (no nulls), prices in EUR/kWh and profile bounds in kW (null element: not known, assumed and reported). export_eur_per_kwh defaults to the import price, a profile to none. Power rates: min_kw at most 0 (discharge), max_kw at least 0 (charge); efficiency is the round trip''s, in (0, 1]. pev_plugged_hours is how long the PEV stays from now (0: away, infinity: no departure known), pev_target_kwh its state of charge then (default full). Scenarios: BU pev_capacity_kwh 0; BC pev_min_kw 0; BD both; PC and PD ess_capacity_kwh 0. objective: energy_co2 (default without a profile), co2, energy_co2_distribution (default with one). method: auto, milp (the full MILP on GLPK, the reference) or fallback (no solver). Errors: 22023 for bad input, 54000 for the time limit, 53200 for the memory limit, 38000 where the solver fails';
+	float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, text, text, interval, integer, boolean, boolean) IS
+'Plans ESS and PEV of one home over the given slots at least cost (document 3.2, DESIGN.md section 3). Arrays have one element a slot: demand_kw of all other appliances (no nulls), prices in EUR/kWh and profile bounds in kW (null element: not known, assumed and reported). export_eur_per_kwh defaults to the import price, a profile to none. Power rates: min_kw at most 0 (discharge), max_kw at least 0 (charge); efficiency is the round trip''s, in (0, 1]. pev_plugged_hours is how long the PEV stays from now (0: away, infinity: no departure known), pev_target_kwh its state of charge then (default full). Scenarios: BU pev_capacity_kwh 0; BC pev_min_kw 0; BD both; PC and PD ess_capacity_kwh 0. objective: energy_co2 (default without a profile), co2, energy_co2_distribution (default with one). method: auto, milp (the full MILP on GLPK, the reference) or fallback (no solver). accept_incumbent: out of time, the best plan so far is answered (status feasible) where there is one; always_answer: where the solver fails or is out of time or memory, the cautious schedule is answered (status fallback). Errors: 22023 for bad input, 54000 for the time limit, 53200 for the memory limit, 38000 where the solver fails';
 
 CREATE TYPE ebr_input AS (
 	home_id bigint,
@@ -142,9 +143,10 @@ LANGUAGE c STABLE STRICT PARALLEL SAFE COST 10000 AS 'MODULE_PATHNAME', 'smarthg
 COMMENT ON FUNCTION ebr_home_input(bigint, timestamptz, integer, interval) IS
 'What the planner knows of a stored home at a moment: forecast, published prices (beyond publication the mean at the same hour of the 14 days before, and assumed says so), profile, stores and their last measured state; nothing later than at (document 3.2.1). Errors: unknown home, slot length that the stored slots do not divide';
 
-CREATE FUNCTION ebr_solve_input(known ebr_input, objective text DEFAULT NULL, method text DEFAULT 'auto', time_limit interval DEFAULT '10 s')
+CREATE FUNCTION ebr_solve_input(known ebr_input, objective text DEFAULT NULL, method text DEFAULT 'auto', time_limit interval DEFAULT '10 s',
+	always_answer boolean DEFAULT false)
 RETURNS ebr_solution
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
+LANGUAGE sql STABLE PARALLEL SAFE COST 10000 SET search_path = smarthg, pg_temp AS $$
 	SELECT ebr_solve(
 		demand_kw => known.demand_kw, energy_eur_per_kwh => known.energy_eur_per_kwh, production_kw => known.production_kw,
 		export_eur_per_kwh => known.export_eur_per_kwh, co2_eur_per_kwh => known.co2_eur_per_kwh,
@@ -157,9 +159,10 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
 		pev_capacity_kwh => coalesce((known.pev).capacity_kwh, 0), pev_min_kw => coalesce((known.pev).min_kw, 0),
 		pev_max_kw => coalesce((known.pev).max_kw, 0), pev_efficiency => coalesce((known.pev).efficiency, 1),
 		pev_soc_kwh => coalesce(known.pev_soc_kwh, 0), pev_plugged_hours => coalesce(known.pev_plugged_hours, 0),
-		pev_target_kwh => known.pev_target_kwh, objective => objective, method => method, time_limit => time_limit)
+		pev_target_kwh => known.pev_target_kwh, objective => objective, method => method, time_limit => time_limit,
+		accept_incumbent => always_answer, always_answer => always_answer)
 $$;
-COMMENT ON FUNCTION ebr_solve_input(ebr_input, text, text, interval) IS 'ebr_solve for what ebr_home_input returned';
+COMMENT ON FUNCTION ebr_solve_input(ebr_input, text, text, interval, boolean) IS 'ebr_solve for what ebr_home_input returned';
 
 CREATE FUNCTION ebr_slot_cost(grid_kw float8, energy_eur_per_kwh float8, export_eur_per_kwh float8, co2_eur_per_kwh float8,
 	outside_high_kw float8, penalty_high_eur_per_kwh float8, outside_low_kw float8, penalty_low_eur_per_kwh float8, slot_length interval)

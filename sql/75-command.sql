@@ -173,97 +173,99 @@ CREATE FUNCTION ebr_command(home_id bigint, at timestamptz, slots integer DEFAUL
 RETURNS TABLE (slot_start timestamptz, ess_setpoint_kw float8, ess_grid_charge_kwh float8, ess_surplus_charge_kwh float8,
 	ess_cover_demand_kwh float8, ess_export_kwh float8, pev_setpoint_kw float8, pev_grid_charge_kwh float8, pev_surplus_charge_kwh float8,
 	pev_cover_demand_kwh float8, pev_export_kwh float8, status text, assumed text[], violated text[], input ebr_input, solution ebr_solution)
-LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1 SET search_path = smarthg, pg_temp AS $$
-#variable_conflict use_column
-DECLARE
-	known ebr_input := ebr_home_input(ebr_command.home_id, ebr_command.at, ebr_command.slots, ebr_command.slot_length);
-	solved ebr_solution;
-	has_ess boolean := coalesce((known.ess).capacity_kwh, 0) > 0;
-	has_pev boolean := coalesce((known.pev).capacity_kwh, 0) > 0 AND coalesce(known.pev_plugged_hours, 0) > 0;
-BEGIN
-	-- The controller always answers: what the solver cannot do in time, the cautious schedule does.
-	BEGIN
-		solved := ebr_solve_input(known, ebr_command.objective, time_limit => ebr_command.time_limit);
-	EXCEPTION WHEN program_limit_exceeded OR out_of_memory OR external_routine_exception THEN
-		solved := ebr_solve_input(known, ebr_command.objective, method => 'fallback');
-	END;
-	RETURN QUERY SELECT known.origin,
-		CASE WHEN has_ess THEN solved.ess_kw[1] END, CASE WHEN has_ess THEN solved.ess_grid_charge_kwh END,
-		CASE WHEN has_ess THEN solved.ess_surplus_charge_kwh END, CASE WHEN has_ess THEN solved.ess_cover_demand_kwh END,
-		CASE WHEN has_ess THEN solved.ess_export_kwh END,
-		CASE WHEN has_pev THEN solved.pev_kw[1] END, CASE WHEN has_pev THEN solved.pev_grid_charge_kwh END,
-		CASE WHEN has_pev THEN solved.pev_surplus_charge_kwh END, CASE WHEN has_pev THEN solved.pev_cover_demand_kwh END,
-		CASE WHEN has_pev THEN solved.pev_export_kwh END,
-		solved.status, known.assumed || solved.assumed, solved.violated, known, solved;
-END $$;
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1 COST 20000 SET search_path = smarthg, pg_temp AS $$
+	WITH known AS MATERIALIZED (
+		SELECT ebr_home_input(home_id, at, slots, slot_length) AS input
+	), solved AS MATERIALIZED (
+		SELECT k.input, ebr_solve_input(k.input, objective, time_limit => time_limit, always_answer => true) AS solution,
+			coalesce(((k.input).ess).capacity_kwh, 0) > 0 AS has_ess,
+			coalesce(((k.input).pev).capacity_kwh, 0) > 0 AND coalesce((k.input).pev_plugged_hours, 0) > 0 AS has_pev
+		FROM known k
+	)
+	SELECT (s.input).origin,
+		CASE WHEN s.has_ess THEN (s.solution).ess_kw[1] END, CASE WHEN s.has_ess THEN (s.solution).ess_grid_charge_kwh END,
+		CASE WHEN s.has_ess THEN (s.solution).ess_surplus_charge_kwh END, CASE WHEN s.has_ess THEN (s.solution).ess_cover_demand_kwh END,
+		CASE WHEN s.has_ess THEN (s.solution).ess_export_kwh END,
+		CASE WHEN s.has_pev THEN (s.solution).pev_kw[1] END, CASE WHEN s.has_pev THEN (s.solution).pev_grid_charge_kwh END,
+		CASE WHEN s.has_pev THEN (s.solution).pev_surplus_charge_kwh END, CASE WHEN s.has_pev THEN (s.solution).pev_cover_demand_kwh END,
+		CASE WHEN s.has_pev THEN (s.solution).pev_export_kwh END,
+		(s.solution).status, (s.input).assumed || (s.solution).assumed, (s.solution).violated, s.input, s.solution
+	FROM solved s
+$$;
 COMMENT ON FUNCTION ebr_command(bigint, timestamptz, integer, interval, text, interval) IS
 'The command for the slot that holds at: set-points, kW, and the levels of the rule, kWh, with the input and the plan that they follow from. Stores nothing. Always answers for a known home: where the solver fails or is out of time, status is fallback (document 3.2.1, DESIGN.md section 3). Error: unknown home';
 
-CREATE FUNCTION ebr_store_command(home_id bigint, at timestamptz, slots integer DEFAULT 48, slot_length interval DEFAULT '1 hour',
-	objective text DEFAULT NULL, time_limit interval DEFAULT '10 s')
-RETURNS bigint
-LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
-DECLARE
-	made record;
-	new_plan_id bigint := new_id();
-	new_command_id bigint;
+CREATE FUNCTION ebr_plan_and_store(homes bigint[], at timestamptz, slots integer, slot_length interval, objective text, time_limit interval)
+RETURNS TABLE (home_id bigint, command_id bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp
+-- The planner takes a lateral function for cheap; planning is what workers are for.
+SET parallel_setup_cost = 0 SET parallel_tuple_cost = 0 SET min_parallel_table_scan_size = 0 AS $$
 BEGIN
-	SELECT c.command_id INTO new_command_id FROM command c
-		WHERE c.home_id = ebr_store_command.home_id AND c.slot_start = slot_start(ebr_store_command.at, ebr_store_command.slot_length);
-	IF FOUND THEN
-		RETURN new_command_id;
-	END IF;
-	SELECT * INTO STRICT made FROM ebr_command(ebr_store_command.home_id, ebr_store_command.at, ebr_store_command.slots,
-		ebr_store_command.slot_length, ebr_store_command.objective, ebr_store_command.time_limit);
-	INSERT INTO plan (home_id, plan_id, planned_at, origin, slot_length, slots, objective, status, objective_eur, bound_eur, gap, solve_seconds,
-		energy_eur, co2_eur, distribution_eur, stored_value_eur, penalty_eur, baseline_eur, shortfall_kwh, demand_model, assumed, violated,
-		demand_kw, production_kw, energy_eur_per_kwh, export_eur_per_kwh, co2_eur_per_kwh, profile_low_kw, profile_high_kw, penalty_low_eur_per_kwh,
-		penalty_high_eur_per_kwh, ess_kw, ess_soc_kwh, pev_kw, pev_soc_kwh, grid_kw, outside_high_kw, outside_low_kw, contract_high_kw, contract_low_kw)
-	VALUES (ebr_store_command.home_id, new_plan_id, ebr_store_command.at, (made.input).origin, ebr_store_command.slot_length, ebr_store_command.slots,
-		ebr_store_command.objective, made.status, (made.solution).objective_eur, (made.solution).bound_eur, (made.solution).gap,
-		(made.solution).solve_seconds, (made.solution).energy_eur, (made.solution).co2_eur, (made.solution).distribution_eur,
-		(made.solution).stored_value_eur, (made.solution).penalty_eur, (made.solution).baseline_eur, (made.solution).shortfall_kwh,
-		(made.input).demand_model, made.assumed, made.violated,
-		(made.input).demand_kw, (made.input).production_kw, (made.solution).energy_eur_per_kwh, (made.solution).export_eur_per_kwh,
-		(made.solution).co2_eur_per_kwh, (made.input).profile_low_kw, (made.input).profile_high_kw, (made.input).penalty_low_eur_per_kwh,
-		(made.input).penalty_high_eur_per_kwh, (made.solution).ess_kw, (made.solution).ess_soc_kwh, (made.solution).pev_kw, (made.solution).pev_soc_kwh,
-		(made.solution).grid_kw, (made.solution).outside_high_kw, (made.solution).outside_low_kw, (made.solution).contract_high_kw,
-		(made.solution).contract_low_kw);
-	INSERT INTO command (home_id, plan_id, slot_start, slot_length, ess_setpoint_kw, ess_grid_charge_kwh, ess_surplus_charge_kwh, ess_cover_demand_kwh,
-		ess_export_kwh, pev_setpoint_kw, pev_grid_charge_kwh, pev_surplus_charge_kwh, pev_cover_demand_kwh, pev_export_kwh)
-	VALUES (ebr_store_command.home_id, new_plan_id, made.slot_start, ebr_store_command.slot_length, made.ess_setpoint_kw, made.ess_grid_charge_kwh,
-		made.ess_surplus_charge_kwh, made.ess_cover_demand_kwh, made.ess_export_kwh, made.pev_setpoint_kw, made.pev_grid_charge_kwh,
-		made.pev_surplus_charge_kwh, made.pev_cover_demand_kwh, made.pev_export_kwh)
-	RETURNING command_id INTO new_command_id;
-	RETURN new_command_id;
+	-- A statement that makes a table of its result may use parallel workers, one that inserts may not.
+	EXECUTE 'CREATE TEMPORARY TABLE smarthg_ebr_made ON COMMIT DROP AS
+		SELECT h.home_id, c.* FROM smarthg.home h CROSS JOIN LATERAL smarthg.ebr_command(h.home_id, $2, $3, $4, $5, $6) AS c WHERE h.home_id = ANY ($1)'
+		USING homes, at, slots, slot_length, objective, time_limit;
+	RETURN QUERY EXECUTE '
+		WITH fresh AS MATERIALIZED (
+			SELECT m.*, smarthg.new_id() AS plan_id FROM pg_temp.smarthg_ebr_made AS m
+		), planned AS (
+			INSERT INTO smarthg.plan (home_id, plan_id, planned_at, origin, slot_length, slots, objective, status, objective_eur, bound_eur, gap, solve_seconds,
+				energy_eur, co2_eur, distribution_eur, stored_value_eur, penalty_eur, baseline_eur, shortfall_kwh, demand_model, assumed, violated,
+				demand_kw, production_kw, energy_eur_per_kwh, export_eur_per_kwh, co2_eur_per_kwh, profile_low_kw, profile_high_kw, penalty_low_eur_per_kwh,
+				penalty_high_eur_per_kwh, ess_kw, ess_soc_kwh, pev_kw, pev_soc_kwh, grid_kw, outside_high_kw, outside_low_kw, contract_high_kw, contract_low_kw)
+			SELECT f.home_id, f.plan_id, $1, (f.input).origin, (f.input).slot_length, cardinality((f.input).demand_kw), $2, f.status,
+				(f.solution).objective_eur, (f.solution).bound_eur, (f.solution).gap, (f.solution).solve_seconds, (f.solution).energy_eur, (f.solution).co2_eur,
+				(f.solution).distribution_eur, (f.solution).stored_value_eur, (f.solution).penalty_eur, (f.solution).baseline_eur, (f.solution).shortfall_kwh,
+				(f.input).demand_model, f.assumed, f.violated,
+				(f.input).demand_kw, (f.input).production_kw, (f.solution).energy_eur_per_kwh, (f.solution).export_eur_per_kwh, (f.solution).co2_eur_per_kwh,
+				(f.input).profile_low_kw, (f.input).profile_high_kw, (f.input).penalty_low_eur_per_kwh, (f.input).penalty_high_eur_per_kwh,
+				(f.solution).ess_kw, (f.solution).ess_soc_kwh, (f.solution).pev_kw, (f.solution).pev_soc_kwh, (f.solution).grid_kw,
+				(f.solution).outside_high_kw, (f.solution).outside_low_kw, (f.solution).contract_high_kw, (f.solution).contract_low_kw
+			FROM fresh f
+		)
+		INSERT INTO smarthg.command AS c (home_id, plan_id, slot_start, slot_length, ess_setpoint_kw, ess_grid_charge_kwh, ess_surplus_charge_kwh,
+			ess_cover_demand_kwh, ess_export_kwh, pev_setpoint_kw, pev_grid_charge_kwh, pev_surplus_charge_kwh, pev_cover_demand_kwh, pev_export_kwh)
+		SELECT f.home_id, f.plan_id, f.slot_start, (f.input).slot_length, f.ess_setpoint_kw, f.ess_grid_charge_kwh, f.ess_surplus_charge_kwh,
+			f.ess_cover_demand_kwh, f.ess_export_kwh, f.pev_setpoint_kw, f.pev_grid_charge_kwh, f.pev_surplus_charge_kwh, f.pev_cover_demand_kwh, f.pev_export_kwh
+		FROM fresh f
+		RETURNING c.home_id, c.command_id' USING at, objective;
+	DROP TABLE pg_temp.smarthg_ebr_made;
 END $$;
-COMMENT ON FUNCTION ebr_store_command(bigint, timestamptz, integer, interval, text, interval) IS
-'Plans a home, stores plan and command for the slot that holds at and returns the command''s identifier; a slot that has a command keeps it';
+COMMENT ON FUNCTION ebr_plan_and_store(bigint[], timestamptz, integer, interval, text, interval) IS 'Plans homes, in parallel where the server has workers, and stores their plans and commands; any error ends it';
 
 CREATE FUNCTION ebr_run(at timestamptz DEFAULT now(), homes bigint[] DEFAULT NULL, slots integer DEFAULT 48, slot_length interval DEFAULT '1 hour',
 	objective text DEFAULT NULL, time_limit interval DEFAULT '10 s')
 RETURNS TABLE (home_id bigint, command_id bigint, error text)
 LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
 #variable_conflict use_column
+DECLARE
+	origin timestamptz := slot_start(ebr_run.at, ebr_run.slot_length);
+	wanted bigint[];
+	one bigint;
 BEGIN
 	-- Two runs at once would plan the same homes: the second waits, then finds their commands.
 	PERFORM pg_advisory_xact_lock(hashtextextended('smarthg.ebr_run', 0));
-	FOR home_id IN
-		SELECT h.home_id FROM home h
+	RETURN QUERY
+		SELECT c.home_id, c.command_id, NULL FROM command c
+		WHERE c.slot_start = origin AND (ebr_run.homes IS NULL OR c.home_id = ANY (ebr_run.homes));
+	SELECT array_agg(h.home_id ORDER BY h.home_id) INTO wanted FROM home h
 		WHERE (ebr_run.homes IS NULL OR h.home_id = ANY (ebr_run.homes))
 			AND (EXISTS (SELECT FROM ess e WHERE e.home_id = h.home_id) OR EXISTS (SELECT FROM pev p WHERE p.home_id = h.home_id))
-		ORDER BY h.home_id
-	LOOP
-		command_id := NULL;
-		error := NULL;
+			AND NOT EXISTS (SELECT FROM command c WHERE c.home_id = h.home_id AND c.slot_start = origin);
+	-- All at once; if a home makes that fail, each by itself.
+	BEGIN
+		RETURN QUERY SELECT s.home_id, s.command_id, NULL FROM ebr_plan_and_store(wanted, ebr_run.at, ebr_run.slots, ebr_run.slot_length, ebr_run.objective, ebr_run.time_limit) AS s;
+		RETURN;
+	EXCEPTION WHEN OTHERS THEN
+		NULL;
+	END;
+	FOREACH one IN ARRAY wanted LOOP
 		BEGIN
-			command_id := ebr_store_command(home_id, ebr_run.at, ebr_run.slots, ebr_run.slot_length, ebr_run.objective, ebr_run.time_limit);
-		EXCEPTION
-			WHEN query_canceled THEN RAISE;
-			WHEN OTHERS THEN error := SQLERRM;
+			RETURN QUERY SELECT s.home_id, s.command_id, NULL FROM ebr_plan_and_store(ARRAY[one], ebr_run.at, ebr_run.slots, ebr_run.slot_length, ebr_run.objective, ebr_run.time_limit) AS s;
+		EXCEPTION WHEN OTHERS THEN
+			RETURN QUERY SELECT one, NULL::bigint, SQLERRM;
 		END;
-		RETURN NEXT;
 	END LOOP;
 END $$;
 COMMENT ON FUNCTION ebr_run(timestamptz, bigint[], integer, interval, text, interval) IS
-'One step of the control loop: plans all homes (or those given) that have an ESS or a PEV and stores plans and commands for the slot that holds at, in one transaction. A failing home is a row with its error, not the end of the statement. Calling it again for the same slot changes nothing (document 3.2.1)';
+'One step of the control loop: plans all homes (or those given) that have an ESS or a PEV, in parallel workers where the server has them, and stores plans and commands for the slot that holds at, in one transaction. A failing home is a row with its error, not the end of the statement. Calling it again for the same slot changes nothing (document 3.2.1)';

@@ -44,6 +44,7 @@ enum {
 	ARG_TIME_LIMIT,
 	ARG_MEMORY_LIMIT,
 	ARG_INCUMBENT,
+	ARG_ALWAYS_ANSWER,
 };
 
 /* Columns of the SQL type ebr_solution. */
@@ -256,6 +257,28 @@ static Datum solution_datum(FunctionCallInfo fcinfo, const ebr_solution *s, int 
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), row, nulls));
 }
 
+static outcome_status plan(const ebr_problem *problem, ebr_plan_method method,
+                           const ebr_limits *limits, ebr_solution *solution, ebr_rule *rules,
+                           outcome *failed)
+{
+	return ebr_plan_solve(problem, method, limits, solution, &rules[EBR_ESS], &rules[EBR_PEV],
+	                      failed);
+}
+
+/* The cautious schedule where the caller wants an answer all the same: not to bad input, not when
+ * cancelled. It needs no solver, so neither limit holds. */
+static bool answer_cautiously(FunctionCallInfo fcinfo, const ebr_problem *problem,
+                              ebr_limits limits, ebr_solution *solution, ebr_rule *rules,
+                              outcome *failed)
+{
+	if (PG_ARGISNULL(ARG_ALWAYS_ANSWER) || !PG_GETARG_BOOL(ARG_ALWAYS_ANSWER) ||
+	    failed->status == OUTCOME_BAD_INPUT || failed->status == OUTCOME_INTERRUPTED)
+		return false;
+	limits.seconds = 0;
+	limits.memory_mb = 0;
+	return plan(problem, EBR_PLAN_FALLBACK, &limits, solution, rules, failed) == OUTCOME_OK;
+}
+
 Datum smarthg_ebr_solve(PG_FUNCTION_ARGS)
 {
 	static const char *const methods[] = {"auto", "milp", "fallback"};
@@ -271,8 +294,8 @@ Datum smarthg_ebr_solve(PG_FUNCTION_ARGS)
 	method =
 	    choice_argument(fcinfo, ARG_METHOD, "method", methods, lengthof(methods), EBR_PLAN_AUTO);
 	allocate_solution(&solution, problem.slots);
-	if (ebr_plan_solve(&problem, method, &limits, &solution, &rules[EBR_ESS], &rules[EBR_PEV],
-	                   &failed) != OUTCOME_OK)
+	if (plan(&problem, method, &limits, &solution, rules, &failed) != OUTCOME_OK &&
+	    !answer_cautiously(fcinfo, &problem, limits, &solution, rules, &failed))
 		raise_outcome(&failed);
 	PG_RETURN_DATUM(solution_datum(fcinfo, &solution, problem.slots, rules));
 }

@@ -90,7 +90,7 @@ is "$(grep -c disconnected "$work/honest.sim")" 0 "the honest gateway felt nothi
 is "$(grep -cE "$(cut -d' ' -f2 "$work/keys" | head -n 3 | paste -sd'|')" "$work/bridge.log")" 0 "no key is in the log"
 
 # A command on its way to that gateway.
-sql "SELECT ebr_store_command(1, now() - interval '1 day');
+sql "SELECT ebr_run(now() - interval '1 day', '{1}');
 	INSERT INTO command (command_id, home_id, plan_id, slot_start, slot_length, ess_setpoint_kw, ess_grid_charge_kwh, ess_surplus_charge_kwh,
 		ess_cover_demand_kwh, ess_export_kwh) SELECT v.id, 1, plan_id, v.at, '1 hour', 2, 7, 8, 9, 10 FROM plan, (VALUES (77, now()), (78, now() - interval '2 hours')) AS v(id, at)" >/dev/null
 comes acknowledged "SELECT state FROM command WHERE command_id = 77" "a command is acknowledged by its gateway"
