@@ -146,8 +146,9 @@ COMMENT ON FUNCTION ebr_home_input(bigint, timestamptz, integer, interval) IS
 CREATE FUNCTION ebr_solve_input(known ebr_input, objective text DEFAULT NULL, method text DEFAULT 'auto', time_limit interval DEFAULT '10 s',
 	always_answer boolean DEFAULT false)
 RETURNS ebr_solution
-LANGUAGE sql STABLE PARALLEL SAFE COST 10000 SET search_path = smarthg, pg_temp AS $$
-	SELECT ebr_solve(
+LANGUAGE plpgsql STABLE PARALLEL SAFE COST 10000 SET search_path = smarthg, pg_temp AS $$
+BEGIN
+	RETURN ebr_solve(
 		demand_kw => known.demand_kw, energy_eur_per_kwh => known.energy_eur_per_kwh, production_kw => known.production_kw,
 		export_eur_per_kwh => known.export_eur_per_kwh, co2_eur_per_kwh => known.co2_eur_per_kwh,
 		profile_low_kw => known.profile_low_kw, profile_high_kw => known.profile_high_kw,
@@ -160,8 +161,8 @@ LANGUAGE sql STABLE PARALLEL SAFE COST 10000 SET search_path = smarthg, pg_temp 
 		pev_max_kw => coalesce((known.pev).max_kw, 0), pev_efficiency => coalesce((known.pev).efficiency, 1),
 		pev_soc_kwh => coalesce(known.pev_soc_kwh, 0), pev_plugged_hours => coalesce(known.pev_plugged_hours, 0),
 		pev_target_kwh => known.pev_target_kwh, objective => objective, method => method, time_limit => time_limit,
-		accept_incumbent => always_answer, always_answer => always_answer)
-$$;
+		accept_incumbent => always_answer, always_answer => always_answer);
+END $$;
 COMMENT ON FUNCTION ebr_solve_input(ebr_input, text, text, interval, boolean) IS 'ebr_solve for what ebr_home_input returned';
 
 CREATE FUNCTION ebr_slot_cost(grid_kw float8, energy_eur_per_kwh float8, export_eur_per_kwh float8, co2_eur_per_kwh float8,

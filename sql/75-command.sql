@@ -173,25 +173,30 @@ CREATE FUNCTION ebr_command(home_id bigint, at timestamptz, slots integer DEFAUL
 RETURNS TABLE (slot_start timestamptz, ess_setpoint_kw float8, ess_grid_charge_kwh float8, ess_surplus_charge_kwh float8,
 	ess_cover_demand_kwh float8, ess_export_kwh float8, pev_setpoint_kw float8, pev_grid_charge_kwh float8, pev_surplus_charge_kwh float8,
 	pev_cover_demand_kwh float8, pev_export_kwh float8, status text, assumed text[], violated text[], input ebr_input, solution ebr_solution)
-LANGUAGE sql STABLE PARALLEL SAFE ROWS 1 COST 20000 SET search_path = smarthg, pg_temp AS $$
-	WITH known AS MATERIALIZED (
-		SELECT ebr_home_input(home_id, at, slots, slot_length) AS input
-	), solved AS MATERIALIZED (
-		SELECT k.input, ebr_solve_input(k.input, objective, time_limit => time_limit, always_answer => true) AS solution,
-			coalesce(((k.input).ess).capacity_kwh, 0) > 0 AS has_ess,
-			coalesce(((k.input).pev).capacity_kwh, 0) > 0 AND coalesce((k.input).pev_plugged_hours, 0) > 0 AS has_pev
-		FROM known k
-	)
-	SELECT (s.input).origin,
-		CASE WHEN s.has_ess THEN (s.solution).ess_kw[1] END, CASE WHEN s.has_ess THEN (s.solution).ess_grid_charge_kwh END,
-		CASE WHEN s.has_ess THEN (s.solution).ess_surplus_charge_kwh END, CASE WHEN s.has_ess THEN (s.solution).ess_cover_demand_kwh END,
-		CASE WHEN s.has_ess THEN (s.solution).ess_export_kwh END,
-		CASE WHEN s.has_pev THEN (s.solution).pev_kw[1] END, CASE WHEN s.has_pev THEN (s.solution).pev_grid_charge_kwh END,
-		CASE WHEN s.has_pev THEN (s.solution).pev_surplus_charge_kwh END, CASE WHEN s.has_pev THEN (s.solution).pev_cover_demand_kwh END,
-		CASE WHEN s.has_pev THEN (s.solution).pev_export_kwh END,
-		(s.solution).status, (s.input).assumed || (s.solution).assumed, (s.solution).violated, s.input, s.solution
-	FROM solved s
-$$;
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1 COST 20000 SET search_path = smarthg, pg_temp AS $$
+BEGIN
+	input := ebr_home_input(home_id, at, slots, slot_length);
+	solution := ebr_solve_input(input, objective, time_limit => time_limit, always_answer => true);
+	slot_start := input.origin;
+	IF (input.ess).capacity_kwh > 0 THEN
+		ess_setpoint_kw := solution.ess_kw[1];
+		ess_grid_charge_kwh := solution.ess_grid_charge_kwh;
+		ess_surplus_charge_kwh := solution.ess_surplus_charge_kwh;
+		ess_cover_demand_kwh := solution.ess_cover_demand_kwh;
+		ess_export_kwh := solution.ess_export_kwh;
+	END IF;
+	IF (input.pev).capacity_kwh > 0 AND input.pev_plugged_hours > 0 THEN
+		pev_setpoint_kw := solution.pev_kw[1];
+		pev_grid_charge_kwh := solution.pev_grid_charge_kwh;
+		pev_surplus_charge_kwh := solution.pev_surplus_charge_kwh;
+		pev_cover_demand_kwh := solution.pev_cover_demand_kwh;
+		pev_export_kwh := solution.pev_export_kwh;
+	END IF;
+	status := solution.status;
+	assumed := input.assumed || solution.assumed;
+	violated := solution.violated;
+	RETURN NEXT;
+END $$;
 COMMENT ON FUNCTION ebr_command(bigint, timestamptz, integer, interval, text, interval) IS
 'The command for the slot that holds at: set-points, kW, and the levels of the rule, kWh, with the input and the plan that they follow from. Stores nothing. Always answers for a known home: where the solver fails or is out of time, status is fallback (document 3.2.1, DESIGN.md section 3). Error: unknown home';
 

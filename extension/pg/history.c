@@ -32,15 +32,17 @@ static const char *const DAYS_QUERY =
     "AND r.obis IN ('1-0:1.8.0.255', '1-0:2.8.0.255') "
     "AND (m.kind = 'main' OR m.role <> 'consumption') ORDER BY r.register_id";
 
+/* Length of the stored slots; as in smarthg.settings(), 15 minutes where nothing is set. */
 static int64 base_slot_us(void)
 {
 	static SPIPlanPtr plan;
 	bool null;
 
-	if (SPI_execute_plan(kept_plan(&plan, "SELECT (smarthg.settings()).base_slot", 0, NULL), NULL,
-	                     NULL, true, 1) != SPI_OK_SELECT ||
-	    SPI_processed != 1)
+	if (SPI_execute_plan(kept_plan(&plan, "SELECT base_slot FROM smarthg.installation", 0, NULL),
+	                     NULL, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "settings cannot be read");
+	if (SPI_processed == 0)
+		return 15 * USECS_PER_MINUTE;
 	return interval_us(
 	    DatumGetIntervalP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null)),
 	    "base_slot");
