@@ -3,7 +3,6 @@
 # `make`, `make install`, `make installcheck`, `make clean` work as in any PGXS project.
 PG_CONFIG ?= pg_config
 PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
-CHECKED = check demo all bench fuzz
 .DEFAULT_GOAL := all
 
 ifeq ($(PGXS),)
@@ -134,8 +133,11 @@ benches = $(patsubst tests/bench/%.c,build/plain/%,$(sort $(wildcard tests/bench
 $(benches): build/plain/%: build/plain/tests/bench/%.o $(call objects,plain,$(core))
 	$(CC) -o $@ $^ $(core_libraries)
 
-bench: $(benches)
-	@for b in $^; do echo "== $${b##*/}"; $$b || exit 1; done
+# Programs in plain C, then scripts on a cluster that is durable.
+bench: extension $(benches)
+	@for b in $(benches); do echo "== $${b##*/}"; $$b || exit 1; done
+	@for b in $(wildcard tests/bench/*.sh); do echo "== $${b##*/}"; \
+		SMARTHG_CLUSTER=bench SMARTHG_FSYNC=on tests/cluster run $$b || exit 1; done
 
 -include $(shell find build -name '*.d' 2>/dev/null)
 .SECONDARY:
