@@ -320,10 +320,10 @@ BEGIN
 	) AS first;
 
 	IF taken IS NOT NULL THEN
-		SELECT array_agg((i.n, g.gateway_id, coalesce(m.home_id, g.home_id), m.meter_id, bridge_ingest.record_no[i.record], bridge_ingest.received_at[i.record],
-				bridge_ingest.kind[i.record], i.device_eui64, i.endpoint, i.obis, i.unit, i.raw_value, i.multiplier, i.divisor, i.measured_at,
+		SELECT array_agg((i.n, g.gateway_id, coalesce(m.home_id, g.home_id), m.meter_id, t.record_no, t.received_at, t.kind,
+				i.device_eui64, i.endpoint, i.obis, i.unit, i.raw_value, i.multiplier, i.divisor, i.measured_at,
 				CASE
-					WHEN NOT i.measured_at BETWEEN '2000-01-01 00:00:00+00' AND bridge_ingest.received_at[i.record] + interval '1 day' THEN 'time is implausible'
+					WHEN NOT i.measured_at BETWEEN '2000-01-01 00:00:00+00' AND t.received_at + interval '1 day' THEN 'time is implausible'
 					WHEN i.unit = '%' THEN CASE WHEN NOT EXISTS (SELECT FROM ess e WHERE (e.home_id, e.device_eui64, e.endpoint) = (g.home_id, i.device_eui64, i.endpoint))
 						AND NOT EXISTS (SELECT FROM pev p WHERE (p.home_id, p.device_eui64, p.endpoint) = (g.home_id, i.device_eui64, i.endpoint)) THEN 'store is unknown' END
 					WHEN m.meter_id IS NULL THEN 'meter is unknown'
@@ -333,29 +333,35 @@ BEGIN
 		FROM unnest(bridge_ingest.reading_record, bridge_ingest.device_eui64, bridge_ingest.endpoint, bridge_ingest.obis, bridge_ingest.unit,
 			bridge_ingest.raw_value, bridge_ingest.multiplier, bridge_ingest.divisor, bridge_ingest.measured_at)
 			WITH ORDINALITY AS i(record, device_eui64, endpoint, obis, unit, raw_value, multiplier, divisor, measured_at, n)
-		JOIN unnest(taken) AS t(record) USING (record)
-		JOIN gateway g ON g.gateway_id = bridge_ingest.record_gateway_id[i.record]
+		JOIN unnest(bridge_ingest.record_gateway_id, bridge_ingest.record_no, bridge_ingest.received_at, bridge_ingest.kind)
+			WITH ORDINALITY AS t(gateway_id, record_no, received_at, kind, n) ON t.n = i.record
+		JOIN gateway g ON g.gateway_id = t.gateway_id
 		LEFT JOIN meter m ON m.gateway_id = g.gateway_id AND m.device_eui64 = i.device_eui64 AND m.endpoint = i.endpoint
-		LEFT JOIN register r ON r.meter_id = m.meter_id AND r.obis = i.obis;
+		LEFT JOIN register r ON r.meter_id = m.meter_id AND r.obis = i.obis
+		WHERE i.record IN (SELECT unnest(taken));
 
 		PERFORM ingest_states(array_agg(i)) FROM unnest(readings) AS i WHERE i.unit = '%' HAVING count(*) > 0;
 		PERFORM ingest_scales(array_agg(i)) FROM unnest(readings) AS i WHERE i.obis = '*' HAVING count(*) > 0;
 		PERFORM ingest_readings(array_agg(i ORDER BY i.n)) FROM unnest(readings) AS i WHERE i.unit <> '%' AND i.obis <> '*' HAVING count(*) > 0;
 
 		INSERT INTO quarantine (gateway_id, record_no, gateway_time, received_at, kind, address, telegram, reason)
-		SELECT bridge_ingest.record_gateway_id[t.n], bridge_ingest.record_no[t.n], bridge_ingest.gateway_time[t.n], bridge_ingest.received_at[t.n],
-			bridge_ingest.kind[t.n], bridge_ingest.address[t.n], bridge_ingest.telegram[t.n], coalesce(bridge_ingest.quarantine_reason[t.n], f.fault)
-		FROM unnest(taken) AS t(n)
-		LEFT JOIN (SELECT i.gateway_id, i.record_no, string_agg(DISTINCT i.fault, ', ') AS fault FROM unnest(readings) AS i GROUP BY 1, 2) AS f
-			ON f.gateway_id = bridge_ingest.record_gateway_id[t.n] AND f.record_no = bridge_ingest.record_no[t.n]
-		WHERE bridge_ingest.quarantine_reason[t.n] IS NOT NULL OR f.fault IS NOT NULL;
+		SELECT t.gateway_id, t.record_no, t.gateway_time, t.received_at, t.kind, t.address, t.telegram, coalesce(t.reason, f.fault)
+		FROM unnest(bridge_ingest.record_gateway_id, bridge_ingest.record_no, bridge_ingest.gateway_time, bridge_ingest.received_at, bridge_ingest.kind,
+			bridge_ingest.address, bridge_ingest.telegram, bridge_ingest.quarantine_reason)
+			WITH ORDINALITY AS t(gateway_id, record_no, gateway_time, received_at, kind, address, telegram, reason, n)
+		LEFT JOIN (
+			SELECT i.gateway_id, i.record_no, string_agg(DISTINCT i.fault, ', ') AS fault FROM unnest(readings) AS i WHERE i.fault IS NOT NULL GROUP BY 1, 2
+		) AS f USING (gateway_id, record_no)
+		WHERE (t.reason IS NOT NULL OR f.fault IS NOT NULL) AND t.n IN (SELECT unnest(taken));
 
 		INSERT INTO gateway_event (gateway_id, eui64, event, detail)
-		SELECT g.gateway_id, g.eui64, 'records_lost', format('The gateway lost its records %s to %s.', g.committed_record_no + 1, bridge_ingest.record_no[t.n])
-		FROM unnest(taken) AS t(n) JOIN gateway g ON g.gateway_id = bridge_ingest.record_gateway_id[t.n] WHERE bridge_ingest.kind[t.n] = 0;
+		SELECT g.gateway_id, g.eui64, 'records_lost', format('The gateway lost its records %s to %s.', g.committed_record_no + 1, t.record_no)
+		FROM unnest(bridge_ingest.record_gateway_id, bridge_ingest.record_no, bridge_ingest.kind) WITH ORDINALITY AS t(gateway_id, record_no, kind, n)
+		JOIN gateway g USING (gateway_id) WHERE t.kind = 0 AND t.n IN (SELECT unnest(taken));
 
-		PERFORM advance_gateway_marks(array_agg(bridge_ingest.record_gateway_id[t.n]), array_agg(bridge_ingest.record_no[t.n]),
-			array_agg(CASE WHEN bridge_ingest.kind[t.n] = 0 THEN bridge_ingest.record_no[t.n] ELSE 0 END)) FROM unnest(taken) AS t(n);
+		PERFORM advance_gateway_marks(array_agg(t.gateway_id), array_agg(t.record_no), array_agg(CASE WHEN t.kind = 0 THEN t.record_no ELSE 0 END))
+		FROM unnest(bridge_ingest.record_gateway_id, bridge_ingest.record_no, bridge_ingest.kind) WITH ORDINALITY AS t(gateway_id, record_no, kind, n)
+		WHERE t.n IN (SELECT unnest(taken));
 	END IF;
 	RETURN QUERY SELECT g.gateway_id, g.committed_record_no FROM gateway g WHERE g.gateway_id = ANY (bridge_ingest.record_gateway_id);
 END $$;
