@@ -40,7 +40,7 @@ typedef struct session {
 	const ebr_limits *limits;
 	ebr_solution *solution;
 	ebr_model model;
-	bool plain;
+	bool plain, begun; /* the solution holds a plan to begin with */
 	glp_prob *lp;
 	milp_matrix matrix;
 	milp_slot *columns;
@@ -173,14 +173,11 @@ static double net_power(session *s, column_value value, int t, int i)
 	                             ebr_gain_of_power(&s->model, i, -discharge));
 }
 
-/* Turns GLPK's point into a schedule without overlap, and keeps it if it is the best so far. */
-static void keep_schedule(session *s, column_value value)
+/* Keeps the solution's schedule if it is the best so far. */
+static void keep_best(session *s)
 {
 	int slots = s->problem->slots;
 
-	for (int t = 0; t < slots; t++)
-		for (int i = 0; i < EBR_STORES; i++)
-			s->solution->power_kw[i][t] = net_power(s, value, t, i);
 	ebr_account(&s->model, s->solution);
 	if (s->solution->objective_eur >= s->best_eur)
 		return;
@@ -193,6 +190,15 @@ static void keep_schedule(session *s, column_value value)
 static bool proved(const session *s)
 {
 	return s->best_eur - s->bound_eur <= GAP * fmax(1, fabs(s->best_eur));
+}
+
+/* Turns GLPK's point into a schedule without overlap. */
+static void keep_schedule(session *s, column_value value)
+{
+	for (int t = 0; t < s->problem->slots; t++)
+		for (int i = 0; i < EBR_STORES; i++)
+			s->solution->power_kw[i][t] = net_power(s, value, t, i);
+	keep_best(s);
 }
 
 /* Gives every overlapping slot its integer variable; false if there was none to give. */
@@ -266,7 +272,7 @@ static void solve_rounds(session *s)
 	column_value value = glp_get_col_prim;
 
 	solve_relaxation(s, GLP_PRIMAL);
-	s->bound_eur = glp_get_obj_val(s->lp);
+	s->bound_eur = fmax(s->bound_eur, glp_get_obj_val(s->lp));
 	keep_schedule(s, value);
 	while (!proved(s) && forbid_overlaps(s, value)) {
 		s->solution->branched = true;
@@ -385,10 +391,15 @@ static outcome_status solve(session *s, outcome *out)
 	s->bound_eur = -INFINITY;
 	s->solution->branched = false;
 	ebr_model_init(&s->model, s->problem, s->solution);
-	if (allocate(s))
+	if (allocate(s)) {
+		if (s->begun) {
+			s->bound_eur = s->solution->bound_eur;
+			keep_best(s);
+		}
 		guarded(s);
-	else
+	} else {
 		s->status = OUTCOME_MEMORY_LIMIT;
+	}
 	status = answer(s, started, out);
 	free(s->matrix.row);
 	free(s->matrix.column);
@@ -402,6 +413,14 @@ outcome_status ebr_solve_milp(const ebr_problem *problem, const ebr_limits *limi
                               ebr_solution *solution, outcome *out)
 {
 	session s = {.problem = problem, .limits = limits, .solution = solution};
+
+	return solve(&s, out);
+}
+
+outcome_status ebr_improve_by_milp(const ebr_problem *problem, const ebr_limits *limits,
+                                   ebr_solution *solution, outcome *out)
+{
+	session s = {.problem = problem, .limits = limits, .solution = solution, .begun = true};
 
 	return solve(&s, out);
 }

@@ -16,7 +16,7 @@ static int slots_per_day(const ebr_problem *p)
 {
 	double slots = round(24 / p->slot_hours);
 
-	return fabs(slots * p->slot_hours - 24) < 1e-6 ? (int)fmin(slots, EBR_MAX_SLOTS + 1) : 0;
+	return fabs(slots * p->slot_hours - 24) < 1e-6 ? (int)ebr_lesser(slots, EBR_MAX_SLOTS + 1) : 0;
 }
 
 /* Copies a series and fills its gaps; true if there was one. */
@@ -78,47 +78,11 @@ double ebr_export_price(const ebr_model *m, int t)
 	return m->problem->objective == EBR_CO2 ? m->co2[t] : m->export[t] + m->co2[t];
 }
 
-double ebr_net_demand(const ebr_model *m, int t)
-{
-	const ebr_problem *p = m->problem;
-
-	return p->demand_kw[t] - (p->production_kw ? p->production_kw[t] : 0);
-}
-
-static double plugged_share(const ebr_model_store *s, int t)
-{
-	return s->active ? fmin(fmax(s->plugged_slots - t, 0), 1) : 0;
-}
-
-double ebr_charge_limit(const ebr_model *m, int store, int t)
-{
-	return m->problem->store[store].max_kw * plugged_share(&m->store[store], t);
-}
-
-double ebr_discharge_limit(const ebr_model *m, int store, int t)
-{
-	return -m->problem->store[store].min_kw * plugged_share(&m->store[store], t);
-}
-
-double ebr_gain_of_power(const ebr_model *m, int store, double power_kw)
-{
-	double root = m->store[store].root;
-
-	return m->problem->slot_hours * (power_kw > 0 ? power_kw * root : power_kw / root);
-}
-
-double ebr_power_of_gain(const ebr_model *m, int store, double gain_kwh)
-{
-	double root = m->store[store].root;
-
-	return (gain_kwh > 0 ? gain_kwh / root : gain_kwh * root) / m->problem->slot_hours;
-}
-
 double ebr_terminal_value(const ebr_model *m, int store)
 {
 	const ebr_problem *p = m->problem;
 	const ebr_model_store *s = &m->store[store];
-	double last = fmin(fmax(round(24 / p->slot_hours), 1), p->slots), sum = 0;
+	double last = ebr_lesser(ebr_greater(round(24 / p->slot_hours), 1), p->slots), sum = 0;
 
 	if (!s->active)
 		return 0;
@@ -161,7 +125,8 @@ static void init_store(ebr_model *m, int store)
 		return;
 	s->capacity_kwh = asked->capacity_kwh;
 	s->root = sqrt(asked->efficiency);
-	s->soc_kwh = isnan(asked->soc_kwh) ? 0 : fmin(fmax(asked->soc_kwh, 0), s->capacity_kwh);
+	s->soc_kwh =
+	    isnan(asked->soc_kwh) ? 0 : ebr_lesser(ebr_greater(asked->soc_kwh, 0), s->capacity_kwh);
 	s->plugged_slots = asked->plugged_hours / p->slot_hours;
 	whole = round(s->plugged_slots);
 	if (fabs(s->plugged_slots - whole) < 1e-6)
@@ -173,10 +138,10 @@ static void init_store(ebr_model *m, int store)
 		m->flags |= store == EBR_ESS ? EBR_ASSUMED_ESS_SOC : EBR_ASSUMED_PEV_SOC;
 	if (isinf(s->plugged_slots))
 		return;
-	s->departure_slot = (int)ceil(fmin(s->plugged_slots, p->slots)) - 1;
-	beyond_hours = fmax(s->plugged_slots - p->slots, 0) * p->slot_hours;
+	s->departure_slot = (int)ceil(ebr_lesser(s->plugged_slots, p->slots)) - 1;
+	beyond_hours = ebr_greater(s->plugged_slots - p->slots, 0) * p->slot_hours;
 	s->required_kwh = isnan(asked->target_kwh) ? s->capacity_kwh : asked->target_kwh;
-	s->required_kwh = fmax(s->required_kwh - beyond_hours * asked->max_kw * s->root, 0);
+	s->required_kwh = ebr_greater(s->required_kwh - beyond_hours * asked->max_kw * s->root, 0);
 }
 
 /*
@@ -194,20 +159,20 @@ static void init_penalties(ebr_model *m)
 	double dearest = 0, factor = 1;
 
 	for (int t = 0; t < p->slots; t++) {
-		double price = fmax(fabs(ebr_import_price(m, t)), fabs(ebr_export_price(m, t)));
+		double price = ebr_greater(fabs(ebr_import_price(m, t)), fabs(ebr_export_price(m, t)));
 
 		if (m->tube)
 			price +=
 			    penalty(p->penalty_low_eur_per_kwh, t) + penalty(p->penalty_high_eur_per_kwh, t);
-		dearest = fmax(dearest, price);
+		dearest = ebr_greater(dearest, price);
 	}
 	for (int i = 0; i < EBR_STORES; i++) {
 		if (!m->store[i].active)
 			continue;
 		factor /= m->store[i].root * m->store[i].root;
-		dearest = fmax(dearest, fabs(m->store[i].terminal_value));
+		dearest = ebr_greater(dearest, fabs(m->store[i].terminal_value));
 	}
-	factor = fmin(factor, 100);
+	factor = ebr_lesser(factor, 100);
 	m->departure_penalty = 10 * factor * (dearest > 0 ? dearest : 1);
 	m->contract_penalty = 10 * factor * m->departure_penalty;
 }
@@ -277,10 +242,10 @@ static void account_store(const ebr_model *m, int i, ebr_solution *s)
 	double soc = store->soc_kwh, shortfall;
 
 	for (int t = 0; t < m->problem->slots; t++) {
-		double power = fmin(s->power_kw[i][t], ebr_charge_limit(m, i, t));
+		double power = ebr_lesser(s->power_kw[i][t], ebr_charge_limit(m, i, t));
 
-		power = clean(fmax(power, -ebr_discharge_limit(m, i, t)));
-		soc = fmin(fmax(soc + ebr_gain_of_power(m, i, power), 0), store->capacity_kwh);
+		power = clean(ebr_greater(power, -ebr_discharge_limit(m, i, t)));
+		soc = ebr_lesser(ebr_greater(soc + ebr_gain_of_power(m, i, power), 0), store->capacity_kwh);
 		soc = clean(soc);
 		if (fabs(soc - store->capacity_kwh) < NOISE)
 			soc = store->capacity_kwh;
@@ -291,7 +256,7 @@ static void account_store(const ebr_model *m, int i, ebr_solution *s)
 	s->stored_value_eur += store->terminal_value * soc;
 	if (store->departure_slot < 0)
 		return;
-	shortfall = clean(fmax(store->required_kwh - s->soc_kwh[i][store->departure_slot], 0));
+	shortfall = clean(ebr_greater(store->required_kwh - s->soc_kwh[i][store->departure_slot], 0));
 	s->shortfall_kwh += shortfall;
 	s->penalty_eur += m->departure_penalty * shortfall;
 	if (shortfall > WORTH_A_FLAG)
@@ -308,8 +273,8 @@ static double tube_cost(const ebr_model *m, int t, double grid)
 	const ebr_problem *p = m->problem;
 
 	return p->slot_hours *
-	       (penalty(p->penalty_high_eur_per_kwh, t) * fmax(grid - tube_high(p, t), 0) +
-	        penalty(p->penalty_low_eur_per_kwh, t) * fmax(tube_low(p, t) - grid, 0));
+	       (penalty(p->penalty_high_eur_per_kwh, t) * ebr_greater(grid - tube_high(p, t), 0) +
+	        penalty(p->penalty_low_eur_per_kwh, t) * ebr_greater(tube_low(p, t) - grid, 0));
 }
 
 static double of_objective(const ebr_model *m, double energy, double co2, double distribution)
@@ -322,8 +287,8 @@ static double of_objective(const ebr_model *m, double energy, double co2, double
 static double contract_cost(const ebr_model *m, double grid)
 {
 	return m->problem->slot_hours * m->contract_penalty *
-	       (clean(fmax(grid - m->problem->contract_max_kw, 0)) +
-	        clean(fmax(m->problem->contract_min_kw - grid, 0)));
+	       (clean(ebr_greater(grid - m->problem->contract_max_kw, 0)) +
+	        clean(ebr_greater(m->problem->contract_min_kw - grid, 0)));
 }
 
 /* What the objective charges for a slot, but for the contract. */
@@ -345,10 +310,10 @@ static void account_slot(const ebr_model *m, int t, ebr_solution *s)
 	double grid = clean(idle + s->power_kw[EBR_ESS][t] + s->power_kw[EBR_PEV][t]);
 
 	s->grid_kw[t] = grid;
-	s->outside_high_kw[t] = clean(fmax(grid - tube_high(p, t), 0));
-	s->outside_low_kw[t] = clean(fmax(tube_low(p, t) - grid, 0));
-	s->contract_high_kw[t] = clean(fmax(grid - p->contract_max_kw, 0));
-	s->contract_low_kw[t] = clean(fmax(p->contract_min_kw - grid, 0));
+	s->outside_high_kw[t] = clean(ebr_greater(grid - tube_high(p, t), 0));
+	s->outside_low_kw[t] = clean(ebr_greater(tube_low(p, t) - grid, 0));
+	s->contract_high_kw[t] = clean(ebr_greater(grid - p->contract_max_kw, 0));
+	s->contract_low_kw[t] = clean(ebr_greater(p->contract_min_kw - grid, 0));
 	s->energy_eur += energy_cost(m, t, grid);
 	s->co2_eur += p->slot_hours * m->co2[t] * grid;
 	s->distribution_eur += tube_cost(m, t, grid);

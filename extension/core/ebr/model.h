@@ -12,6 +12,8 @@
 
 #include "problem.h"
 
+#include <math.h>
+
 /* A store as it is planned. */
 typedef struct ebr_model_store {
 	bool active; /* it exists and is plugged in now */
@@ -43,6 +45,17 @@ typedef struct ebr_slot_price {
 	double marginal[EBR_MAX_KINKS + 1];
 } ebr_slot_price;
 
+/* Like fmin() and fmax() without their care for NAN, which costs a call each. */
+static inline double ebr_lesser(double a, double b)
+{
+	return a < b ? a : b;
+}
+
+static inline double ebr_greater(double a, double b)
+{
+	return a > b ? a : b;
+}
+
 /* Fills gaps in the price series: a missing slot takes the latest known value of the same time on
  * an earlier day of the series, else the mean of the known ones, else 0; a missing export price
  * takes the filled energy price. Writes problem->slots values into each array; returns
@@ -63,17 +76,46 @@ double ebr_export_price(const ebr_model *model, int slot);
  * a store that has left by then. */
 double ebr_terminal_value(const ebr_model *model, int store);
 
+/* The share of a slot for which a store is plugged in. */
+static inline double ebr_plugged_share(const ebr_model_store *store, int slot)
+{
+	return store->active ? ebr_lesser(ebr_greater(store->plugged_slots - slot, 0), 1) : 0;
+}
+
 /* Mean kW that a store can charge or discharge (both >= 0) in a slot, given how long it is plugged
  * in. */
-double ebr_charge_limit(const ebr_model *model, int store, int slot);
-double ebr_discharge_limit(const ebr_model *model, int store, int slot);
+static inline double ebr_charge_limit(const ebr_model *model, int store, int slot)
+{
+	return model->problem->store[store].max_kw * ebr_plugged_share(&model->store[store], slot);
+}
+
+static inline double ebr_discharge_limit(const ebr_model *model, int store, int slot)
+{
+	return -model->problem->store[store].min_kw * ebr_plugged_share(&model->store[store], slot);
+}
 
 /* Demand less production, kW. */
-double ebr_net_demand(const ebr_model *model, int slot);
+static inline double ebr_net_demand(const ebr_model *model, int slot)
+{
+	const ebr_problem *p = model->problem;
+
+	return p->demand_kw[slot] - (p->production_kw ? p->production_kw[slot] : 0);
+}
 
 /* kWh gained by a store that runs at a power for one slot, and the power for a gain. */
-double ebr_gain_of_power(const ebr_model *model, int store, double power_kw);
-double ebr_power_of_gain(const ebr_model *model, int store, double gain_kwh);
+static inline double ebr_gain_of_power(const ebr_model *model, int store, double power_kw)
+{
+	double root = model->store[store].root;
+
+	return model->problem->slot_hours * (power_kw > 0 ? power_kw * root : power_kw / root);
+}
+
+static inline double ebr_power_of_gain(const ebr_model *model, int store, double gain_kwh)
+{
+	double root = model->store[store].root;
+
+	return (gain_kwh > 0 ? gain_kwh / root : gain_kwh * root) / model->problem->slot_hours;
+}
 
 /* The objective's price of grid power in a slot, tube and contract included. */
 void ebr_slot_prices(const ebr_model *model, int slot, ebr_slot_price *price);

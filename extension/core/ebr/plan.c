@@ -2,47 +2,77 @@
 #include "plan.h"
 #include "fallback.h"
 #include "milp.h"
+#include "pair.h"
 
-#include <stddef.h>
+#include <math.h>
+#include <string.h>
 
-static outcome_status derive_rule(const ebr_model *m, int store, const ebr_limits *limits,
-                                  const ebr_solution *solution, ebr_rule *rule, outcome *out)
+static outcome_status find_curve(const ebr_model *m, int store, const ebr_limits *limits,
+                                 const ebr_solution *solution, ebr_curve *curve, outcome *out)
 {
-	const double *other_kw = solution->power_kw[store == EBR_ESS ? EBR_PEV : EBR_ESS];
-	outcome_status status;
-	ebr_curve curve;
 	double excess;
 
-	if (!m->store[store].active) {
-		ebr_rule_idle(m->store[store].capacity_kwh, rule);
-		return OUTCOME_OK;
-	}
-	status = ebr_value_curve(m, store, other_kw, limits, NULL, &excess, &curve, out);
-	if (status != OUTCOME_OK)
-		return status;
-	ebr_rule_from_curve(m, store, &curve, rule);
-	ebr_curve_free(&curve);
-	return OUTCOME_OK;
+	return ebr_value_curve(m, store, solution->power_kw[1 - store], limits, NULL, &excess, curve,
+	                       out);
 }
 
-static outcome_status solve(const ebr_problem *problem, ebr_plan_method method,
-                            const ebr_limits *limits, ebr_solution *solution, outcome *out)
+static void forget(ebr_curve curve[EBR_STORES])
 {
-	outcome_status status;
-	bool applicable;
+	for (int i = 0; i < EBR_STORES; i++)
+		ebr_curve_free(&curve[i]);
+}
 
-	if (method == EBR_PLAN_MILP)
-		return ebr_solve_milp_plain(problem, limits, solution, out);
-	if (method == EBR_PLAN_FALLBACK) {
-		status = ebr_check(problem, out);
-		if (status == OUTCOME_OK)
-			ebr_fallback(problem, solution);
-		return status;
+/* GLPK, from the plan and bound that the solution holds, in the time that is left. */
+static outcome_status improve(const ebr_model *m, const ebr_limits *limits, double started,
+                              ebr_solution *solution, outcome *out)
+{
+	ebr_limits left = *limits;
+
+	if (limits->seconds > 0)
+		left.seconds = fmax(limits->seconds - (ebr_clock_seconds() - started), 1e-3);
+	return ebr_improve_by_milp(m->problem, &left, solution, out);
+}
+
+/* The fastest method that proves its answer. The curves, where the method had them, go with it. */
+static outcome_status choose(const ebr_model *m, const ebr_limits *limits, ebr_solution *solution,
+                             ebr_curve *curve, outcome *out)
+{
+	bool two = m->store[EBR_ESS].active && m->store[EBR_PEV].active, proved;
+	double started = ebr_clock_seconds();
+	outcome_status status;
+
+	if (two)
+		status = ebr_plan_pair(m, limits, solution, curve, &proved, out);
+	else
+		status = ebr_plan_single(
+		    m, limits, solution,
+		    curve ? &curve[m->store[EBR_PEV].active ? EBR_PEV : EBR_ESS] : NULL, &proved, out);
+	if (status == OUTCOME_OK && !proved) {
+		if (curve)
+			forget(curve);
+		status = improve(m, limits, started, solution, out);
 	}
-	status = ebr_solve_single(problem, limits, solution, &applicable, out);
-	if (status == OUTCOME_OK && !applicable)
-		status = ebr_solve_milp(problem, limits, solution, out);
+	if (status == OUTCOME_TIME_LIMIT && limits->accept_incumbent) {
+		ebr_fallback(m->problem, solution);
+		status = OUTCOME_OK;
+	}
+	if (status == OUTCOME_TIME_LIMIT)
+		outcome_set(out, status, "Allow more time, fewer slots or longer ones.", NULL,
+		            "planning did not end within %g seconds", limits->seconds);
+	solution->seconds = ebr_clock_seconds() - started;
 	return status;
+}
+
+static outcome_status solve(const ebr_model *m, ebr_plan_method method, const ebr_limits *limits,
+                            ebr_solution *solution, ebr_curve *curve, outcome *out)
+{
+	if (method == EBR_PLAN_MILP)
+		return ebr_solve_milp_plain(m->problem, limits, solution, out);
+	if (method == EBR_PLAN_FALLBACK) {
+		ebr_fallback(m->problem, solution);
+		return OUTCOME_OK;
+	}
+	return choose(m, limits, solution, curve, out);
 }
 
 outcome_status ebr_plan_solve(const ebr_problem *problem, ebr_plan_method method,
@@ -50,14 +80,27 @@ outcome_status ebr_plan_solve(const ebr_problem *problem, ebr_plan_method method
                               ebr_rule *rule_pev, outcome *out)
 {
 	ebr_rule *rules[EBR_STORES] = {rule_ess, rule_pev};
-	outcome_status status = solve(problem, method, limits, solution, out);
+	ebr_curve curve[EBR_STORES];
+	outcome_status status = ebr_check(problem, out);
 	ebr_model model;
 
 	if (status != OUTCOME_OK)
 		return status;
+	memset(curve, 0, sizeof(curve));
 	ebr_model_init(&model, problem, solution);
-	for (int i = 0; i < EBR_STORES && status == OUTCOME_OK; i++)
-		if (rules[i])
-			status = derive_rule(&model, i, limits, solution, rules[i], out);
+	status = solve(&model, method, limits, solution, rule_ess || rule_pev ? curve : NULL, out);
+	for (int i = 0; i < EBR_STORES && status == OUTCOME_OK; i++) {
+		if (!rules[i])
+			continue;
+		if (!model.store[i].active) {
+			ebr_rule_idle(model.store[i].capacity_kwh, rules[i]);
+			continue;
+		}
+		if (!curve[i].level_kwh)
+			status = find_curve(&model, i, limits, solution, &curve[i], out);
+		if (status == OUTCOME_OK)
+			ebr_rule_from_curve(&model, i, &curve[i], rules[i]);
+	}
+	forget(curve);
 	return status;
 }

@@ -15,7 +15,8 @@ typedef enum ebr_plan_method {
 
 /* Plans a home by a method, and derives the rule of each store for slot 0 (NULL: not wanted), the
  * other store held at its plan. Errors as in outcome.h; the solution is then undefined, and
- * ebr_fallback() still answers unless the input was bad. */
+ * ebr_fallback() still answers unless the input was bad. Where limits accept an incumbent,
+ * EBR_PLAN_AUTO out of time answers with its best plan, or with that fallback where it has none. */
 outcome_status ebr_plan_solve(const ebr_problem *problem, ebr_plan_method method,
                               const ebr_limits *limits, ebr_solution *solution, ebr_rule *rule_ess,
                               ebr_rule *rule_pev, outcome *out);

@@ -89,6 +89,7 @@ typedef enum ebr_method {
 	EBR_BY_MILP,     /* GLPK */
 	EBR_BY_SINGLE,   /* exact value curves of the only store */
 	EBR_BY_FALLBACK, /* ebr_fallback() */
+	EBR_BY_PAIR,     /* both stores in turn, and the simplex method on their network */
 } ebr_method;
 
 /* Arrays are the caller's, with room for problem->slots values each. */

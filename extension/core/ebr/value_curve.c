@@ -13,6 +13,7 @@
  * needs to know of W.
  */
 #include "value_curve.h"
+#include "value_exact.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ typedef struct steps {
 	double at_kwh[MAX_STEPS + 1]; /* rising; the change of stored energy at the pieces' ends */
 	double slope[MAX_STEPS];      /* EUR/kWh stored */
 	double low[MAX_STEPS], high[MAX_STEPS]; /* levels where staying and going on cost the same */
+	int piece[MAX_STEPS];                   /* of the value function, from high on */
 } steps;
 
 /* Slopes rise; at[0] = 0, at[pieces] = capacity. */
@@ -63,12 +65,12 @@ static void cost_of_change(const session *s, int t, steps *c)
 	c->convex = true;
 	c->at_kwh[0] = ebr_gain_of_power(m, s->store, low);
 	while (power < high) {
-		double end = power < 0 ? fmin(0, high) : high;
+		double end = power < 0 ? ebr_lesser(0, high) : high;
 
 		while (k < price.kinks && price.at_kw[k] - base <= power)
 			k++;
 		if (k < price.kinks)
-			end = fmin(end, price.at_kw[k] - base);
+			end = ebr_lesser(end, price.at_kw[k] - base);
 		c->slope[c->count] = power < 0 ? price.marginal[k] * root : price.marginal[k] / root;
 		if (c->count > 0 && c->slope[c->count] < c->slope[c->count - 1] - s->same_slope)
 			c->convex = false;
@@ -104,7 +106,7 @@ static double cost_above_lowest(const steps *c, double gain)
 	double cost = 0;
 
 	for (int k = 0; k < c->count && gain > c->at_kwh[k]; k++)
-		cost += c->slope[k] * (fmin(gain, c->at_kwh[k + 1]) - c->at_kwh[k]);
+		cost += c->slope[k] * (ebr_lesser(gain, c->at_kwh[k + 1]) - c->at_kwh[k]);
 	return cost;
 }
 
@@ -112,7 +114,7 @@ static void append(const session *s, slopes *to, double end, double slope)
 {
 	double capacity = s->model->store[s->store].capacity_kwh, start = to->at[to->pieces];
 
-	end = fmin(end, capacity);
+	end = ebr_lesser(end, capacity);
 	if (end - start <= s->same_level)
 		return;
 	if (to->pieces > 0 && slope - to->slope[to->pieces - 1] <= s->same_slope) {
@@ -144,15 +146,15 @@ static void require_at_departure(session *s)
 		double from = s->now.at[k], to = s->now.at[k + 1];
 
 		if (from < due)
-			append(s, &s->next, fmin(to, due), s->now.slope[k] - s->model->departure_penalty);
+			append(s, &s->next, ebr_lesser(to, due), s->now.slope[k] - s->model->departure_penalty);
 		if (to > due)
 			append(s, &s->next, to, s->now.slope[k]);
 	}
 	exchange(s);
 }
 
-/* First level from which on the slope is at least a value. */
-static double level_of(const slopes *w, double value)
+/* First piece whose slope is at least a value. */
+static int piece_of(const slopes *w, double value)
 {
 	int low = 0, high = w->pieces;
 
@@ -164,35 +166,59 @@ static double level_of(const slopes *w, double value)
 		else
 			high = middle;
 	}
-	return w->at[low];
+	return low;
 }
 
 static void find_levels(session *s, steps *c)
 {
+	const slopes *w = &s->now;
+
 	for (int k = 0; k < c->count; k++) {
-		c->low[k] = level_of(&s->now, -c->slope[k] - s->same_slope);
-		c->high[k] = level_of(&s->now, -c->slope[k] + s->same_slope);
+		int piece = piece_of(w, -c->slope[k] - s->same_slope);
+
+		c->low[k] = w->at[piece];
+		while (piece < w->pieces && w->slope[piece] < -c->slope[k] + s->same_slope)
+			piece++;
+		c->high[k] = w->at[piece];
+		c->piece[k] = piece;
 	}
+}
+
+/* Appends pieces of now, moved by a distance and cut to [0, capacity]. */
+static void append_moved(session *s, int from, int to, double distance)
+{
+	double capacity = s->model->store[s->store].capacity_kwh;
+	const slopes *w = &s->now;
+	slopes *next = &s->next;
+
+	while (from < to && w->at[from + 1] + distance <= s->same_level)
+		from++;
+	while (to > from && w->at[to - 1] + distance >= capacity - s->same_level)
+		to--;
+	if (from == to)
+		return;
+	append(s, next, w->at[from + 1] + distance, w->slope[from]);
+	from++;
+	for (int k = from, n = next->pieces; k < to; k++, n++) {
+		next->at[n + 1] = w->at[k + 1] + distance;
+		next->slope[n] = w->slope[k];
+	}
+	next->pieces += to - from;
+	if (next->at[next->pieces] > capacity)
+		next->at[next->pieces] = capacity;
 }
 
 /* now := now convolved with the slot's cost, cut to [0, capacity]. */
 static void convolve(session *s, const steps *c)
 {
-	double position = -c->at_kwh[c->count], capacity = s->model->store[s->store].capacity_kwh;
-	int k = c->count - 1, w = 0;
+	int from = 0;
 
-	while ((k >= 0 || w < s->now.pieces) && position < capacity) {
-		double slope;
-
-		if (k < 0 || (w < s->now.pieces && s->now.slope[w] <= -c->slope[k])) {
-			position += s->now.at[w + 1] - s->now.at[w];
-			slope = s->now.slope[w++];
-		} else {
-			position += c->at_kwh[k + 1] - c->at_kwh[k];
-			slope = -c->slope[k--];
-		}
-		append(s, &s->next, position, slope);
+	for (int k = c->count - 1; k >= 0; k--) {
+		append_moved(s, from, c->piece[k], -c->at_kwh[k + 1]);
+		from = c->piece[k];
+		append(s, &s->next, s->now.at[from] - c->at_kwh[k], -c->slope[k]);
 	}
+	append_moved(s, from, s->now.pieces, -c->at_kwh[0]);
 	exchange(s);
 }
 
@@ -248,10 +274,10 @@ static double best_change(const steps *c, double soc)
 	double least = c->at_kwh[0], most = c->at_kwh[0];
 
 	for (int k = 0; k < c->count && least >= c->at_kwh[k]; k++)
-		least = fmax(least, fmin(c->at_kwh[k + 1], c->low[k] - soc));
+		least = ebr_greater(least, ebr_lesser(c->at_kwh[k + 1], c->low[k] - soc));
 	for (int k = 0; k < c->count && most >= c->at_kwh[k]; k++)
-		most = fmax(most, fmin(c->at_kwh[k + 1], c->high[k] - soc));
-	return fmin(fmax(0, least), most);
+		most = ebr_greater(most, ebr_lesser(c->at_kwh[k + 1], c->high[k] - soc));
+	return ebr_lesser(ebr_greater(0, least), most);
 }
 
 static double forward(session *s, double *power_kw)
@@ -273,7 +299,7 @@ static double forward(session *s, double *power_kw)
 			cost_of_change(s, t, &real);
 			excess += cost_above_lowest(&real, change) - cost_above_lowest(c, change);
 		}
-		soc = fmin(fmax(soc + change, 0), store->capacity_kwh);
+		soc = ebr_lesser(ebr_greater(soc + change, 0), store->capacity_kwh);
 	}
 	return excess;
 }
@@ -336,34 +362,68 @@ void ebr_curve_free(ebr_curve *curve)
 	memset(curve, 0, sizeof(*curve));
 }
 
+/* Where the envelope was not enough; the plan at hand is kept where this does not end in time. */
+static outcome_status plan_exactly(const ebr_model *m, int store, const ebr_limits *limits,
+                                   ebr_solution *solution, bool *finished, outcome *out)
+{
+	size_t bytes = (size_t)m->problem->slots * sizeof(double);
+	double *power_kw = malloc(bytes), eur;
+	outcome_status status;
+
+	if (!power_kw)
+		return outcome_set(out, OUTCOME_MEMORY_LIMIT, NULL, NULL, "planning ran out of memory");
+	status = ebr_value_exact(m, store, NULL, NULL, limits, power_kw, &eur, finished, out);
+	if (status == OUTCOME_OK && *finished) {
+		memcpy(solution->power_kw[store], power_kw, bytes);
+		ebr_account(m, solution);
+		solution->bound_eur = solution->objective_eur;
+	}
+	free(power_kw);
+	return status;
+}
+
+outcome_status ebr_plan_single(const ebr_model *m, const ebr_limits *limits, ebr_solution *solution,
+                               ebr_curve *curve, bool *applicable, outcome *out)
+{
+	double started = ebr_clock_seconds(), excess = 0;
+	int only = m->store[EBR_PEV].active ? EBR_PEV : EBR_ESS;
+	outcome_status status = OUTCOME_OK;
+
+	*applicable = false;
+	if (curve)
+		memset(curve, 0, sizeof(*curve));
+	if (m->store[EBR_ESS].active && m->store[EBR_PEV].active)
+		return OUTCOME_OK;
+	for (int i = 0; i < EBR_STORES; i++)
+		memset(solution->power_kw[i], 0, (size_t)m->problem->slots * sizeof(double));
+	if (m->store[only].active)
+		status =
+		    ebr_value_curve(m, only, NULL, limits, solution->power_kw[only], &excess, curve, out);
+	if (status != OUTCOME_OK)
+		return status;
+	ebr_account(m, solution);
+	*applicable = excess <= 1e-9 * fmax(1, fabs(solution->objective_eur));
+	solution->bound_eur = solution->objective_eur - fmax(excess, 0);
+	if (!*applicable)
+		status = plan_exactly(m, only, limits, solution, applicable, out);
+	if (status != OUTCOME_OK)
+		return status;
+	solution->quality = *applicable ? EBR_OPTIMAL : EBR_FEASIBLE;
+	solution->method = EBR_BY_SINGLE;
+	solution->seconds = ebr_clock_seconds() - started;
+	solution->branched = false;
+	return OUTCOME_OK;
+}
+
 outcome_status ebr_solve_single(const ebr_problem *problem, const ebr_limits *limits,
                                 ebr_solution *solution, bool *applicable, outcome *out)
 {
-	double started = ebr_clock_seconds(), excess = 0;
 	outcome_status status = ebr_check(problem, out);
 	ebr_model model;
-	int only;
 
 	*applicable = false;
 	if (status != OUTCOME_OK)
 		return status;
 	ebr_model_init(&model, problem, solution);
-	if (model.store[EBR_ESS].active && model.store[EBR_PEV].active)
-		return OUTCOME_OK;
-	only = model.store[EBR_PEV].active ? EBR_PEV : EBR_ESS;
-	for (int i = 0; i < EBR_STORES; i++)
-		memset(solution->power_kw[i], 0, (size_t)problem->slots * sizeof(double));
-	if (model.store[only].active)
-		status = ebr_value_curve(&model, only, NULL, limits, solution->power_kw[only], &excess,
-		                         NULL, out);
-	if (status != OUTCOME_OK)
-		return status;
-	ebr_account(&model, solution);
-	*applicable = excess <= 1e-9 * fmax(1, fabs(solution->objective_eur));
-	solution->quality = EBR_OPTIMAL;
-	solution->method = EBR_BY_SINGLE;
-	solution->bound_eur = solution->objective_eur - fmax(excess, 0);
-	solution->seconds = ebr_clock_seconds() - started;
-	solution->branched = false;
-	return OUTCOME_OK;
+	return ebr_plan_single(&model, limits, solution, NULL, applicable, out);
 }

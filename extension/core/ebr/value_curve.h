@@ -30,6 +30,13 @@ outcome_status ebr_value_curve(const ebr_model *model, int store, const double *
                                const ebr_limits *limits, double *power_kw, double *excess_eur,
                                ebr_curve *curve, outcome *out);
 
+/* Plans a home with at most one active store; the curve as above, empty where there is none. The
+ * solution is a plan with a bound also where *applicable is false, but for two active stores: then
+ * there is none. */
+outcome_status ebr_plan_single(const ebr_model *model, const ebr_limits *limits,
+                               ebr_solution *solution, ebr_curve *curve, bool *applicable,
+                               outcome *out);
+
 /* Solves a problem with at most one active store exactly. *applicable is false, with OUTCOME_OK and
  * no solution, where there are two, or where the envelope does not prove the plan optimal. */
 outcome_status ebr_solve_single(const ebr_problem *problem, const ebr_limits *limits,

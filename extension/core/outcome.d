@@ -1,3 +1,0 @@
-extension/core/outcome.o: extension/core/outcome.c \
- extension/core/outcome.h
-extension/core/outcome.h:

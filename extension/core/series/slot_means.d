@@ -1,3 +1,0 @@
-extension/core/series/slot_means.o: extension/core/series/slot_means.c \
- extension/core/series/slot_means.h
-extension/core/series/slot_means.h:
