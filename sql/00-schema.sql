@@ -17,18 +17,24 @@ CREATE TABLE installation (
 	only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
 	shard_no integer NOT NULL DEFAULT 0 CHECK (shard_no BETWEEN 0 AND 32767),
 	base_slot interval NOT NULL DEFAULT '15 min'
-		CHECK (base_slot BETWEEN '1 min' AND '1 hour' AND 86400 % extract(epoch FROM base_slot)::integer = 0),
-	interpolation_limit interval NOT NULL DEFAULT '1 hour' CHECK (interpolation_limit > '0')
+		CHECK (base_slot BETWEEN '1 min' AND '1 hour' AND 86400 % extract(epoch FROM base_slot) = 0),
+	interpolation_limit interval NOT NULL DEFAULT '1 hour' CHECK (interpolation_limit BETWEEN '1 min' AND '1 day'),
+	gap_limit interval NOT NULL DEFAULT '35 days' CHECK (gap_limit BETWEEN '1 hour' AND '400 days'),
+	accepted_age interval NOT NULL DEFAULT '10 years' CHECK (accepted_age BETWEEN '1 day' AND '50 years'),
+	plausible_kw float8 NOT NULL DEFAULT 10000 CHECK (plausible_kw BETWEEN 1 AND 1e9)
 );
 COMMENT ON TABLE installation IS 'Settings of this database: at most one row; without it the defaults hold (DESIGN.md sections 2, 6, 9)';
 COMMENT ON COLUMN installation.only_one IS 'Always true: there is one row at most';
 COMMENT ON COLUMN installation.shard_no IS 'Number of this shard; the upper bits of every identifier made here, so that they are unique across shards. Set it before the first row is made';
 COMMENT ON COLUMN installation.base_slot IS 'Length of the stored interval-energy slots: a divisor of a day from 1 minute to 1 hour. Set it before the first reading';
 COMMENT ON COLUMN installation.interpolation_limit IS 'Energy between two readings further apart than this is spread over slots that are flagged as estimated';
+COMMENT ON COLUMN installation.gap_limit IS 'Energy between two readings further apart than this is not spread at all: its slots stay unknown';
+COMMENT ON COLUMN installation.accepted_age IS 'Readings older than this on arrival go to quarantine: their device''s clock is wrong';
+COMMENT ON COLUMN installation.plausible_kw IS 'A register that rises faster than this makes no energy, kW';
 
 CREATE FUNCTION settings() RETURNS installation
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
-	SELECT coalesce((SELECT i FROM installation i), (true, 0, '15 min', '1 hour')::installation)
+	SELECT coalesce((SELECT i FROM installation i), (true, 0, '15 min', '1 hour', '35 days', '10 years', 10000)::installation)
 $$;
 COMMENT ON FUNCTION settings() IS 'The row of installation, or the defaults where there is none';
 
@@ -36,13 +42,13 @@ CREATE SEQUENCE id_sequence AS bigint MAXVALUE 1099511627775;
 COMMENT ON SEQUENCE id_sequence IS 'Lower 40 bits of new identifiers';
 
 CREATE FUNCTION new_id() RETURNS bigint
-LANGUAGE sql VOLATILE PARALLEL RESTRICTED SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
 	SELECT ((smarthg.settings()).shard_no::bigint << 40) | pg_catalog.nextval('smarthg.id_sequence')
 $$;
 COMMENT ON FUNCTION new_id() IS 'A new identifier, unique across shards: shard number in the upper bits, a sequence in the lower 40 (DESIGN.md section 9)';
 
 CREATE FUNCTION is_time_zone(name text) RETURNS boolean
-LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE SET search_path = smarthg, pg_temp AS $$
 BEGIN
 	PERFORM pg_catalog.now() AT TIME ZONE name;
 	RETURN true;

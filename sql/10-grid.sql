@@ -52,8 +52,8 @@ CREATE TABLE home (
 	tariff_id bigint REFERENCES tariff,
 	name text NOT NULL UNIQUE CHECK (name <> ''),
 	time_zone text NOT NULL DEFAULT 'Europe/Copenhagen' CHECK (is_time_zone(time_zone)),
-	contract_min_kw float8 NOT NULL DEFAULT '-infinity' CHECK (contract_min_kw <= 0),
-	contract_max_kw float8 NOT NULL DEFAULT 'infinity' CHECK (contract_max_kw >= 0 AND contract_max_kw <> 'NaN')
+	contract_min_kw float8 NOT NULL DEFAULT '-infinity' CHECK (contract_min_kw BETWEEN -1e9 AND 0 OR contract_min_kw = '-infinity'),
+	contract_max_kw float8 NOT NULL DEFAULT 'infinity' CHECK (contract_max_kw BETWEEN 0 AND 1e9 OR contract_max_kw = 'infinity')
 );
 CREATE INDEX home_feeder ON home (feeder_id);
 COMMENT ON TABLE home IS 'A residential home: the unit of planning, of consent and of sharding';

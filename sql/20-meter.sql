@@ -110,29 +110,33 @@ COMMENT ON COLUMN reading_correction.gateway_id IS 'The gateway that sent the ea
 COMMENT ON COLUMN reading_correction.record_no IS 'The record that held the earlier value';
 COMMENT ON COLUMN reading_correction.replaced_at IS 'When the later value took its place';
 
-CREATE FUNCTION ensure_reading_partitions(first_at timestamptz, last_at timestamptz) RETURNS integer
+CREATE FUNCTION ensure_reading_partition(month timestamptz) RETURNS boolean
 LANGUAGE plpgsql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
-	month timestamptz;
-	partition_name text;
-	made integer := 0;
+	first_at timestamptz := date_trunc('month', month);
+	partition_name text := to_char(first_at, '"reading_"YYYY_MM');
 BEGIN
-	IF last_at < first_at OR NOT isfinite(first_at) OR NOT isfinite(last_at) THEN
-		RAISE invalid_parameter_value USING MESSAGE = 'reading partitions need a finite, ascending range of times',
-			DETAIL = format('The range is %s to %s.', first_at, last_at);
+	IF NOT isfinite(month) THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'a partition of reading needs a finite month';
 	END IF;
-	FOR month IN SELECT generate_series(date_trunc('month', first_at), last_at, '1 month') LOOP
-		partition_name := to_char(month, '"reading_"YYYY_MM');
-		CONTINUE WHEN to_regclass('smarthg.' || quote_ident(partition_name)) IS NOT NULL;
-		-- Two sessions may want the same month at once: the second waits, then finds it. A table's
-		-- lock, unlike an advisory one, makes it see what the first has committed.
-		LOCK TABLE reading IN SHARE UPDATE EXCLUSIVE MODE;
-		CONTINUE WHEN to_regclass('smarthg.' || quote_ident(partition_name)) IS NOT NULL;
-		EXECUTE format('CREATE TABLE smarthg.%I (LIKE smarthg.reading INCLUDING DEFAULTS INCLUDING CONSTRAINTS, PRIMARY KEY (register_id, measured_at))', partition_name);
-		EXECUTE format('ALTER TABLE smarthg.reading ATTACH PARTITION smarthg.%I FOR VALUES FROM (%L) TO (%L)',
-			partition_name, month, month + interval '1 month');
-		made := made + 1;
-	END LOOP;
-	RETURN made;
+	IF to_regclass('smarthg.' || quote_ident(partition_name)) IS NOT NULL THEN
+		RETURN false;
+	END IF;
+	-- Two sessions may want the same month at once: the second waits, then finds it. A table's
+	-- lock, unlike an advisory one, makes it see what the first has committed.
+	LOCK TABLE reading IN SHARE UPDATE EXCLUSIVE MODE;
+	IF to_regclass('smarthg.' || quote_ident(partition_name)) IS NOT NULL THEN
+		RETURN false;
+	END IF;
+	EXECUTE format('CREATE TABLE smarthg.%I (LIKE smarthg.reading INCLUDING DEFAULTS INCLUDING CONSTRAINTS, PRIMARY KEY (register_id, measured_at))', partition_name);
+	EXECUTE format('ALTER TABLE smarthg.reading ATTACH PARTITION smarthg.%I FOR VALUES FROM (%L) TO (%L)', partition_name, first_at, first_at + interval '1 month');
+	RETURN true;
 END $$;
+COMMENT ON FUNCTION ensure_reading_partition(timestamptz) IS 'Makes the partition of reading that holds a moment (a UTC month) where it is absent; tells whether it made it';
+
+CREATE FUNCTION ensure_reading_partitions(first_at timestamptz, last_at timestamptz) RETURNS integer
+LANGUAGE sql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = 'UTC' AS $$
+	SELECT count(*) FILTER (WHERE ensure_reading_partition(month))::integer
+	FROM generate_series(date_trunc('month', first_at), last_at, interval '1 month') AS month
+$$;
 COMMENT ON FUNCTION ensure_reading_partitions(timestamptz, timestamptz) IS 'Makes the monthly partitions of reading (UTC months) for a range of times where absent; returns how many it made';

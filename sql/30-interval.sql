@@ -28,6 +28,7 @@ CREATE TABLE interval_dirty (
 	register_id bigint NOT NULL,
 	dirty_from timestamptz NOT NULL,
 	dirty_until timestamptz NOT NULL,
+	fault text,
 	CHECK (dirty_from <= dirty_until)
 );
 CREATE INDEX interval_dirty_register ON interval_dirty (register_id);
@@ -35,15 +36,17 @@ COMMENT ON TABLE interval_dirty IS 'Ranges of readings, both ends included, that
 COMMENT ON COLUMN interval_dirty.register_id IS 'The register';
 COMMENT ON COLUMN interval_dirty.dirty_from IS 'First reading of the range';
 COMMENT ON COLUMN interval_dirty.dirty_until IS 'Last reading of the range';
+COMMENT ON COLUMN interval_dirty.fault IS 'Why it could not be computed: it waits for somebody to look at it and set this to null; null: to be done'; 
 
 CREATE FUNCTION interval_energy_series(
 	measured_at timestamptz[], raw_value bigint[], epoch integer[],
 	epoch_kwh_per_count float8[], epoch_modulus bigint[],
-	from_slot timestamptz, until_slot timestamptz, slot_length interval, interpolation_limit interval DEFAULT '1 hour')
+	from_slot timestamptz, until_slot timestamptz, slot_length interval, interpolation_limit interval DEFAULT '1 hour',
+	gap_limit interval DEFAULT '35 days', plausible_kw float8 DEFAULT 10000)
 RETURNS TABLE (slot_start timestamptz, energy_kwh float8, quality energy_quality)
 LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'smarthg_interval_energy_series';
-COMMENT ON FUNCTION interval_energy_series(timestamptz[], bigint[], integer[], float8[], bigint[], timestamptz, timestamptz, interval, interval) IS
-'Energy per slot, kWh, from readings of a cumulative register in ascending time: raw_value in counts, epoch the 1-based index into epoch_kwh_per_count and epoch_modulus (null modulus: rollover unknown); no difference is taken across epochs. Only slots of [from_slot, until_slot) that are covered entirely come out. Errors: arrays of different length, null elements, times not ascending (DESIGN.md section 6)';
+COMMENT ON FUNCTION interval_energy_series(timestamptz[], bigint[], integer[], float8[], bigint[], timestamptz, timestamptz, interval, interval, interval, float8) IS
+'Energy per slot, kWh, from readings of a cumulative register in ascending time: raw_value in counts, epoch the 1-based index into epoch_kwh_per_count and epoch_modulus (null modulus: rollover unknown); no difference is taken across epochs, over more than gap_limit, or where it would be more than plausible_kw; a single reading out of line with both neighbours is passed over. Only slots of [from_slot, until_slot) that are covered entirely come out. Errors: arrays of different length, null elements, times not ascending (DESIGN.md section 6)';
 
 CREATE FUNCTION refresh_register(register_id bigint, dirty_from timestamptz, dirty_until timestamptz) RETURNS bigint
 LANGUAGE plpgsql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = 'UTC' AS $$
@@ -82,7 +85,7 @@ BEGIN
 		SELECT i.* FROM readings,
 			(SELECT array_agg(kwh_per_count ORDER BY number) AS scales, array_agg(modulus ORDER BY number) AS moduli FROM epochs) AS scale,
 			interval_energy_series(times, counts, numbers, scales, moduli,
-				first_day, last_day + 1, setting.base_slot, setting.interpolation_limit) AS i
+				first_day, last_day + 1, setting.base_slot, setting.interpolation_limit, setting.gap_limit, setting.plausible_kw) AS i
 		WHERE times IS NOT NULL
 	), fresh AS (
 		SELECT g.slot::date AS day, array_agg(s.energy_kwh ORDER BY g.slot) AS energy_kwh, array_agg(s.quality ORDER BY g.slot) AS quality
@@ -106,19 +109,47 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION refresh_register(bigint, timestamptz, timestamptz) IS 'Computes interval energy of one register anew around the readings from dirty_from to dirty_until; returns the number of days changed';
 
+CREATE FUNCTION begin_epoch(register_id bigint, valid_from timestamptz, multiplier bigint, divisor bigint, modulus bigint, reason text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+	INSERT INTO register_epoch (register_id, valid_from, multiplier, divisor, modulus, reason)
+		VALUES (begin_epoch.register_id, begin_epoch.valid_from, begin_epoch.multiplier, begin_epoch.divisor, begin_epoch.modulus, begin_epoch.reason)
+		ON CONFLICT DO NOTHING;
+	-- What was computed with the scale before is computed anew.
+	INSERT INTO interval_dirty (register_id, dirty_from, dirty_until)
+		SELECT r.register_id, begin_epoch.valid_from, r.last_reading_at FROM register r
+		WHERE r.register_id = begin_epoch.register_id AND r.cumulative AND r.unit = 'kWh' AND r.last_reading_at >= begin_epoch.valid_from;
+END $$;
+COMMENT ON FUNCTION begin_epoch(bigint, timestamptz, bigint, bigint, bigint, text) IS 'From a moment on a register counts with another scale or on another meter (exchange): no difference is taken across it; the energy after it is marked to be computed anew';
+
+CREATE FUNCTION base_slot_kept() RETURNS trigger
+LANGUAGE plpgsql SET search_path = smarthg, pg_temp AS $$
+BEGIN
+	IF NEW.base_slot <> OLD.base_slot AND EXISTS (SELECT FROM energy_day) THEN
+		RAISE object_not_in_prerequisite_state USING MESSAGE = 'base_slot cannot be changed any more',
+			DETAIL = 'Energy is stored in slots of the present length.', HINT = 'Empty energy_day first, then mark all readings in interval_dirty.';
+	END IF;
+	RETURN NEW;
+END $$;
+COMMENT ON FUNCTION base_slot_kept() IS 'Refuses another base_slot while energy is stored in slots of the present one';
+CREATE TRIGGER base_slot_kept BEFORE UPDATE ON installation FOR EACH ROW EXECUTE FUNCTION base_slot_kept();
+
 CREATE FUNCTION refresh_interval_energy() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
 DECLARE
 	dirty record;
 	changed bigint := 0;
 BEGIN
-	-- One at a time: whoever comes second leaves the work to the first, and takes what is left
-	-- with its next call.
-	IF NOT pg_try_advisory_xact_lock(hashtextextended('smarthg.refresh_interval_energy', 0)) THEN
-		RETURN 0;
-	END IF;
+	-- One at a time; whoever comes second comes again later. A lock that needs a privilege, so that
+	-- nobody else can stand in the way.
+	BEGIN
+		LOCK TABLE interval_dirty IN SHARE UPDATE EXCLUSIVE MODE NOWAIT;
+	EXCEPTION WHEN lock_not_available THEN
+		RETURN NULL;
+	END;
 	FOR dirty IN
-		WITH taken AS (DELETE FROM interval_dirty RETURNING *)
+		WITH taken AS (DELETE FROM interval_dirty WHERE fault IS NULL RETURNING *)
 		SELECT register_id, min(dirty_from) AS dirty_from, max(dirty_until) AS dirty_until
 		FROM (
 			-- Ranges apart by days are separate work: one late reading must not redo a year.
@@ -128,38 +159,47 @@ BEGIN
 		) AS islands
 		GROUP BY register_id, island ORDER BY register_id
 	LOOP
-		changed := changed + refresh_register(dirty.register_id, dirty.dirty_from, dirty.dirty_until);
+		BEGIN
+			changed := changed + refresh_register(dirty.register_id, dirty.dirty_from, dirty.dirty_until);
+		EXCEPTION WHEN data_exception OR program_limit_exceeded OR integrity_constraint_violation THEN
+			-- One register must not hold up the others.
+			INSERT INTO interval_dirty VALUES (dirty.register_id, dirty.dirty_from, dirty.dirty_until, SQLERRM);
+			RAISE WARNING USING MESSAGE = format('interval energy of register %s cannot be computed: %s', dirty.register_id, SQLERRM);
+		END;
 	END LOOP;
 	RETURN changed;
 END $$;
-COMMENT ON FUNCTION refresh_interval_energy() IS 'Brings interval energy up to date with the readings that came since its last call; returns the number of register days changed, 0 where another session is at it';
+COMMENT ON FUNCTION refresh_interval_energy() IS 'Brings interval energy up to date with the readings that came since its last call; returns the number of register days changed, null where another session is at it. A register that fails keeps its mark with the fault, and holds up no other';
 
 CREATE FUNCTION register_direction(obis text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN CASE obis WHEN '1-0:1.8.0.255' THEN 'import' WHEN '1-0:2.8.0.255' THEN 'export' END;
 COMMENT ON FUNCTION register_direction(text) IS 'import or export for the total active-energy registers 1.8.0 and 2.8.0, else null';
 
+CREATE VIEW home_register WITH (security_invoker = true) AS
+SELECT m.home_id, r.register_id, m.kind, m.role, CASE register_direction(r.obis) WHEN 'import' THEN 1 ELSE -1 END AS sign
+FROM meter m JOIN register r USING (meter_id)
+WHERE m.commodity = 'electricity' AND register_direction(r.obis) IS NOT NULL AND (m.kind = 'main' OR m.role <> 'consumption');
+COMMENT ON VIEW home_register IS 'The registers of active energy that make up a home''s exchange with the grid, its production and its stores; sign is 1 for energy into, -1 for energy out of the home, battery or vehicle';
+
 CREATE VIEW home_energy WITH (security_invoker = true) AS
-SELECT m.home_id, i.slot_start,
-	sum(i.energy_kwh) FILTER (WHERE m.kind = 'main' AND register_direction(r.obis) = 'import') AS import_kwh,
-	sum(i.energy_kwh) FILTER (WHERE m.kind = 'main' AND register_direction(r.obis) = 'export') AS export_kwh,
-	sum(CASE register_direction(r.obis) WHEN 'export' THEN i.energy_kwh ELSE -i.energy_kwh END) FILTER (WHERE m.role = 'production') AS production_kwh,
-	sum(CASE register_direction(r.obis) WHEN 'import' THEN i.energy_kwh ELSE -i.energy_kwh END) FILTER (WHERE m.role = 'ess') AS ess_kwh,
-	sum(CASE register_direction(r.obis) WHEN 'import' THEN i.energy_kwh ELSE -i.energy_kwh END) FILTER (WHERE m.role = 'pev') AS pev_kwh,
-	max(i.quality) AS quality
-FROM interval_energy i
-JOIN register r USING (register_id)
-JOIN meter m USING (meter_id)
-WHERE m.commodity = 'electricity' AND register_direction(r.obis) IS NOT NULL
-	AND (m.kind = 'main' OR m.role <> 'consumption')
-GROUP BY m.home_id, i.slot_start;
-COMMENT ON VIEW home_energy IS 'Electric energy of each home and base slot by part, kWh: drawn from and fed into the grid, produced, into (negative: out of) ESS and PEV; null where a home has no such meter';
+SELECT h.home_id, i.slot_start,
+	sum(i.energy_kwh) FILTER (WHERE h.kind = 'main' AND h.sign > 0) AS import_kwh,
+	sum(i.energy_kwh) FILTER (WHERE h.kind = 'main' AND h.sign < 0) AS export_kwh,
+	sum(-h.sign * i.energy_kwh) FILTER (WHERE h.role = 'production') AS production_kwh,
+	sum(h.sign * i.energy_kwh) FILTER (WHERE h.role = 'ess') AS ess_kwh,
+	sum(h.sign * i.energy_kwh) FILTER (WHERE h.role = 'pev') AS pev_kwh,
+	max(i.quality) AS quality,
+	count(*) = (SELECT count(*) FROM home_register a WHERE a.home_id = h.home_id) AS complete
+FROM home_register h JOIN interval_energy i USING (register_id)
+GROUP BY h.home_id, i.slot_start;
+COMMENT ON VIEW home_energy IS 'Electric energy of each home and base slot by part, kWh: drawn from and fed into the grid, produced, into (negative: out of) ESS and PEV; null where a home has no such meter or it is not known; complete tells whether all of the home''s registers are known';
 
 CREATE FUNCTION home_history(home_id bigint, from_slot timestamptz, until_slot timestamptz, slot_length interval DEFAULT '1 hour',
 	OUT demand_kw float8[], OUT production_kw float8[], OUT produces boolean)
-LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'smarthg_home_history';
+LANGUAGE c STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS 'MODULE_PATHNAME', 'smarthg_home_history';
 COMMENT ON FUNCTION home_history(bigint, timestamptz, timestamptz, interval) IS
-'Mean demand of a home''s appliances and its production, kW, one element for each slot of [from_slot, until_slot), null where not known entirely. Demand = grid exchange + production - what ESS and PEV took, from the home''s meters of active energy. produces tells whether there is a production meter. Errors: slot_length no multiple of installation.base_slot or no divisor of a day, times not aligned to slots, more than 1,000,000 slots (document 3.2.1)';
+'Mean demand of a home''s appliances and its production, kW, one element for each slot of [from_slot, until_slot), null where not known entirely, or only estimated. Demand = grid exchange + production - what ESS and PEV took, from the home''s meters of active energy. produces tells whether there is a production meter. Errors: slot_length no multiple of installation.base_slot or no divisor of a day, times not aligned to slots, more than 1,000,000 slots (document 3.2.1)';
 
 CREATE FUNCTION home_demand(home_id bigint, from_slot timestamptz, until_slot timestamptz, slot_length interval DEFAULT '1 hour')
 RETURNS TABLE (slot_start timestamptz, demand_kw float8, production_kw float8)
@@ -175,13 +215,13 @@ COMMENT ON FUNCTION home_demand(bigint, timestamptz, timestamptz, interval) IS
 CREATE VIEW home_energy_hourly WITH (security_invoker = true) AS
 SELECT home_id, date_trunc('hour', slot_start, 'UTC') AS slot_start, sum(import_kwh) AS import_kwh, sum(export_kwh) AS export_kwh,
 	sum(production_kwh) AS production_kwh, sum(ess_kwh) AS ess_kwh, sum(pev_kwh) AS pev_kwh, max(quality) AS quality,
-	count(*) * (SELECT (settings()).base_slot) AS covered
+	count(*) FILTER (WHERE complete) * (SELECT (settings()).base_slot) AS covered
 FROM home_energy GROUP BY 1, 2;
-COMMENT ON VIEW home_energy_hourly IS 'home_energy summed to UTC hours; covered tells how much of the hour is known';
+COMMENT ON VIEW home_energy_hourly IS 'home_energy summed to UTC hours; covered tells how much of the hour is known of all registers';
 
 CREATE VIEW home_energy_daily WITH (security_invoker = true) AS
 SELECT e.home_id, (e.slot_start AT TIME ZONE h.time_zone)::date AS local_day, sum(import_kwh) AS import_kwh, sum(export_kwh) AS export_kwh,
 	sum(production_kwh) AS production_kwh, sum(ess_kwh) AS ess_kwh, sum(pev_kwh) AS pev_kwh, max(quality) AS quality,
-	count(*) * (SELECT (settings()).base_slot) AS covered
+	count(*) FILTER (WHERE complete) * (SELECT (settings()).base_slot) AS covered
 FROM home_energy e JOIN home h USING (home_id) GROUP BY 1, 2;
-COMMENT ON VIEW home_energy_daily IS 'home_energy summed to days of the home''s time zone, 23 to 25 hours long; covered tells how much of the day is known';
+COMMENT ON VIEW home_energy_daily IS 'home_energy summed to days of the home''s time zone, 23 to 25 hours long; covered tells how much of the day is known of all registers';

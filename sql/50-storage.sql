@@ -6,7 +6,7 @@ CREATE TABLE ess (
 	capacity_kwh float8 NOT NULL CHECK (capacity_kwh BETWEEN 0 AND 1e6),
 	min_kw float8 NOT NULL CHECK (min_kw BETWEEN -1e6 AND 0),
 	max_kw float8 NOT NULL CHECK (max_kw BETWEEN 0 AND 1e6),
-	efficiency float8 NOT NULL DEFAULT 0.9 CHECK (efficiency > 0 AND efficiency <= 1),
+	efficiency float8 NOT NULL DEFAULT 0.9 CHECK (efficiency BETWEEN 0.001 AND 1),
 	device_eui64 bytea CHECK (is_eui64(device_eui64)),
 	endpoint smallint NOT NULL DEFAULT 1 CHECK (endpoint BETWEEN 0 AND 255)
 );
@@ -15,14 +15,14 @@ COMMENT ON COLUMN ess.home_id IS 'The home: one ESS each';
 COMMENT ON COLUMN ess.capacity_kwh IS 'Usable capacity, kWh; 0: not controlled (scenarios PC, PD)';
 COMMENT ON COLUMN ess.min_kw IS 'Minimum power rate, kW, at most 0: full discharge; 0: never discharged';
 COMMENT ON COLUMN ess.max_kw IS 'Maximum power rate, kW, at least 0: full charge';
-COMMENT ON COLUMN ess.efficiency IS 'Round-trip efficiency, in (0, 1]';
+COMMENT ON COLUMN ess.efficiency IS 'Round-trip efficiency, from 0.001 to 1';
 COMMENT ON COLUMN ess.device_eui64 IS 'EUI-64 of the device that reports its state of charge; null: set by SQL';
 COMMENT ON COLUMN ess.endpoint IS 'ZigBee endpoint on that device';
 
 CREATE TABLE ess_state (
 	home_id bigint NOT NULL REFERENCES home,
 	measured_at timestamptz NOT NULL CHECK (isfinite(measured_at)),
-	soc_kwh float8 NOT NULL CHECK (soc_kwh <> 'NaN'),
+	soc_kwh float8 NOT NULL CHECK (soc_kwh BETWEEN -1e6 AND 1e6),
 	PRIMARY KEY (home_id, measured_at)
 );
 COMMENT ON TABLE ess_state IS 'Measured state of charge of an ESS';
@@ -35,7 +35,7 @@ CREATE TABLE pev (
 	capacity_kwh float8 NOT NULL CHECK (capacity_kwh BETWEEN 0 AND 1e6),
 	min_kw float8 NOT NULL CHECK (min_kw BETWEEN -1e6 AND 0),
 	max_kw float8 NOT NULL CHECK (max_kw BETWEEN 0 AND 1e6),
-	efficiency float8 NOT NULL DEFAULT 0.9 CHECK (efficiency > 0 AND efficiency <= 1),
+	efficiency float8 NOT NULL DEFAULT 0.9 CHECK (efficiency BETWEEN 0.001 AND 1),
 	device_eui64 bytea CHECK (is_eui64(device_eui64)),
 	endpoint smallint NOT NULL DEFAULT 1 CHECK (endpoint BETWEEN 0 AND 255)
 );
@@ -44,14 +44,14 @@ COMMENT ON COLUMN pev.home_id IS 'The home: one PEV each';
 COMMENT ON COLUMN pev.capacity_kwh IS 'Usable capacity, kWh; 0: not controlled (scenario BU)';
 COMMENT ON COLUMN pev.min_kw IS 'Minimum power rate, kW, at most 0; 0: it may only be charged (scenarios BC, PC)';
 COMMENT ON COLUMN pev.max_kw IS 'Maximum power rate, kW, at least 0';
-COMMENT ON COLUMN pev.efficiency IS 'Round-trip efficiency, in (0, 1]';
+COMMENT ON COLUMN pev.efficiency IS 'Round-trip efficiency, from 0.001 to 1';
 COMMENT ON COLUMN pev.device_eui64 IS 'EUI-64 of the device that reports its state of charge; null: set by SQL';
 COMMENT ON COLUMN pev.endpoint IS 'ZigBee endpoint on that device';
 
 CREATE TABLE pev_state (
 	home_id bigint NOT NULL REFERENCES home,
 	measured_at timestamptz NOT NULL CHECK (isfinite(measured_at)),
-	soc_kwh float8 NOT NULL CHECK (soc_kwh <> 'NaN'),
+	soc_kwh float8 NOT NULL CHECK (soc_kwh BETWEEN -1e6 AND 1e6),
 	PRIMARY KEY (home_id, measured_at)
 );
 COMMENT ON TABLE pev_state IS 'Measured state of charge of a PEV while it is plugged in';
@@ -64,8 +64,8 @@ CREATE TABLE pev_session (
 	plugged_at timestamptz NOT NULL CHECK (isfinite(plugged_at)),
 	departs_at timestamptz NOT NULL,
 	unplugged_at timestamptz,
-	arrival_soc_kwh float8 CHECK (arrival_soc_kwh <> 'NaN'),
-	target_soc_kwh float8 CHECK (target_soc_kwh >= 0 AND target_soc_kwh <> 'NaN'),
+	arrival_soc_kwh float8 CHECK (arrival_soc_kwh BETWEEN -1e6 AND 1e6),
+	target_soc_kwh float8 CHECK (target_soc_kwh BETWEEN 0 AND 1e6),
 	PRIMARY KEY (home_id, plugged_at),
 	CHECK (departs_at >= plugged_at),
 	CHECK (unplugged_at >= plugged_at)

@@ -1,15 +1,9 @@
 -- EUMF-K: the forecast of demand and production that EBR plans with (document 3.2.2, DESIGN.md
 -- section 5).
 
-CREATE FUNCTION local_phase(at timestamptz, time_zone text, slot_length interval) RETURNS integer
-LANGUAGE sql STABLE STRICT PARALLEL SAFE
-RETURN ((extract(isodow FROM at AT TIME ZONE time_zone) - 1) * 86400
-	+ extract(epoch FROM (at AT TIME ZONE time_zone)::time)) / extract(epoch FROM slot_length);
-COMMENT ON FUNCTION local_phase(timestamptz, text, interval) IS 'Number of the slot in the local week, 0 being Monday 00:00: what days of 23 and 25 hours have in common with others';
-
 CREATE FUNCTION local_phases(first_slot timestamptz, slots integer, slot_length interval, time_zone text) RETURNS integer[]
 LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'smarthg_local_phases';
-COMMENT ON FUNCTION local_phases(timestamptz, integer, interval, text) IS 'local_phase of so many slots from first_slot on';
+COMMENT ON FUNCTION local_phases(timestamptz, integer, interval, text) IS 'Numbers of so many slots from first_slot on in the local week, 0 being Monday 00:00: what days of 23 and 25 hours have in common with others';
 
 CREATE FUNCTION eumf_k_series(history_kw float8[], history_phase integer[], horizon_phase integer[], slots_per_day integer)
 RETURNS TABLE (slot_no integer, mean_kw float8, q10_kw float8, q50_kw float8, q90_kw float8, model text)

@@ -139,7 +139,7 @@ COMMENT ON TYPE ebr_input IS 'What ebr_solve needs of a stored home, as it was k
 
 CREATE FUNCTION ebr_home_input(home_id bigint, at timestamptz, slots integer DEFAULT 48, slot_length interval DEFAULT '1 hour')
 RETURNS ebr_input
-LANGUAGE c STABLE STRICT PARALLEL SAFE COST 10000 AS 'MODULE_PATHNAME', 'smarthg_ebr_home_input';
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 10000 SET search_path = smarthg, pg_temp AS 'MODULE_PATHNAME', 'smarthg_ebr_home_input';
 COMMENT ON FUNCTION ebr_home_input(bigint, timestamptz, integer, interval) IS
 'What the planner knows of a stored home at a moment: forecast, published prices (beyond publication the mean at the same hour of the 14 days before, and assumed says so), profile, stores and their last measured state; nothing later than at (document 3.2.1). Errors: unknown home, slot length that the stored slots do not divide';
 

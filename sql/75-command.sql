@@ -249,7 +249,7 @@ DECLARE
 	one bigint;
 BEGIN
 	-- Two runs at once would plan the same homes: the second waits, then finds their commands.
-	PERFORM pg_advisory_xact_lock(hashtextextended('smarthg.ebr_run', 0));
+	LOCK TABLE command IN SHARE ROW EXCLUSIVE MODE;
 	RETURN QUERY
 		SELECT c.home_id, c.command_id, NULL FROM command c
 		WHERE c.slot_start = origin AND (ebr_run.homes IS NULL OR c.home_id = ANY (ebr_run.homes));

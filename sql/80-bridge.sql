@@ -119,7 +119,8 @@ BEGIN
 	IF FOUND THEN
 		INSERT INTO gateway_event (at, gateway_id, eui64, event, detail)
 			VALUES (bridge_presence.at, bridge_presence.gateway_id, gone_eui64, CASE WHEN bridge_presence.online THEN 'online' ELSE 'offline' END, bridge_presence.reason);
-		PERFORM pg_notify('smarthg_presence', json_build_object('gateway_id', bridge_presence.gateway_id, 'online', bridge_presence.online)::text);
+		-- Channels are open to all who can connect, so this one says only that there is news.
+		PERFORM pg_notify('smarthg_presence', '');
 	END IF;
 END $$;
 COMMENT ON FUNCTION bridge_presence(bigint, boolean, timestamptz, text) IS 'For the bridge: a gateway came online or went offline; each transition is a row of gateway_event and a NOTIFY on smarthg_presence';
@@ -156,21 +157,44 @@ CREATE TYPE incoming_reading AS (
 );
 COMMENT ON TYPE incoming_reading IS 'A decoded reading on its way through bridge_ingest: home and meter resolved, fault where it cannot be stored';
 
+CREATE FUNCTION begin_epochs(registers bigint[], times timestamptz[], multipliers bigint[], divisors bigint[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
+DECLARE
+	said record;
+BEGIN
+	FOR said IN
+		SELECT s.*, e.multiplier AS old_multiplier, e.divisor AS old_divisor, e.modulus,
+			(SELECT min(x.valid_from) FROM register_epoch x WHERE x.register_id = s.register_id AND x.valid_from > s.at) AS next_epoch
+		FROM (
+			-- The first of each run of equal scales, in time.
+			SELECT *, lag(u.multiplier) OVER w IS NULL AS first, (u.multiplier, u.divisor) IS DISTINCT FROM (lag(u.multiplier) OVER w, lag(u.divisor) OVER w) AS begins
+			FROM unnest(registers, times, multipliers, divisors) AS u(register_id, at, multiplier, divisor) WINDOW w AS (PARTITION BY u.register_id ORDER BY u.at)
+		) AS s,
+			LATERAL (SELECT * FROM register_epoch e WHERE e.register_id = s.register_id AND e.valid_from <= s.at ORDER BY e.valid_from DESC LIMIT 1) AS e
+		WHERE s.begins AND (NOT s.first OR (s.multiplier, s.divisor) IS DISTINCT FROM (e.multiplier, e.divisor))
+		ORDER BY s.register_id, s.at
+	LOOP
+		PERFORM begin_epoch(said.register_id, said.at, said.multiplier, said.divisor, said.modulus, 'scale reported by the meter');
+		-- A late reading says nothing of those that came before it and are younger: they keep the
+		-- scale that they were read with.
+		PERFORM begin_epoch(said.register_id, min(m.measured_at), said.old_multiplier, said.old_divisor, said.modulus, 'scale before a late reading')
+			FROM reading m WHERE m.register_id = said.register_id AND m.measured_at > said.at AND m.measured_at < coalesce(said.next_epoch, 'infinity')
+			HAVING count(*) > 0;
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION begin_epochs(bigint[], timestamptz[], bigint[], bigint[]) IS 'Begins a new epoch of a register wherever the scale that its meter reports changes';
+
 CREATE FUNCTION ingest_scales(readings incoming_reading[]) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = smarthg, pg_temp AS $$
 	UPDATE meter m SET default_multiplier = coalesce(s.multiplier, m.default_multiplier), default_divisor = coalesce(s.divisor, m.default_divisor)
 	FROM (SELECT DISTINCT ON (i.meter_id) i.* FROM unnest(readings) AS i WHERE i.fault IS NULL ORDER BY i.meter_id, i.n DESC) AS s
 	WHERE m.meter_id = s.meter_id;
-	INSERT INTO register_epoch (register_id, valid_from, multiplier, divisor, modulus, reason)
-	SELECT r.register_id, s.measured_at, s.multiplier, s.divisor, e.modulus, 'scale reported by the meter'
+	SELECT begin_epochs(array_agg(r.register_id), array_agg(s.measured_at), array_agg(s.multiplier), array_agg(s.divisor))
 	FROM (
-		SELECT DISTINCT ON (i.meter_id) i.meter_id, i.measured_at, coalesce(i.multiplier, m.default_multiplier) AS multiplier, coalesce(i.divisor, m.default_divisor) AS divisor
+		SELECT DISTINCT ON (i.meter_id) i.meter_id, i.measured_at, m.default_multiplier AS multiplier, m.default_divisor AS divisor
 		FROM unnest(readings) AS i JOIN meter m USING (meter_id) WHERE i.fault IS NULL ORDER BY i.meter_id, i.n DESC
-	) AS s
-	JOIN register r USING (meter_id),
-		LATERAL (SELECT * FROM register_epoch e WHERE e.register_id = r.register_id AND e.valid_from <= s.measured_at ORDER BY e.valid_from DESC LIMIT 1) AS e
-	WHERE (s.multiplier, s.divisor) IS DISTINCT FROM (e.multiplier, e.divisor)
-	ON CONFLICT DO NOTHING;
+	) AS s JOIN register r USING (meter_id)
+	HAVING count(*) > 0;
 $$;
 COMMENT ON FUNCTION ingest_scales(incoming_reading[]) IS 'Takes over scales that meters report apart from their values: the default for new registers, a new epoch for those that count differently so far';
 
@@ -192,33 +216,20 @@ BEGIN
 	ORDER BY r.register_id, i.multiplier IS NULL, i.n
 	ON CONFLICT DO NOTHING;
 
-	-- A meter that reports another scale than before begins a new epoch with that reading.
-	INSERT INTO register_epoch (register_id, valid_from, multiplier, divisor, modulus, reason)
-	SELECT scaled.register_id, scaled.measured_at, scaled.multiplier, scaled.divisor, scaled.modulus, 'scale reported by the meter'
-	FROM (
-		SELECT r.register_id, i.measured_at, i.multiplier, i.divisor, e.modulus,
-			(i.multiplier, i.divisor) IS DISTINCT FROM (e.multiplier, e.divisor) AS differs,
-			(i.multiplier, i.divisor) IS DISTINCT FROM (lag(i.multiplier) OVER by_time, lag(i.divisor) OVER by_time) AS begins
-		FROM unnest(readings) AS i JOIN register r USING (meter_id, obis),
-			LATERAL (SELECT * FROM register_epoch e WHERE e.register_id = r.register_id AND e.valid_from <= i.measured_at ORDER BY e.valid_from DESC LIMIT 1) AS e
-		WHERE i.fault IS NULL AND i.multiplier IS NOT NULL AND i.divisor IS NOT NULL
-		WINDOW by_time AS (PARTITION BY r.register_id ORDER BY i.measured_at)
-	) AS scaled
-	WHERE differs AND begins
-	ON CONFLICT DO NOTHING;
+	PERFORM begin_epochs(array_agg(r.register_id ORDER BY i.n), array_agg(i.measured_at ORDER BY i.n), array_agg(i.multiplier ORDER BY i.n), array_agg(i.divisor ORDER BY i.n))
+	FROM unnest(readings) AS i JOIN register r USING (meter_id, obis)
+	WHERE i.fault IS NULL AND i.multiplier IS NOT NULL AND i.divisor IS NOT NULL HAVING count(*) > 0;
 END $$;
 COMMENT ON FUNCTION ingest_registers(incoming_reading[]) IS 'Makes the registers and epochs that incoming readings need';
 
 CREATE FUNCTION ingest_readings(readings incoming_reading[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
 #variable_conflict use_column
-DECLARE
-	first_at timestamptz;
-	last_at timestamptz;
 BEGIN
 	PERFORM ingest_registers(readings);
-	SELECT min(i.measured_at), max(i.measured_at) INTO first_at, last_at FROM unnest(readings) AS i WHERE i.fault IS NULL;
-	PERFORM ensure_reading_partitions(first_at, last_at);
+	PERFORM ensure_reading_partition(month) FROM (
+		SELECT DISTINCT date_trunc('month', i.measured_at, 'UTC') AS month FROM unnest(readings) AS i WHERE i.fault IS NULL ORDER BY 1
+	) AS months;
 
 	-- Of several values for one time the last one received stands; the others become history.
 	WITH arrived AS (
@@ -251,12 +262,8 @@ BEGIN
 		WHERE r.register_id = s.register_id AND s.measured_at >= coalesce(r.last_reading_at, '-infinity')
 	)
 	INSERT INTO interval_dirty (register_id, dirty_from, dirty_until)
-	SELECT s.register_id, min(s.measured_at),
-		-- A new epoch changes the scale of all readings after it.
-		greatest(max(s.measured_at), max(r.last_reading_at) FILTER (WHERE e.valid_from IS NOT NULL))
-	FROM stored s JOIN register r USING (register_id)
-	LEFT JOIN register_epoch e ON e.register_id = s.register_id AND e.valid_from = s.measured_at
-	WHERE r.cumulative AND r.unit = 'kWh' GROUP BY s.register_id;
+	SELECT s.register_id, min(s.measured_at), max(s.measured_at)
+	FROM stored s JOIN register r USING (register_id) WHERE r.cumulative AND r.unit = 'kWh' GROUP BY s.register_id;
 END $$;
 COMMENT ON FUNCTION ingest_readings(incoming_reading[]) IS 'Stores resolved readings once each, corrections with their history, and marks what interval energy they change';
 
@@ -275,26 +282,38 @@ LANGUAGE sql VOLATILE SET search_path = smarthg, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION ingest_states(incoming_reading[]) IS 'Stores reported states of charge, percent of capacity, of ESS and PEV';
 
-CREATE FUNCTION advance_gateway_marks(gateways bigint[], numbers bigint[], lost_until bigint[]) RETURNS void
+CREATE FUNCTION advance_gateway_marks(gateways bigint[], numbers bigint[], losses boolean[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
+DECLARE
+	loss record;
 BEGIN
 	INSERT INTO gateway_record_ahead (gateway_id, record_no) SELECT * FROM unnest(gateways, numbers) ON CONFLICT DO NOTHING;
-	WITH base AS (
-		SELECT g.gateway_id, greatest(g.committed_record_no, max(t.lost)) AS committed
-		FROM unnest(gateways, lost_until) AS t(gateway_id, lost) JOIN gateway g USING (gateway_id) GROUP BY g.gateway_id
-	), run AS (
+	-- A record of kind 0 takes the mark over all that is missing below it; no further than a log
+	-- can be long, so that one wrong number does not mute a gateway for good.
+	FOR loss IN
+		SELECT g.gateway_id, g.eui64, g.committed_record_no, max(t.record_no) AS lost_until
+		FROM unnest(gateways, numbers, losses) AS t(gateway_id, record_no, lost) JOIN gateway g USING (gateway_id)
+		WHERE t.lost AND t.record_no - g.committed_record_no <= 1000000000 GROUP BY g.gateway_id
+	LOOP
+		INSERT INTO gateway_event (gateway_id, eui64, event, detail)
+			SELECT loss.gateway_id, loss.eui64, 'records_lost', format('The gateway lost %s of its records %s to %s.',
+				loss.lost_until - loss.committed_record_no - count(*), loss.committed_record_no + 1, loss.lost_until - 1)
+			FROM gateway_record_ahead a WHERE a.gateway_id = loss.gateway_id AND a.record_no > loss.committed_record_no AND a.record_no <= loss.lost_until;
+		UPDATE gateway g SET committed_record_no = loss.lost_until WHERE g.gateway_id = loss.gateway_id;
+	END LOOP;
+	WITH run AS (
 		-- In an unbroken run number and row number grow together.
-		SELECT b.gateway_id, b.committed, a.record_no,
-			a.record_no - row_number() OVER (PARTITION BY b.gateway_id ORDER BY a.record_no) = b.committed AS unbroken
-		FROM base b LEFT JOIN gateway_record_ahead a ON a.gateway_id = b.gateway_id AND a.record_no > b.committed
+		SELECT g.gateway_id, a.record_no, a.record_no - row_number() OVER (PARTITION BY g.gateway_id ORDER BY a.record_no) = g.committed_record_no AS unbroken
+		FROM gateway g JOIN gateway_record_ahead a ON a.gateway_id = g.gateway_id AND a.record_no > g.committed_record_no
+		WHERE g.gateway_id = ANY (gateways)
 	)
-	UPDATE gateway g SET committed_record_no = r.committed, last_ingest_at = clock_timestamp()
-	FROM (SELECT gateway_id, coalesce(max(record_no) FILTER (WHERE unbroken), max(committed)) AS committed FROM run GROUP BY gateway_id) AS r
+	UPDATE gateway g SET committed_record_no = greatest(g.committed_record_no, r.committed), last_ingest_at = clock_timestamp()
+	FROM (SELECT gateway_id, max(record_no) FILTER (WHERE unbroken) AS committed FROM run GROUP BY gateway_id) AS r
 	WHERE g.gateway_id = r.gateway_id;
 	DELETE FROM gateway_record_ahead a USING gateway g
 		WHERE g.gateway_id = ANY (gateways) AND a.gateway_id = g.gateway_id AND a.record_no <= g.committed_record_no;
 END $$;
-COMMENT ON FUNCTION advance_gateway_marks(bigint[], bigint[], bigint[]) IS 'Moves each gateway''s mark over its newly committed records as far as they are unbroken, and over those it declared lost';
+COMMENT ON FUNCTION advance_gateway_marks(bigint[], bigint[], boolean[]) IS 'Moves each gateway''s mark over its newly committed records as far as they are unbroken, and over those it declared lost';
 
 CREATE FUNCTION bridge_ingest(record_gateway_id bigint[], record_no bigint[], gateway_time timestamptz[], received_at timestamptz[], kind smallint[],
 	address bytea[], telegram bytea[], quarantine_reason text[], reading_record integer[], device_eui64 bytea[], endpoint smallint[], obis text[], unit text[],
@@ -306,6 +325,14 @@ DECLARE
 	taken integer[];
 	readings incoming_reading[];
 BEGIN
+	IF cardinality(ARRAY(SELECT DISTINCT unnest(ARRAY[cardinality(bridge_ingest.record_gateway_id), cardinality(bridge_ingest.record_no), cardinality(bridge_ingest.gateway_time),
+			cardinality(bridge_ingest.received_at), cardinality(bridge_ingest.kind), cardinality(bridge_ingest.address), cardinality(bridge_ingest.telegram),
+			cardinality(bridge_ingest.quarantine_reason)]))) <> 1
+		OR cardinality(ARRAY(SELECT DISTINCT unnest(ARRAY[cardinality(bridge_ingest.reading_record), cardinality(bridge_ingest.device_eui64), cardinality(bridge_ingest.endpoint),
+			cardinality(bridge_ingest.obis), cardinality(bridge_ingest.unit), cardinality(bridge_ingest.raw_value), cardinality(bridge_ingest.multiplier),
+			cardinality(bridge_ingest.divisor), cardinality(bridge_ingest.measured_at)]))) <> 1 THEN
+		RAISE array_subscript_error USING MESSAGE = 'arrays of a batch differ in length', DETAIL = 'Records have one element a record in each array, readings one a reading.';
+	END IF;
 	-- The gateways of the batch are locked in one order, so that connections side by side neither
 	-- deadlock nor take the same record twice.
 	PERFORM FROM gateway g WHERE g.gateway_id = ANY (bridge_ingest.record_gateway_id) ORDER BY g.gateway_id FOR NO KEY UPDATE;
@@ -323,7 +350,8 @@ BEGIN
 		SELECT array_agg((i.n, g.gateway_id, coalesce(m.home_id, g.home_id), m.meter_id, t.record_no, t.received_at, t.kind,
 				i.device_eui64, i.endpoint, i.obis, i.unit, i.raw_value, i.multiplier, i.divisor, i.measured_at,
 				CASE
-					WHEN NOT i.measured_at BETWEEN '2000-01-01 00:00:00+00' AND t.received_at + interval '1 day' THEN 'time is implausible'
+					WHEN NOT i.measured_at BETWEEN t.received_at - (settings()).accepted_age AND t.received_at + interval '1 day' THEN 'time is implausible'
+					WHEN i.raw_value < 0 AND unit_is_cumulative(i.unit) THEN 'count is negative'
 					WHEN i.unit = '%' THEN CASE WHEN NOT EXISTS (SELECT FROM ess e WHERE (e.home_id, e.device_eui64, e.endpoint) = (g.home_id, i.device_eui64, i.endpoint))
 						AND NOT EXISTS (SELECT FROM pev p WHERE (p.home_id, p.device_eui64, p.endpoint) = (g.home_id, i.device_eui64, i.endpoint)) THEN 'store is unknown' END
 					WHEN m.meter_id IS NULL THEN 'meter is unknown'
@@ -354,12 +382,7 @@ BEGIN
 		) AS f USING (gateway_id, record_no)
 		WHERE (t.reason IS NOT NULL OR f.fault IS NOT NULL) AND t.n IN (SELECT unnest(taken));
 
-		INSERT INTO gateway_event (gateway_id, eui64, event, detail)
-		SELECT g.gateway_id, g.eui64, 'records_lost', format('The gateway lost its records %s to %s.', g.committed_record_no + 1, t.record_no)
-		FROM unnest(bridge_ingest.record_gateway_id, bridge_ingest.record_no, bridge_ingest.kind) WITH ORDINALITY AS t(gateway_id, record_no, kind, n)
-		JOIN gateway g USING (gateway_id) WHERE t.kind = 0 AND t.n IN (SELECT unnest(taken));
-
-		PERFORM advance_gateway_marks(array_agg(t.gateway_id), array_agg(t.record_no), array_agg(CASE WHEN t.kind = 0 THEN t.record_no ELSE 0 END))
+		PERFORM advance_gateway_marks(array_agg(t.gateway_id), array_agg(t.record_no), array_agg(t.kind = 0))
 		FROM unnest(bridge_ingest.record_gateway_id, bridge_ingest.record_no, bridge_ingest.kind) WITH ORDINALITY AS t(gateway_id, record_no, kind, n)
 		WHERE t.n IN (SELECT unnest(taken));
 	END IF;
@@ -368,20 +391,22 @@ END $$;
 COMMENT ON FUNCTION bridge_ingest(bigint[], bigint[], timestamptz[], timestamptz[], smallint[], bytea[], bytea[], text[], integer[], bytea[], smallint[], text[], text[], bigint[], bigint[], bigint[], timestamptz[]) IS
 'For the bridge: stores a batch of records and the readings decoded from them (reading_record is the 1-based index of a reading''s record) in one transaction, each record exactly once; returns, for each gateway of the batch, the mark to acknowledge: all records up to it are committed. Readings that fit no meter, and records with a quarantine_reason, are kept raw in quarantine. OBIS code * stands for a scale reported without a value. Record kind 0: the gateway lost all records up to this number that it did not send';
 
-CREATE FUNCTION bridge_commands(max_rows integer)
+CREATE FUNCTION bridge_commands(max_rows integer, grace interval DEFAULT '0')
 RETURNS TABLE (command_id bigint, gateway_id bigint, slot_start timestamptz, slot_seconds integer, ess_setpoint_kw float8, ess_grid_charge_kwh float8,
 	ess_surplus_charge_kwh float8, ess_cover_demand_kwh float8, ess_export_kwh float8, pev_setpoint_kw float8, pev_grid_charge_kwh float8,
 	pev_surplus_charge_kwh float8, pev_cover_demand_kwh float8, pev_export_kwh float8)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+	UPDATE command c SET state = 'expired', state_changed_at = clock_timestamp(), detail = 'no gateway took it before the slot ended'
+	WHERE c.state = 'pending' AND c.slot_start + c.slot_length + bridge_commands.grace < clock_timestamp();
 	SELECT c.command_id, g.gateway_id, c.slot_start, extract(epoch FROM c.slot_length)::integer, c.ess_setpoint_kw, c.ess_grid_charge_kwh,
 		c.ess_surplus_charge_kwh, c.ess_cover_demand_kwh, c.ess_export_kwh, c.pev_setpoint_kw, c.pev_grid_charge_kwh,
 		c.pev_surplus_charge_kwh, c.pev_cover_demand_kwh, c.pev_export_kwh
 	FROM command c
-	CROSS JOIN LATERAL (SELECT g.gateway_id FROM gateway g WHERE g.home_id = c.home_id AND g.enabled ORDER BY g.gateway_id LIMIT 1) AS g
+	CROSS JOIN LATERAL (SELECT g.gateway_id FROM gateway g WHERE g.home_id = c.home_id AND g.enabled AND g.online ORDER BY g.gateway_id LIMIT 1) AS g
 	WHERE c.state IN ('pending', 'sent')
 	ORDER BY c.slot_start, c.command_id LIMIT max_rows
 $$;
-COMMENT ON FUNCTION bridge_commands(integer) IS 'For the bridge: commands that are not yet acknowledged, oldest first; notified on channel smarthg_command';
+COMMENT ON FUNCTION bridge_commands(integer, interval) IS 'For the bridge: commands of online gateways that are not yet acknowledged, oldest first; notified on channel smarthg_command. Commands that nobody took until so long after their slot expire';
 
 CREATE FUNCTION bridge_command_state(command_id bigint, state text, detail text) RETURNS void
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$

@@ -5,8 +5,8 @@ GRANT USAGE ON SCHEMA smarthg TO smarthg_admin, smarthg_service, smarthg_bridge,
 
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA smarthg FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-	slot_start(timestamptz, interval), local_phase(timestamptz, text, interval), register_direction(text), is_eui64(bytea), is_time_zone(text),
-	interval_energy_series(timestamptz[], bigint[], integer[], float8[], bigint[], timestamptz, timestamptz, interval, interval),
+	slot_start(timestamptz, interval), register_direction(text), is_eui64(bytea), is_time_zone(text),
+	interval_energy_series(timestamptz[], bigint[], integer[], float8[], bigint[], timestamptz, timestamptz, interval, interval, interval, float8),
 	slot_means(timestamptz[], float8[], float8[], timestamptz, integer, interval), local_phases(timestamptz, integer, interval, text), eumf_k_series(float8[], integer[], integer[], integer),
 	ebr_solve(float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], interval, float8, float8,
 		float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, text, text, interval, integer, boolean, boolean),
@@ -23,5 +23,5 @@ GRANT EXECUTE ON FUNCTION
 	bridge_gateways(), bridge_session_open(bigint, bigint, text, boolean, boolean), bridge_session_close(bigint, bigint, text),
 	bridge_presence(bigint, boolean, timestamptz, text), bridge_security_event(bytea, text, text, text),
 	bridge_ingest(bigint[], bigint[], timestamptz[], timestamptz[], smallint[], bytea[], bytea[], text[], integer[], bytea[], smallint[], text[], text[], bigint[], bigint[], bigint[], timestamptz[]),
-	bridge_commands(integer), bridge_command_state(bigint, text, text), refresh_interval_energy()
+	bridge_commands(integer, interval), bridge_command_state(bigint, text, text), refresh_interval_energy()
 TO smarthg_bridge;

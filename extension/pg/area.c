@@ -75,6 +75,21 @@ static double *read_steps(SPIPlanPtr *kept, const char *query, int64 price_area_
 	return steps_on_slots(SPI_tuptable, SPI_processed, 3, range);
 }
 
+static char *read_area_zone(int64 price_area_id)
+{
+	static SPIPlanPtr plan;
+	Oid type = INT8OID;
+	Datum value = Int64GetDatum(price_area_id);
+
+	if (SPI_execute_plan(
+	        kept_plan(&plan, "SELECT time_zone FROM smarthg.price_area WHERE price_area_id = $1", 1,
+	                  &type),
+	        &value, NULL, true, 1) != SPI_OK_SELECT ||
+	    SPI_processed != 1)
+		elog(ERROR, "price area cannot be read");
+	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+}
+
 static area_key key_of(int64 price_area_id, const slot_range *range, TimestampTz at)
 {
 	Snapshot snapshot = GetActiveSnapshot();
@@ -106,6 +121,7 @@ const area_prices *read_area_prices(int64 price_area_id, const slot_range *range
 	                     DAYS_BEFORE * per_day + range->count};
 	MemoryContext callers;
 	double *prices;
+	int *phases;
 
 	/* A snapshot without a count of completions cannot be told from another. */
 	if (key.completions != 0 && memcmp(&key, &known, sizeof(key)) == 0)
@@ -122,9 +138,11 @@ const area_prices *read_area_prices(int64 price_area_id, const slot_range *range
 		for (int i = 0; i < longer.count; i++)
 			prices[i] = NAN;
 	}
+	phases = palloc_extended(sizeof(int) * longer.count, MCXT_ALLOC_HUGE);
+	read_local_phases(&longer, read_area_zone(price_area_id), phases);
 	answer.energy_eur_per_kwh = prices + DAYS_BEFORE * per_day;
-	answer.expected =
-	    price_expect(prices, DAYS_BEFORE, per_day, answer.energy_eur_per_kwh, range->count);
+	answer.expected = price_expect(prices, phases, DAYS_BEFORE * per_day, range->count, per_day,
+	                               palloc(sizeof(double) * 2 * per_day));
 	answer.co2_eur_per_kwh = read_steps(&co2_plan, CO2_QUERY, price_area_id, at, range);
 	MemoryContextSwitchTo(callers);
 	known = key;

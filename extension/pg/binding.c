@@ -136,9 +136,14 @@ SPIPlanPtr kept_plan(SPIPlanPtr *kept, const char *query, int count, Oid *types)
 
 int64 interval_us(const Interval *interval, const char *name)
 {
-	if (interval->month != 0 || interval->time + interval->day * USECS_PER_DAY <= 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-		                errmsg("%s must be positive and without months", name)));
+	const int32 most_days = 36525;
+
+	if (interval->month != 0 || Abs((int64)interval->day) > most_days ||
+	    interval->time > most_days * USECS_PER_DAY || interval->time < -most_days * USECS_PER_DAY ||
+	    interval->time + interval->day * USECS_PER_DAY <= 0)
+		ereport(ERROR,
+		        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		         errmsg("%s must be positive, without months, and at most a century", name)));
 	return interval->time + interval->day * USECS_PER_DAY;
 }
 

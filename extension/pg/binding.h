@@ -43,7 +43,7 @@ extern double number_argument(FunctionCallInfo fcinfo, int number, const char *n
 extern SPIPlanPtr kept_plan(SPIPlanPtr *kept, const char *query, int count, Oid *types);
 
 /* Microseconds of an interval of days and times; months have no length and are errors, as is
- * anything not positive. */
+ * anything not positive or beyond a century. */
 extern int64 interval_us(const Interval *interval, const char *name);
 
 /* A float8[] of values, null where one is NAN, and a text[] of words. */

@@ -21,7 +21,10 @@ static const int64 MAX_SLOTS = 1000000;
 
 /* Every register of active energy that counts into a home's demand; days may be null. */
 static const char *const DAYS_QUERY =
-    "SELECT d.day, d.energy_kwh, CASE m.kind WHEN 'main' THEN 1 ELSE -1 END"
+    "SELECT d.day, CASE WHEN 'estimated' = ANY (d.quality)"
+    "   THEN (SELECT array_agg(CASE WHEN u.q <> 'estimated' THEN u.e END ORDER BY u.n)"
+    "      FROM unnest(d.energy_kwh, d.quality) WITH ORDINALITY AS u(e, q, n))"
+    "   ELSE d.energy_kwh END, CASE m.kind WHEN 'main' THEN 1 ELSE -1 END"
     "   * CASE r.obis WHEN '1-0:1.8.0.255' THEN 1 ELSE -1 END,"
     "   CASE WHEN m.role <> 'production' THEN 0 WHEN r.obis = '1-0:1.8.0.255' THEN -1 ELSE 1 END,"
     "   r.register_id "

@@ -29,6 +29,7 @@ enum {
 	HOME_ESS,
 	HOME_ESS_CAPACITY,
 	HOME_ESS_SOC,
+	HOME_ESS_SOC_OLD,
 	HOME_PEV,
 	HOME_PEV_CAPACITY,
 	HOME_PEV_DEPARTS,
@@ -39,9 +40,7 @@ enum {
 static const char *const HOME_QUERY =
     "SELECT h.time_zone, h.price_area_id, h.contract_min_kw, h.contract_max_kw,"
     "   coalesce(t.import_markup_eur_per_kwh, 0), coalesce(t.export_markup_eur_per_kwh, 0),"
-    "   e, e.capacity_kwh, (SELECT s.soc_kwh FROM smarthg.ess_state s"
-    "      WHERE s.home_id = h.home_id AND s.measured_at <= $2 ORDER BY s.measured_at DESC LIMIT "
-    "1),"
+    "   e, e.capacity_kwh, state.soc_kwh, state.measured_at < $2 - interval '2 hours',"
     "   p, p.capacity_kwh, stay.departs_at, least(stay.target_soc_kwh, p.capacity_kwh),"
     "   coalesce((SELECT v.soc_kwh FROM smarthg.pev_state v"
     "      WHERE v.home_id = h.home_id AND v.measured_at BETWEEN stay.plugged_at AND $2"
@@ -50,6 +49,9 @@ static const char *const HOME_QUERY =
     "LEFT JOIN smarthg.tariff t USING (tariff_id) "
     "LEFT JOIN smarthg.ess e USING (home_id) "
     "LEFT JOIN smarthg.pev p USING (home_id) "
+    "LEFT JOIN LATERAL (SELECT s.soc_kwh, s.measured_at FROM smarthg.ess_state s"
+    "   WHERE s.home_id = h.home_id AND s.measured_at <= $2 ORDER BY s.measured_at DESC LIMIT 1)"
+    "   AS state ON true "
     "LEFT JOIN LATERAL (SELECT s.plugged_at, s.departs_at, s.target_soc_kwh, s.arrival_soc_kwh"
     "   FROM smarthg.pev_session s WHERE s.home_id = h.home_id AND s.plugged_at <= $2"
     "   AND coalesce(s.unplugged_at, 'infinity') > $2 ORDER BY s.plugged_at DESC LIMIT 1) AS stay"
@@ -254,6 +256,9 @@ static void put_input(input_row *row, int64 home_id, const slot_range *range, Ti
 		assumed[assumptions++] = "energy_price_forecast";
 	if (home_number(&home, HOME_ESS_CAPACITY) > 0 && isnan(ess_soc))
 		assumed[assumptions++] = "ess_soc_unknown";
+	if (home_number(&home, HOME_ESS_CAPACITY) > 0 && !isnan(ess_soc) &&
+	    DatumGetBool(home_value(&home, HOME_ESS_SOC_OLD, &null)))
+		assumed[assumptions++] = "ess_soc_old";
 	if (home_number(&home, HOME_PEV_CAPACITY) > 0 && !isnan(stays) && isnan(pev_soc))
 		assumed[assumptions++] = "pev_soc_unknown";
 	put(row, words_datum(assumed, assumptions), false);

@@ -64,16 +64,16 @@ static interval_grid grid_argument(FunctionCallInfo fcinfo)
 	interval_grid grid;
 	TimestampTz until;
 
-	for (int i = 5; i <= 8; i++)
+	for (int i = 5; i <= 10; i++)
 		if (PG_ARGISNULL(i))
-			ereport(ERROR,
-			        (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-			         errmsg("from_slot, until_slot, slot_length and interpolation_limit must not "
-			                "be null")));
+			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			                errmsg("range, slot_length and limits must not be null")));
 	grid.start_us = PG_GETARG_TIMESTAMPTZ(5);
 	until = PG_GETARG_TIMESTAMPTZ(6);
 	grid.slot_us = interval_us(PG_GETARG_INTERVAL_P(7), "slot_length");
 	grid.interpolation_limit_us = interval_us(PG_GETARG_INTERVAL_P(8), "interpolation_limit");
+	grid.gap_limit_us = interval_us(PG_GETARG_INTERVAL_P(9), "gap_limit");
+	grid.plausible_kw = number_argument(fcinfo, 10, "plausible_kw", 0);
 	if (TIMESTAMP_NOT_FINITE(grid.start_us) || TIMESTAMP_NOT_FINITE(until) ||
 	    until <= grid.start_us || (until - grid.start_us) % grid.slot_us != 0 ||
 	    (until - grid.start_us) / grid.slot_us > MAX_SLOTS)
@@ -125,7 +125,7 @@ Datum smarthg_slot_means(PG_FUNCTION_ARGS)
 	TimestampTz from = PG_GETARG_TIMESTAMPTZ(3);
 	int64 slot_us = interval_us(PG_GETARG_INTERVAL_P(5), "slot_length");
 	series_step *steps = palloc(sizeof(series_step) * Max(count, 1));
-	double *means;
+	double *means, work = 0;
 
 	if (slots < 0 || slots > MAX_SLOTS || TIMESTAMP_NOT_FINITE(from) ||
 	    slot_us > INT64CONST(0x7fffffffffff) / Max(slots, 1))
@@ -142,7 +142,11 @@ Datum smarthg_slot_means(PG_FUNCTION_ARGS)
 		steps[i].start_us = DatumGetTimestampTz(starts[i]);
 		steps[i].length_us = (int64)(seconds * USECS_PER_SEC);
 		steps[i].value = values[i];
+		work += 1 + Min((double)slots, (double)steps[i].length_us / slot_us);
 	}
+	if (work > MAX_SLOTS)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+		                errmsg("steps cover more than %d slots", MAX_SLOTS)));
 	means = palloc_extended(sizeof(double) * 2 * Max(slots, 1), MCXT_ALLOC_HUGE);
 	slot_means(steps, count, from, slot_us, slots, means, means + slots);
 	PG_RETURN_DATUM(series_datum(means, slots));

@@ -31,9 +31,9 @@ INSERT INTO power_profile (home_id, slot_start, low_kw, high_kw) SELECT home_id,
 SELECT count(*) FROM gateway g, generate_series(0, 400) AS n,
 	bridge_ingest(ARRAY[g.gateway_id], ARRAY[n + 1]::bigint[], ARRAY[now()], ARRAY[now()], '{1}', '{"\\x00"}', '{"\\x01"}', '{NULL}', '{1}', ARRAY[g.eui64], '{1}',
 		'{1-0:1.8.0.255}', '{kWh}', ARRAY[n * 100]::bigint[], '{NULL}', '{NULL}', ARRAY['2023-03-15'::timestamptz + n * interval '3 hours']) \g /dev/null
-SELECT count(*) FROM gateway g, (VALUES (402, '2023-03-15'::timestamptz, NULL), (404, '2023-05-05', NULL), (405, '2023-05-05', 'broken')) AS v(n, t, reason),
-	bridge_ingest(ARRAY[g.gateway_id], ARRAY[n]::bigint[], ARRAY[now()], ARRAY[now()], '{1}', '{"\\x00"}', '{"\\x01"}', ARRAY[reason], CASE WHEN reason IS NULL THEN '{1}'::integer[] ELSE '{}' END, ARRAY[g.eui64], '{1}',
-		'{1-0:1.8.0.255}', '{kWh}', '{7}'::bigint[], '{NULL}', '{NULL}', ARRAY[t]) \g /dev/null
+SELECT count(*) FROM gateway g, (VALUES (402, '2023-03-15'::timestamptz, NULL), (404, '2023-05-05', NULL), (405, '2023-05-05', 'broken')) AS v(n, t, reason), LATERAL (SELECT (reason IS NULL)::integer AS w) AS with_reading,
+	bridge_ingest(ARRAY[g.gateway_id], ARRAY[n]::bigint[], ARRAY[now()], ARRAY[now()], '{1}', '{"\\x00"}', '{"\\x01"}', ARRAY[reason], (ARRAY[1])[:w], (ARRAY[g.eui64])[:w], (ARRAY[1::smallint])[:w],
+		(ARRAY['1-0:1.8.0.255'])[:w], (ARRAY['kWh'])[:w], (ARRAY[7::bigint])[:w], (ARRAY[NULL::bigint])[:w], (ARRAY[NULL::bigint])[:w], (ARRAY[t])[:w]) \g /dev/null
 SELECT refresh_interval_energy() \g /dev/null
 INSERT INTO interval_dirty SELECT register_id, '2023-05-05', '2023-05-05' FROM register;
 SELECT bridge_session_open(gateway_id, 1, 'peer', true, false), bridge_presence(gateway_id, true, now(), '') FROM gateway \g /dev/null

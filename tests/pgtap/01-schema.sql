@@ -2,7 +2,7 @@
 -- privileges by role.
 \set ON_ERROR_STOP 1
 BEGIN;
-SELECT plan(17);
+SELECT plan(19);
 SET search_path = public, smarthg;
 
 SELECT has_table('smarthg'::name, t::name, format('table %s is there', t))
@@ -34,6 +34,17 @@ SELECT is_empty($$
 	WHERE p.pronamespace = 'smarthg'::regnamespace AND l.lanname IN ('sql', 'plpgsql') AND p.prosqlbody IS NULL
 		AND NOT coalesce(p.proconfig::text, '') ~ 'search_path=smarthg, pg_temp'
 $$, 'every function with a text body has a pinned search_path');
+
+SELECT is_empty($$
+	SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+	WHERE p.pronamespace = 'smarthg'::regnamespace AND l.lanname = 'c' AND NOT has_function_privilege('public', p.oid, 'EXECUTE')
+		AND NOT coalesce(p.proconfig::text, '') ~ 'search_path=smarthg, pg_temp'
+$$, '... and so has every C function that reads tables');
+
+SELECT is_empty($$
+	SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+	WHERE p.pronamespace = 'smarthg'::regnamespace AND l.lanname = 'plpgsql' AND p.proparallel <> 'u' AND p.prosrc ~ '\mEXCEPTION\M'
+$$, 'nothing that needs a subtransaction claims to run in parallel workers');
 
 SELECT is_empty($$
 	SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'smarthg'::regnamespace AND p.prosecdef AND has_function_privilege('public', p.oid, 'EXECUTE')

@@ -1,6 +1,6 @@
 -- Ingestion: every record once, nothing lost, nothing believed blindly (DESIGN.md section 7).
 \ir home.psql
-SELECT plan(29);
+SELECT plan(38);
 
 SELECT is(pg_temp.feed(1, '2023-05-01 00:00Z', 100), 1::bigint, 'the first record is committed');
 SELECT is(pg_temp.feed(1, '2023-05-01 00:00Z', 999), 1::bigint, 'the same record again is acknowledged');
@@ -46,7 +46,29 @@ SELECT is((SELECT soc_kwh FROM ess_state), 5.05::float8, 'a state of charge in h
 -- Records that the gateway lost.
 SELECT is((SELECT committed_record_no FROM bridge_ingest('{1}', '{20}', '{NULL}', ARRAY[now()], '{0}', '{"\\x"}', '{"\\x"}', '{NULL}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')),
 	20::bigint, 'a gateway can say which records it lost');
-SELECT is((SELECT detail FROM gateway_event WHERE event = 'records_lost'), 'The gateway lost its records 14 to 20.', '... and that is on record');
+SELECT is((SELECT detail FROM gateway_event WHERE event = 'records_lost'), 'The gateway lost 6 of its records 14 to 19.', '... and that is on record');
+
+SELECT is((SELECT committed_record_no FROM bridge_ingest('{1,1}', '{23,25}', '{NULL,NULL}', ARRAY[now(), now()], '{1,0}', '{"\\x","\\x"}', '{"\\x","\\x"}', '{odd,NULL}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')),
+	25::bigint, 'a loss declared together with records');
+SELECT is((SELECT detail FROM gateway_event WHERE event = 'records_lost' ORDER BY event_id DESC LIMIT 1), 'The gateway lost 3 of its records 21 to 24.', '... does not count those that arrived');
+SELECT is((SELECT committed_record_no FROM bridge_ingest('{1}', '{9223372036854775807}', '{NULL}', ARRAY[now()], '{0}', '{"\\x"}', '{"\\x"}', '{NULL}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')),
+	25::bigint, 'an absurd loss does not mute the gateway');
+SELECT throws_ok($$ SELECT * FROM bridge_ingest('{1}', '{26,27}', '{NULL}', ARRAY[now()], '{1}', '{"\\x"}', '{"\\x"}', '{NULL}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}') $$,
+	'2202E', NULL, 'a batch of arrays of different length is refused');
+SELECT is(pg_temp.feed(26, '2023-06-01 00:00Z', -5), 26::bigint, 'a negative count is acknowledged');
+SELECT is((SELECT reason FROM quarantine WHERE record_no = 26), 'count is negative', '... and kept in quarantine');
+
+-- Scales that go there and back, in one batch and late, each 15 minutes one kWh.
+INSERT INTO meter (meter_id, home_id, gateway_id, device_eui64, kind, name) VALUES (2, 1, 1, '\x0015bc00000000a2', 'sub', 'changing');
+SELECT count(*) FROM bridge_ingest('{1,1,1,1}', '{27,28,29,30}', '{NULL,NULL,NULL,NULL}', ARRAY[now(), now(), now(), now()], '{1,1,1,1}', '{"\\x","\\x","\\x","\\x"}', '{"\\x","\\x","\\x","\\x"}', '{NULL,NULL,NULL,NULL}',
+	'{1,2,3,4}', array_fill('\x0015bc00000000a2'::bytea, '{4}'), '{1,1,1,1}', array_fill('1-0:1.8.0.255'::text, '{4}'), array_fill('kWh'::text, '{4}'),
+	'{1000,200,3000,4000}', '{1,1,1,1}', '{1000,100,1000,1000}', '{2023-06-01 00:00Z,2023-06-01 00:15Z,2023-06-01 00:30Z,2023-06-01 00:45Z}');
+SELECT is((SELECT array_agg(e.divisor ORDER BY valid_from) FROM register_epoch e JOIN register r USING (register_id) WHERE r.meter_id = 2), '{1000,100,1000}', 'a scale that returns begins an epoch of its own');
+SELECT pg_temp.feed(31, '2023-06-01 00:40Z', 360, device => '\x0015bc00000000a2', multiplier => 1, divisor => 100);
+SELECT results_eq($$ SELECT e.divisor, e.valid_from FROM register_epoch e JOIN register r USING (register_id) WHERE r.meter_id = 2 AND valid_from >= '2023-06-01 00:40Z' ORDER BY 2 $$,
+	$$ VALUES (100::bigint, '2023-06-01 00:40Z'::timestamptz), (1000, '2023-06-01 00:45Z') $$, 'a late reading with another scale leaves the younger ones theirs');
+SELECT refresh_interval_energy();
+SELECT is((SELECT (count(*), max(energy_kwh))::text FROM interval_energy i JOIN register r USING (register_id) WHERE r.meter_id = 2), '(0,)', '... and no energy is made of the changes');
 
 -- Sessions and presence.
 SELECT bridge_session_open(1, 7, 'peer', true, false), bridge_session_open(1, 8, 'peer', true, false), bridge_session_open(1, 8, 'peer2', true, true);

@@ -1,6 +1,6 @@
 -- Plans and commands of stored homes (document 3.2.1).
 \ir home.psql
-SELECT plan(31);
+SELECT plan(36);
 
 INSERT INTO market_price (price_area_id, slot_start, energy_eur_per_kwh, published_at)
 	SELECT 1, t, 0.05 + 0.2 * (extract(hour FROM t) BETWEEN 17 AND 20)::integer, date_trunc('day', t) - interval '11 hours'
@@ -43,6 +43,13 @@ SELECT is((SELECT status FROM ebr_command(1, :at, 96, '15 min', time_limit => '1
 SELECT is((SELECT pev_setpoint_kw FROM ebr_command(1, '2023-05-09 08:00Z')), NULL, 'no command for a PEV that is away');
 SELECT is((SELECT assumed && '{ess_soc_unknown}' FROM ebr_command(1, '2023-05-09 08:00Z')), true, 'a state of charge never measured is assumed empty, and said so');
 
+INSERT INTO home (home_id, feeder_id, price_area_id, name) SELECT n, 1, 1, 'home ' || n FROM generate_series(100, 600) AS n;
+SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0; SET LOCAL min_parallel_table_scan_size = 0; SET LOCAL force_parallel_mode = on;
+SELECT is((SELECT count(status)::integer FROM home CROSS JOIN LATERAL ebr_command(home.home_id, :at, 2)), 502, 'a fleet is planned by an ordinary parallel query');
+RESET force_parallel_mode;
+DELETE FROM home WHERE home_id >= 100;
+SELECT is((SELECT assumed && '{ess_soc_old}' FROM ebr_command(1, '2023-05-10 12:00Z')), true, 'an old state of charge is used, and said so');
+
 CREATE TEMP TABLE run AS SELECT * FROM ebr_run(:at);
 SELECT is((SELECT (count(*), count(command_id), count(error))::text FROM run), '(1,1,0)', 'one step of the loop commands every home with a store');
 SELECT is((SELECT count(*)::integer FROM plan_slot), 48, '... and stores its plan');
@@ -58,9 +65,13 @@ SELECT results_eq($$ SELECT home_id, error FROM ebr_run('2023-05-09 13:00Z') $$,
 SELECT is((SELECT array_agg(home_id ORDER BY slot_start) FROM command), '{1,1}', '... and the others have their commands');
 SELECT throws_ok($$ SELECT * FROM ebr_command(99, '2023-05-09') $$, '42704', NULL, 'a command for an unknown home is refused');
 
-SELECT is((SELECT (gateway_id, slot_seconds, ess_setpoint_kw IS NOT NULL)::text FROM bridge_commands(1)), '(1,3600,t)', 'the bridge finds the command');
+SELECT is_empty($$ SELECT * FROM bridge_commands(10, '100 years') $$, 'a command waits for its gateway to come online');
+UPDATE gateway SET online = true;
+SELECT is((SELECT (gateway_id, slot_seconds, ess_setpoint_kw IS NOT NULL)::text FROM bridge_commands(1, '100 years')), '(1,3600,t)', 'the bridge finds the command');
 SELECT bridge_command_state((SELECT command_id FROM run), 'acknowledged', 'ok'), bridge_command_state((SELECT command_id FROM run), 'sent', 'late');
 SELECT is((SELECT state FROM command WHERE command_id = (SELECT command_id FROM run)), 'acknowledged', 'an acknowledged command stays so');
+SELECT is_empty('SELECT * FROM bridge_commands(10)', 'a command whose slot is over is not delivered');
+SELECT is((SELECT array_agg(DISTINCT state ORDER BY state) FROM command), '{acknowledged,expired}', '... but expires');
 
 -- The rule as it is executed: grid charge below 2, surplus below 8, cover above 3, export above 9.
 SELECT results_eq($$ SELECT round(ebr_rule_power(2, 8, 3, 9, 10, -5, 5, 1, soc, net)::numeric, 9)

@@ -1,5 +1,6 @@
 /* EUMF-K: seasons, level, gaps, bounds (DESIGN.md section 5). */
 #include "../../extension/core/forecast/eumf_k.h"
+#include "../../extension/core/forecast/price.h"
 #include "tap.h"
 
 #include <stdint.h>
@@ -63,6 +64,17 @@ static bool bounded(void)
 	return fine;
 }
 
+static void check_prices(void)
+{
+	double prices[] = {1, 2, 3, NAN, 5, NAN, NAN}, sums[4];
+	const int phase[] = {0, 1, 0, 1, 0, 1, 0};
+
+	ok(price_expect(prices, phase, 4, 3, 2, sums) && prices[4] == 5 && prices[5] == 2 &&
+	       prices[6] == 2,
+	   "a price that is not published is the mean of its time of day, as far as known");
+	ok(!price_expect(prices, phase, 0, 3, 2, sums), "without gaps nothing is expected");
+}
+
 int main(void)
 {
 	eumf_k_input in;
@@ -112,5 +124,6 @@ int main(void)
 	in.slots_per_day = 0;
 	ok(eumf_k(&in, &forecast, &out) == OUTCOME_BAD_INPUT, "a day of no slots is refused: %s",
 	   out.message);
+	check_prices();
 	return tap_done();
 }

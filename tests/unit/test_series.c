@@ -48,7 +48,7 @@ static void check_sums(void)
 		int slots = 1 + (int)(next_random() % 64), count;
 		double rise = random_history(readings, &count, slots, trial % 2 == 0), sum = 0;
 		register_epoch epoch = {0.01, MODULUS};
-		interval_grid grid = {0, SLOT, slots, 3600};
+		interval_grid grid = {0, SLOT, slots, 3600, 1000000, 1e30};
 
 		if (interval_energy(readings, count, &epoch, 1, &grid, kwh, quality, &out) != OUTCOME_OK) {
 			wrong++;
@@ -67,7 +67,7 @@ static void check_edges(void)
 {
 	register_reading readings[] = {{450, 0, 0}, {1350, 90, 0}, {2700, 225, 0}};
 	register_epoch epochs[] = {{1, 0}, {0, 0}};
-	interval_grid grid = {0, SLOT, 4, 3600};
+	interval_grid grid = {0, SLOT, 4, 3600, 1000000, 1e30};
 	double kwh[4];
 	interval_quality quality[4];
 	outcome out;
@@ -89,6 +89,34 @@ static void check_edges(void)
 	grid.slots = 0;
 	ok(interval_energy(readings, 2, epochs, 1, &grid, kwh, quality, &out) == OUTCOME_BAD_INPUT,
 	   "an empty grid is refused: %s", out.message);
+}
+
+static void check_faults(void)
+{
+	register_epoch epoch = {1, 0};
+	interval_grid grid = {0, SLOT, 3, 3600, 1000000, 1e30};
+	register_reading dip[] = {{0, 500, 0}, {900, 0, 0}, {1800, 560, 0}, {2700, 590, 0}};
+	register_reading spike[] = {{0, 500, 0}, {900, INT64_MAX, 0}, {1800, 560, 0}, {2700, 590, 0}};
+	register_reading last[] = {{0, 500, 0}, {900, 530, 0}, {1800, 560, 0}, {2700, INT64_MAX, 0}};
+	register_reading ends[] = {{0, INT64_MIN, 0}, {2700, INT64_MAX, 0}};
+	double kwh[3];
+	interval_quality quality[3];
+	outcome out;
+
+	interval_energy(dip, 4, &epoch, 1, &grid, kwh, quality, &out);
+	ok(kwh[0] == 30 && kwh[1] == 30 && kwh[2] == 30, "a single 0 among counts makes no energy");
+	interval_energy(spike, 4, &epoch, 1, &grid, kwh, quality, &out);
+	ok(kwh[0] == 30 && kwh[1] == 30 && kwh[2] == 30, "... nor does a single spike");
+	grid.plausible_kw = 1e12;
+	interval_energy(last, 4, &epoch, 1, &grid, kwh, quality, &out);
+	ok(kwh[1] == 30 && isnan(kwh[2]), "a rise beyond what is plausible is no energy");
+	grid.plausible_kw = 1e300;
+	interval_energy(ends, 2, &epoch, 1, &grid, kwh, quality, &out);
+	ok(kwh[0] > 0, "the widest difference does not overflow");
+	grid.gap_limit_us = 800;
+	interval_energy(dip, 4, &epoch, 1, &grid, kwh, quality, &out);
+	ok(isnan(kwh[0]) && isnan(kwh[1]) && isnan(kwh[2]),
+	   "over a gap beyond the limit nothing is known");
 }
 
 static void check_step_functions(void)
@@ -131,6 +159,7 @@ int main(void)
 {
 	check_sums();
 	check_edges();
+	check_faults();
 	check_step_functions();
 	check_home_history();
 	return tap_done();

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DAYS = 7 };
+enum { DAYS = 7, MAX_SLOTS = 1000000 };
 
 static const double HALF_LIFE_DAYS = 14; /* of a past day's weight */
 static const double SAME_WEEKDAY = 3;    /* weights of days by likeness */
@@ -44,11 +44,13 @@ static outcome_status check(const eumf_k_input *in, outcome *out)
 {
 	const int phases = DAYS * in->slots_per_day;
 
-	if (in->slots_per_day < 24 || in->slots_per_day > 1440 || in->horizon < 1 || in->history < 0)
-		return outcome_set(out, OUTCOME_BAD_INPUT, NULL,
-		                   "A day has 24 to 1440 slots, and at least one slot is to be forecast.",
-		                   "%d slots a day, %d of history and %d of horizon are no forecast",
-		                   in->slots_per_day, in->history, in->horizon);
+	if (in->slots_per_day < 24 || in->slots_per_day > 1440 || in->horizon < 1 || in->history < 0 ||
+	    in->horizon > MAX_SLOTS || in->history > MAX_SLOTS)
+		return outcome_set(
+		    out, OUTCOME_BAD_INPUT, NULL,
+		    "A day has 24 to 1440 slots; 1 to 1000000 slots can be forecast from as many.",
+		    "%d slots a day, %d of history and %d of horizon are no forecast", in->slots_per_day,
+		    in->history, in->horizon);
 	for (int t = 0; t < in->history; t++) {
 		if (in->history_phase[t] < 0 || in->history_phase[t] >= phases)
 			return outcome_set(out, OUTCOME_BAD_INPUT, NULL, NULL,

@@ -3,27 +3,28 @@
 
 #include <math.h>
 
-bool price_expect(const double *past, int days, int slots_per_day, double *prices, int slots)
+bool price_expect(double *prices, const int *phase, int past, int slots, int slots_per_day,
+                  double *sums)
 {
+	double *count = sums + slots_per_day;
 	bool gap = false;
 
-	for (int n = 0; n < slots; n++) {
-		double sum = 0;
-		int known = 0;
+	for (int i = 0; i < 2 * slots_per_day; i++)
+		sums[i] = 0;
+	for (int i = 0; i < past; i++) {
+		if (!isnan(prices[i])) {
+			sums[phase[i] % slots_per_day] += prices[i];
+			count[phase[i] % slots_per_day]++;
+		}
+	}
+	for (int i = past; i < past + slots; i++) {
+		int time = phase[i] % slots_per_day;
 
-		if (!isnan(prices[n]))
+		if (!isnan(prices[i]))
 			continue;
 		gap = true;
-		for (int day = 0; day < days; day++) {
-			double price = past[day * slots_per_day + n % slots_per_day];
-
-			if (!isnan(price)) {
-				sum += price;
-				known++;
-			}
-		}
-		if (known > 0)
-			prices[n] = sum / known;
+		if (count[time] > 0)
+			prices[i] = sums[time] / count[time];
 	}
 	return gap;
 }

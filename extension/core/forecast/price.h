@@ -8,9 +8,11 @@
 
 #include <stdbool.h>
 
-/* past holds the slots of whole days just before the first of prices, oldest first; NAN is not
- * known in both. Fills the gaps of prices; one stays NAN where no day before knows its time.
- * Returns whether there was a gap. */
-bool price_expect(const double *past, int days, int slots_per_day, double *prices, int slots);
+/* prices holds past slots, then those to plan with; NAN is not known. phase is each slot's number
+ * in its local day or week, so that days of 23 and 25 hours need no care here; slots_per_day of
+ * them are a day. Fills the gaps after the past; one stays NAN where no day of the past knows its
+ * time. Returns whether there was a gap; sums[2 * slots_per_day] is room to work in. */
+bool price_expect(double *prices, const int *phase, int past, int slots, int slots_per_day,
+                  double *sums);
 
 #endif

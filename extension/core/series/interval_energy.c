@@ -5,29 +5,53 @@
 #include "interval_energy.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 
+static const double US_PER_HOUR = 3600e6;
+
 /* The rise between two readings of one epoch in counts; *reset where the counter started anew. */
-static int64_t counted(int64_t before, int64_t after, int64_t modulus, int *reset)
+static double counted(int64_t before, int64_t after, int64_t modulus, bool *reset)
 {
-	*reset = 0;
+	*reset = false;
 	if (after >= before)
-		return after - before;
+		return (double)after - (double)before;
 	/* A counter that fell from its last quarter into its first one rolled over; elsewhere it was
 	 * reset, and what it shows is at least what was used since. */
-	if (modulus > 0 && before < modulus && before >= modulus - modulus / 4 && after < modulus / 4)
-		return modulus - before + after;
-	*reset = 1;
-	return after > 0 ? after : 0;
+	if (modulus > 0 && before < modulus && before >= modulus - modulus / 4 && after >= 0 &&
+	    after < modulus / 4)
+		return (double)(modulus - before) + (double)after;
+	*reset = true;
+	return after > 0 ? (double)after : 0;
+}
+
+/* Whether reading i is a glitch: it lies below the one before or above the one after, while those
+ * two agree. */
+static bool is_glitch(const register_reading *readings, int count, int i)
+{
+	const register_reading *r = &readings[i];
+
+	return i > 0 && i + 1 < count && r[-1].epoch == r->epoch && r->epoch == r[1].epoch &&
+	       r[1].raw >= r[-1].raw && (r->raw < r[-1].raw || r->raw > r[1].raw);
+}
+
+/* The next reading after i that is no glitch, or count. */
+static int next_reading(const register_reading *readings, int count, int i)
+{
+	do
+		i++;
+	while (is_glitch(readings, count, i));
+	return i;
 }
 
 static outcome_status check(const register_reading *readings, int count,
                             const register_epoch *epochs, int epoch_count,
                             const interval_grid *grid, outcome *out)
 {
-	if (grid->slots <= 0 || grid->slot_us <= 0 || grid->interpolation_limit_us <= 0)
+	if (grid->slots <= 0 || grid->slot_us <= 0 || grid->interpolation_limit_us <= 0 ||
+	    grid->gap_limit_us <= 0 || !(grid->plausible_kw > 0))
 		return outcome_set(out, OUTCOME_BAD_INPUT, NULL, NULL,
-		                   "slot length, number of slots and interpolation limit must be positive");
+		                   "slot length, number of slots and limits must be positive");
 	for (int e = 0; e < epoch_count; e++)
 		if (!(epochs[e].kwh_per_count > 0) || !isfinite(epochs[e].kwh_per_count) ||
 		    epochs[e].modulus < 0)
@@ -60,7 +84,7 @@ static int64_t earlier(int64_t a, int64_t b)
 /* How well the part of a slot between two readings is known. */
 static interval_quality quality_between(const register_reading *a, const register_reading *b,
                                         int64_t slot_start, int64_t slot_end, int64_t limit_us,
-                                        int reset)
+                                        bool reset)
 {
 	if (reset)
 		return INTERVAL_ESTIMATED;
@@ -84,19 +108,23 @@ outcome_status interval_energy(const register_reading *readings, int count,
 
 		kwh[s] = 0;
 		quality[s] = INTERVAL_MEASURED;
-		while (i + 1 < count && readings[i + 1].at_us <= start)
-			i++;
-		for (int k = i; k + 1 < count && readings[k].at_us < end; k++) {
-			const register_reading *a = &readings[k], *b = &readings[k + 1];
+		while (next_reading(readings, count, i) < count &&
+		       readings[next_reading(readings, count, i)].at_us <= start)
+			i = next_reading(readings, count, i);
+		for (int k = i, next; (next = next_reading(readings, count, k)) < count; k = next) {
+			const register_reading *a = &readings[k], *b = &readings[next];
 			int64_t part_us = earlier(b->at_us, end) - later(a->at_us, start);
 			interval_quality known;
 			double rise;
-			int reset;
+			bool reset;
 
-			if (a->epoch != b->epoch)
-				continue;
+			if (a->at_us >= end)
+				break;
 			rise = epochs[a->epoch].kwh_per_count *
-			       (double)counted(a->raw, b->raw, epochs[a->epoch].modulus, &reset);
+			       counted(a->raw, b->raw, epochs[a->epoch].modulus, &reset);
+			if (a->epoch != b->epoch || part_us <= 0 || b->at_us - a->at_us > grid->gap_limit_us ||
+			    rise > grid->plausible_kw * (double)(b->at_us - a->at_us) / US_PER_HOUR)
+				continue;
 			kwh[s] += rise * ((double)part_us / (double)(b->at_us - a->at_us));
 			covered_us += part_us;
 			known = quality_between(a, b, start, end, grid->interpolation_limit_us, reset);

@@ -34,12 +34,16 @@ typedef struct interval_grid {
 	int64_t slot_us;
 	int slots;
 	int64_t interpolation_limit_us; /* readings further apart make estimated slots */
+	int64_t gap_limit_us;           /* readings further apart make none */
+	double plausible_kw;            /* a register that rises faster makes none */
 } interval_grid;
 
 /*
  * Fills kwh[slots] and quality[slots] from readings in strictly ascending time. A slot that the
  * readings do not cover entirely gets kwh NAN. For slots covered the sum is the register's rise.
- * Errors: readings not ascending, epoch index out of range, empty grid, scale not positive.
+ * A single reading out of line with both of its neighbours, which agree with one another, is
+ * passed over. Errors: readings not ascending, epoch index out of range, empty grid, scale not
+ * positive.
  */
 outcome_status interval_energy(const register_reading *readings, int count,
                                const register_epoch *epochs, int epoch_count,
