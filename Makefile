@@ -40,7 +40,7 @@ sources = $(core) $(codec) $(bridge_core) $(backend) bridge/main.c $(wildcard ex
 headers = $(wildcard extension/*/*.h extension/*/*/*.h bridge/*/*.h tests/*/*.h)
 
 .PHONY: all extension bridge install uninstall installcheck clean check demo bench fuzz \
-	check-source check-unit check-fuzz check-database
+	check-source check-programs check-long list-units list-fuzzers
 
 all: extension bridge
 bridge: build/smarthg-bridge build/smarthg-gateway-sim
@@ -123,6 +123,11 @@ FUZZ_SECONDS ?= 600
 fuzz: $(fuzz_programs)
 	@for f in $^; do mkdir -p build/corpus/$${f##*/} && \
 		$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 build/corpus/$${f##*/} || exit 1; done
+
+# Many more random homes than check takes: every method against GLPK.
+LONG_HOMES ?= 50000
+check-long: build/plain/test_ebr_pair
+	build/plain/test_ebr_pair $(LONG_HOMES)
 
 demo:
 	@tests/packages
