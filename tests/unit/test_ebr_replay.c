@@ -103,6 +103,14 @@ static void ways_are_in_order(void)
 	close_to(r.result.perfect_excess_eur, 0, 1e-9, "perfect foresight is proved the best");
 }
 
+static bool same_rule(const ebr_rule *a, const ebr_rule *b)
+{
+	return a->grid_charge_kwh == b->grid_charge_kwh &&
+	       a->surplus_charge_kwh == b->surplus_charge_kwh &&
+	       a->cover_demand_kwh == b->cover_demand_kwh && a->export_kwh == b->export_kwh &&
+	       a->kinks == b->kinks;
+}
+
 /* What is commanded in a slot may not change with anything that was not known at its start. */
 static void nothing_ahead_is_read(void)
 {
@@ -121,7 +129,7 @@ static void nothing_ahead_is_read(void)
 		if (replay(&poisoned) != OUTCOME_OK)
 			different++;
 		for (int t = FIRST; t <= moment; t++)
-			if (memcmp(&whole.rule[t - FIRST], &poisoned.rule[t - FIRST], sizeof(ebr_rule)) != 0 ||
+			if (!same_rule(&whole.rule[t - FIRST], &poisoned.rule[t - FIRST]) ||
 			    whole.power[EBR_REPLAY_RULE][t - FIRST] !=
 			        poisoned.power[EBR_REPLAY_RULE][t - FIRST] ||
 			    whole.power[EBR_REPLAY_SETPOINT][t - FIRST] !=
@@ -133,11 +141,12 @@ static void nothing_ahead_is_read(void)
 	open_record(&poisoned);
 	poisoned.net[moment] = 9;
 	replay(&poisoned);
-	ok(memcmp(&whole.rule[moment - FIRST], &poisoned.rule[moment - FIRST], sizeof(ebr_rule)) == 0,
+	ok(same_rule(&whole.rule[moment - FIRST], &poisoned.rule[moment - FIRST]),
 	   "a slot's rule does not know the slot's own demand");
-	ok(memcmp(&whole.rule[moment + 1 - FIRST], &poisoned.rule[moment + 1 - FIRST],
-	          sizeof(ebr_rule)) != 0,
-	   "the next slot's does");
+	different = 0;
+	for (int k = moment + 1 - FIRST; k < SLOTS - FIRST; k++)
+		different += !same_rule(&whole.rule[k], &poisoned.rule[k]);
+	ok(different > 0, "later ones do (%d differ)", different);
 }
 
 static void gaps_are_skipped(void)

@@ -18,9 +18,15 @@ typedef struct moment {
 	ebr_outlook outlook;
 } moment;
 
+/* The coming slot is the night's last cheap one. */
+static int hour_of(int slot)
+{
+	return (slot + 5) % DAY;
+}
+
 static double daily_price(int slot)
 {
-	int hour = ((slot % DAY) + DAY) % DAY;
+	int hour = hour_of(slot);
 
 	return hour < 6 ? 0.1 : hour >= 17 && hour < 21 ? 0.4 : 0.25;
 }
@@ -99,7 +105,6 @@ static void same_as_exact_without_uncertainty(void)
 	h.problem.store[EBR_ESS] = m.problem.store[EBR_ESS];
 	ebr_model_init(&model, &h.problem, &h.solution);
 	ebr_value_curve(&model, EBR_ESS, NULL, &limits, NULL, &excess, &exact, &out);
-	m.problem.slots = KNOWN;
 	home_close(&h);
 
 	home_open(&h, KNOWN, 1);
@@ -123,14 +128,13 @@ static void uncertain_demand_is_hedged(void)
 	static moment m;
 	ebr_rule sure, unsure;
 
-	/* Half an evening's peak every day, or the whole of it every other day. */
+	/* Half an evening's peak every day, or all of it every other day. */
 	open_moment(&m);
-	m.outlook.phase = 0;
 	for (int t = 0; t < HISTORY; t++)
-		m.net[t] = t % DAY >= 17 && t % DAY < 21 ? 1 : 0.2;
+		m.net[t] = hour_of(t) >= 17 && hour_of(t) < 21 ? 1 : 0;
 	ok(rule_of(&m, &sure, NULL) == OUTCOME_OK, "a rule is found");
 	for (int t = 0; t < HISTORY; t++)
-		if (t % DAY >= 17 && t % DAY < 21)
+		if (hour_of(t) >= 17 && hour_of(t) < 21)
 			m.net[t] = t / DAY % 2 == 0 ? 2 : 0;
 	ok(rule_of(&m, &unsure, NULL) == OUTCOME_OK, "a rule is found for uncertain demand");
 	ok(unsure.grid_charge_kwh > sure.grid_charge_kwh + 0.5,
@@ -144,7 +148,7 @@ static void dear_days_ahead_are_feared(void)
 	ebr_rule usual, feared;
 
 	open_moment(&m);
-	m.problem.slots = m.outlook.known_slots = m.outlook.reveal_slot = 20;
+	m.problem.slots = m.outlook.known_slots = m.outlook.reveal_slot = 1;
 	for (int t = 0; t < HISTORY; t++)
 		m.import[t] = 0.25;
 	for (int t = 0; t < KNOWN; t++)
