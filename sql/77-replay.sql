@@ -1,0 +1,8 @@
+-- The closed loop over recorded history (DESIGN.md section 3).
+
+CREATE FUNCTION ebr_replay(home_id bigint, from_slot timestamptz, until_slot timestamptz, slot_length interval DEFAULT '1 hour',
+	ess_capacity_kwh float8 DEFAULT NULL, ess_min_kw float8 DEFAULT NULL, ess_max_kw float8 DEFAULT NULL, ess_efficiency float8 DEFAULT NULL)
+RETURNS TABLE (way text, bill_eur float8, left_kwh float8, cost_eur float8, saving_percent float8, cycles float8, slots_billed integer, slots_skipped integer)
+LANGUAGE c STABLE PARALLEL SAFE COST 1000000 ROWS 5 SET search_path = smarthg, pg_temp AS 'MODULE_PATHNAME', 'smarthg_ebr_replay';
+COMMENT ON FUNCTION ebr_replay(bigint, timestamptz, timestamptz, interval, float8, float8, float8, float8) IS
+'Replays a home''s battery over recorded history: each slot is planned with what was measured and published before it (market_price.published_at), executed on what was measured, and billed at the real prices, CO2 cost included. Ways: no storage, naive rule (charge on surplus, discharge on deficit), set-point (the command''s set-point), rule (its levels), perfect foresight (the best plan had all been known). bill_eur: cost of the energy, EUR; left_kwh: stored at the end; cost_eur: bill less the worth of what is left; saving_percent: of what perfect foresight saves; cycles: energy charged in capacities. Slots with a gap in demand or price are billed for no way. The battery is the home''s, or the one given; it starts empty. The PEV is not replayed. Errors: unknown home, range not aligned to slots, a battery that cannot be (document 3.2, DESIGN.md section 3)';
