@@ -68,6 +68,9 @@ static void on_presence(void *context, const struct gateway *gateway, bool onlin
 	struct bridge *bridge = context;
 
 	journal_presence(bridge->journal, gateway->gateway_id, online, clock_wall_ms(), reason);
+	/* Its commands are there for it once its presence is written, on the same connection. */
+	if (online)
+		commands_fetch(bridge->commands);
 }
 
 static void on_security_event(void *context, uint64_t eui64, const char *peer, const char *event,
@@ -109,6 +112,13 @@ static void on_response(void *context, const struct gateway *gateway,
 	commands_response(bridge->commands, gateway->gateway_id, response);
 }
 
+static bool on_reserve(void *context, size_t before, size_t after)
+{
+	struct bridge *bridge = context;
+
+	return store_reserve(bridge->store, before, after);
+}
+
 /* --- what the back end tells: to the core --- */
 
 static void on_committed(void *context, int64_t gateway_id, uint64_t record_no)
@@ -118,6 +128,13 @@ static void on_committed(void *context, int64_t gateway_id, uint64_t record_no)
 	hosts_committed(bridge->hosts, gateway_id, record_no);
 	if (bridge->refresh)
 		refresh_wanted(bridge->refresh);
+}
+
+static void on_refused(void *context, int64_t gateway_id)
+{
+	struct bridge *bridge = context;
+
+	hosts_refused(bridge->hosts, gateway_id);
 }
 
 static void on_hold(void *context, bool held)
@@ -151,6 +168,13 @@ static void on_gateway_row(void *context, const struct gateway_row *row)
 		memcpy(provision.key.bytes, row->link_key, row->link_key_size);
 	hosts_load_put(bridge->hosts, &provision);
 	security_wipe(&provision.key, sizeof(provision.key));
+}
+
+static void on_gateways_asked(void *context)
+{
+	struct bridge *bridge = context;
+
+	hosts_load_asked(bridge->hosts);
 }
 
 static void on_gateways_begin(void *context)
@@ -261,12 +285,13 @@ static bool start_back_end(struct bridge *bridge)
 	    .memory_budget = (size_t)configuration->memory_budget_mb << 20,
 	    .context = bridge,
 	    .committed = on_committed,
+	    .refused = on_refused,
 	    .hold = on_hold,
 	    .log = &bridge->log,
 	};
 	struct control_handlers control = {bridge, on_control_connected, on_notified};
-	struct gateways_handlers gateways = {bridge, on_gateways_begin, on_gateway_row,
-	                                     on_gateways_end};
+	struct gateways_handlers gateways = {bridge, on_gateways_asked, on_gateways_begin,
+	                                     on_gateway_row, on_gateways_end};
 	struct commands_options commands = {
 	    .answer_ms = configuration->command_seconds * INT64_C(1000),
 	    .grace_ms = configuration->command_grace_seconds * INT64_C(1000),
@@ -314,7 +339,7 @@ static bool start_hosts(struct bridge *bridge, char *message, size_t size)
 	        (int64_t)(configuration->keepalive_seconds * configuration->offline_factor * 1000),
 	    .expire_ms = configuration->session_seconds * INT64_C(1000),
 	    .back_end = {bridge, on_session_opened, on_session_closed, on_presence, on_security_event,
-	                 on_unknown_gateway, on_record, on_response},
+	                 on_unknown_gateway, on_record, on_response, on_reserve},
 	    .log = &bridge->log,
 	};
 

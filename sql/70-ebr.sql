@@ -104,12 +104,20 @@ CREATE FUNCTION ebr_solve(
 	time_limit interval DEFAULT '10 s',
 	memory_limit_mb integer DEFAULT 512,
 	accept_incumbent boolean DEFAULT false,
-	always_answer boolean DEFAULT false)
+	always_answer boolean DEFAULT false,
+	history_net_kw float8[] DEFAULT NULL,
+	history_energy_eur_per_kwh float8[] DEFAULT NULL,
+	history_export_eur_per_kwh float8[] DEFAULT NULL,
+	history_co2_eur_per_kwh float8[] DEFAULT NULL,
+	local_phase integer DEFAULT 0,
+	known_slots integer DEFAULT NULL,
+	reveal_slot integer DEFAULT NULL)
 RETURNS ebr_solution
 LANGUAGE c STABLE PARALLEL SAFE COST 10000 AS 'MODULE_PATHNAME', 'smarthg_ebr_solve';
 COMMENT ON FUNCTION ebr_solve(float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], interval, float8, float8,
-	float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, text, text, interval, integer, boolean, boolean) IS
-'Plans ESS and PEV of one home over the given slots at least cost (document 3.2, DESIGN.md section 3). Arrays have one element a slot: demand_kw of all other appliances (no nulls), prices in EUR/kWh and profile bounds in kW (null element: not known, assumed and reported). export_eur_per_kwh defaults to the import price, a profile to none. Power rates: min_kw at most 0 (discharge), max_kw at least 0 (charge); efficiency is the round trip''s, in (0, 1]. pev_plugged_hours is how long the PEV stays from now (0: away, infinity: no departure known), pev_target_kwh its state of charge then (default full). Scenarios: BU pev_capacity_kwh 0; BC pev_min_kw 0; BD both; PC and PD ess_capacity_kwh 0. objective: energy_co2 (default without a profile), co2, energy_co2_distribution (default with one). method: auto, milp (the full MILP on GLPK, the reference) or fallback (no solver). accept_incumbent: out of time, the best plan so far is answered (status feasible) where there is one; always_answer: where the solver fails or is out of time or memory, the cautious schedule is answered (status fallback). Errors: 22023 for bad input, 54000 for the time limit, 53200 for the memory limit, 38000 where the solver fails';
+	float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, text, text, interval, integer, boolean, boolean,
+	float8[], float8[], float8[], float8[], integer, integer, integer) IS
+'Plans ESS and PEV of one home over the given slots at least cost (document 3.2, DESIGN.md section 3). Arrays have one element a slot: demand_kw of all other appliances (no nulls), prices in EUR/kWh and profile bounds in kW (null element: not known, assumed and reported). export_eur_per_kwh defaults to the import price, a profile to none. Power rates: min_kw at most 0 (discharge), max_kw at least 0 (charge); efficiency is the round trip''s, in (0, 1]. pev_plugged_hours is how long the PEV stays from now (0: away, infinity: no departure known), pev_target_kwh its state of charge then (default full). Scenarios: BU pev_capacity_kwh 0; BC pev_min_kw 0; BD both; PC and PD ess_capacity_kwh 0. objective: energy_co2 (default without a profile), co2, energy_co2_distribution (default with one). method: auto, milp (the full MILP on GLPK, the reference) or fallback (no solver). accept_incumbent: out of time, the best plan so far is answered (status feasible) where there is one; always_answer: where the solver fails or is out of time or memory, the cautious schedule is answered (status fallback). With history_net_kw (measured demand less production, kW, of the slots just before, oldest first, null is a gap; 21 days are looked at) and the prices of the same slots, the ESS''s rule is that of a stochastic programme over what demand was at the same hour of the last days, and over guessed prices beyond the first known_slots (published) ones, of which more become known at reveal_slot; local_phase is the number of the first slot in the local week. Without, it follows from the plan. Errors: 22023 for bad input, 54000 for the time limit, 53200 for the memory limit, 38000 where the solver fails';
 
 CREATE TYPE ebr_input AS (
 	home_id bigint,
@@ -133,9 +141,16 @@ CREATE TYPE ebr_input AS (
 	pev_plugged_hours float8,
 	pev_target_kwh float8,
 	demand_model text,
-	assumed text[]
+	assumed text[],
+	history_net_kw float8[],
+	history_energy_eur_per_kwh float8[],
+	history_export_eur_per_kwh float8[],
+	history_co2_eur_per_kwh float8[],
+	local_phase integer,
+	known_slots integer,
+	reveal_slot integer
 );
-COMMENT ON TYPE ebr_input IS 'What ebr_solve needs of a stored home, as it was known at a moment; arrays have one element a slot from origin on';
+COMMENT ON TYPE ebr_input IS 'What ebr_solve needs of a stored home, as it was known at a moment; arrays have one element a slot from origin on, those of the history one for each of the slots just before';
 
 CREATE FUNCTION ebr_home_input(home_id bigint, at timestamptz, slots integer DEFAULT 48, slot_length interval DEFAULT '1 hour')
 RETURNS ebr_input
@@ -161,7 +176,10 @@ BEGIN
 		pev_max_kw => coalesce((known.pev).max_kw, 0), pev_efficiency => coalesce((known.pev).efficiency, 1),
 		pev_soc_kwh => coalesce(known.pev_soc_kwh, 0), pev_plugged_hours => coalesce(known.pev_plugged_hours, 0),
 		pev_target_kwh => known.pev_target_kwh, objective => objective, method => method, time_limit => time_limit,
-		accept_incumbent => always_answer, always_answer => always_answer);
+		accept_incumbent => always_answer, always_answer => always_answer,
+		history_net_kw => known.history_net_kw, history_energy_eur_per_kwh => known.history_energy_eur_per_kwh,
+		history_export_eur_per_kwh => known.history_export_eur_per_kwh, history_co2_eur_per_kwh => known.history_co2_eur_per_kwh,
+		local_phase => known.local_phase, known_slots => known.known_slots, reveal_slot => known.reveal_slot);
 END $$;
 COMMENT ON FUNCTION ebr_solve_input(ebr_input, text, text, interval, boolean) IS 'ebr_solve for what ebr_home_input returned';
 

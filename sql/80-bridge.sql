@@ -288,7 +288,7 @@ DECLARE
 	loss record;
 BEGIN
 	INSERT INTO gateway_record_ahead (gateway_id, record_no) SELECT * FROM unnest(gateways, numbers) ON CONFLICT DO NOTHING;
-	-- A record of kind 0 takes the mark over all that is missing below it; no further than a log
+	-- A record of kind 0 takes the mark over all that is missing up to it, itself included; no further than a log
 	-- can be long, so that one wrong number does not mute a gateway for good.
 	FOR loss IN
 		SELECT g.gateway_id, g.eui64, g.committed_record_no, max(t.record_no) AS lost_until
@@ -297,7 +297,7 @@ BEGIN
 	LOOP
 		INSERT INTO gateway_event (gateway_id, eui64, event, detail)
 			SELECT loss.gateway_id, loss.eui64, 'records_lost', format('The gateway lost %s of its records %s to %s.',
-				loss.lost_until - loss.committed_record_no - count(*), loss.committed_record_no + 1, loss.lost_until - 1)
+				loss.lost_until - loss.committed_record_no - count(*) + 1, loss.committed_record_no + 1, loss.lost_until)
 			FROM gateway_record_ahead a WHERE a.gateway_id = loss.gateway_id AND a.record_no > loss.committed_record_no AND a.record_no <= loss.lost_until;
 		UPDATE gateway g SET committed_record_no = loss.lost_until WHERE g.gateway_id = loss.gateway_id;
 	END LOOP;
@@ -396,8 +396,9 @@ RETURNS TABLE (command_id bigint, gateway_id bigint, slot_start timestamptz, slo
 	ess_surplus_charge_kwh float8, ess_cover_demand_kwh float8, ess_export_kwh float8, pev_setpoint_kw float8, pev_grid_charge_kwh float8,
 	pev_surplus_charge_kwh float8, pev_cover_demand_kwh float8, pev_export_kwh float8)
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
-	UPDATE command c SET state = 'expired', state_changed_at = clock_timestamp(), detail = 'no gateway took it before the slot ended'
-	WHERE c.state = 'pending' AND c.slot_start + c.slot_length + bridge_commands.grace < clock_timestamp();
+	UPDATE command c SET state = 'expired', state_changed_at = clock_timestamp(),
+		detail = CASE c.state WHEN 'sent' THEN 'no answer before the slot ended' ELSE 'no gateway took it before the slot ended' END
+	WHERE c.state IN ('pending', 'sent') AND c.slot_start + c.slot_length + bridge_commands.grace < clock_timestamp();
 	SELECT c.command_id, g.gateway_id, c.slot_start, extract(epoch FROM c.slot_length)::integer, c.ess_setpoint_kw, c.ess_grid_charge_kwh,
 		c.ess_surplus_charge_kwh, c.ess_cover_demand_kwh, c.ess_export_kwh, c.pev_setpoint_kw, c.pev_grid_charge_kwh,
 		c.pev_surplus_charge_kwh, c.pev_cover_demand_kwh, c.pev_export_kwh

@@ -9,7 +9,8 @@ GRANT EXECUTE ON FUNCTION
 	interval_energy_series(timestamptz[], bigint[], integer[], float8[], bigint[], timestamptz, timestamptz, interval, interval, interval, float8),
 	slot_means(timestamptz[], float8[], float8[], timestamptz, integer, interval), local_phases(timestamptz, integer, interval, text), eumf_k_series(float8[], integer[], integer[], integer),
 	ebr_solve(float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], interval, float8, float8,
-		float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, text, text, interval, integer, boolean, boolean),
+		float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, text, text, interval, integer, boolean, boolean,
+		float8[], float8[], float8[], float8[], integer, integer, integer),
 	ebr_slot_cost(float8, float8, float8, float8, float8, float8, float8, float8, interval),
 	ebr_rule_power(float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, interval)
 TO PUBLIC;

@@ -137,7 +137,8 @@ bool batch_add(struct batch *batch, int64_t gateway_id, const struct data_messag
 	    .kind = data->kind,
 	    .reason = kept_reason,
 	};
-	struct writer bytes = writer_over(batch->bytes + batch->byte_count, size);
+	struct writer bytes = writer_over(batch->bytes, batch->byte_capacity);
+	bytes.at = batch->byte_count;
 	writer_bytes(&bytes, data->address, data->address_size);
 	writer_bytes(&bytes, data->telegram, data->telegram_size);
 	batch->byte_count += size;

@@ -16,6 +16,8 @@ enum {
 	BUCKETS = 4096,
 	TICK_MS = 250,
 	FETCH_EVERY_MS = 30000, /* should a notification have been missed */
+	FETCH_PAUSE_MS = 200,   /* between two fetches at least */
+	FETCH_ROWS = 10000,
 	ATTEMPTS = 3,
 	FIRST_STORE_COLUMN = 4,
 	STORE_COLUMNS = 1 + COMMAND_LEVELS,
@@ -37,10 +39,11 @@ struct command {
 struct commands {
 	struct control *control;
 	struct commands_options options;
-	struct event *tick;
+	struct event *tick, *soon;
 	struct command *buckets[BUCKETS];
 	size_t count;
 	bool fetching, fetch_again;
+	bool more;             /* the last fetch was full */
 	int64_t fetched_at_ms; /* steady */
 };
 
@@ -135,7 +138,8 @@ static void on_tick(evutil_socket_t socket, short what, void *context)
 
 	(void)socket;
 	(void)what;
-	if (now_ms - commands->fetched_at_ms >= FETCH_EVERY_MS)
+	if (now_ms - commands->fetched_at_ms >= FETCH_EVERY_MS ||
+	    (commands->more && commands->count < FETCH_ROWS / 2))
 		commands_fetch(commands);
 	if (commands->count == 0)
 		return;
@@ -204,11 +208,43 @@ static void on_rows(void *context, const PGresult *result)
 	struct commands *commands = context;
 
 	commands->fetching = false;
+	commands->more = PQntuples(result) == FETCH_ROWS;
 	if (database_succeeded(result))
 		for (int row = 0; row < PQntuples(result); row++)
 			take_row(commands, result, row);
 	if (commands->fetch_again)
 		commands_fetch(commands);
+}
+
+static void fetch_now(struct commands *commands)
+{
+	char rows[16], grace[24];
+	const char *values[] = {rows, grace};
+
+	if (commands->fetching) {
+		commands->fetch_again = true;
+		return;
+	}
+	commands->fetch_again = commands->more = false;
+	commands->fetched_at_ms = clock_steady_ms();
+	snprintf(rows, sizeof(rows), "%d", FETCH_ROWS);
+	snprintf(grace, sizeof(grace), "%" PRId64, commands->options.grace_ms / 1000);
+	commands->fetching =
+	    control_push(commands->control,
+	                 "SELECT command_id, gateway_id, (extract(epoch FROM slot_start) * "
+	                 "1000)::bigint, slot_seconds, ess_setpoint_kw, ess_grid_charge_kwh, "
+	                 "ess_surplus_charge_kwh, ess_cover_demand_kwh, ess_export_kwh, "
+	                 "pev_setpoint_kw, pev_grid_charge_kwh, pev_surplus_charge_kwh, "
+	                 "pev_cover_demand_kwh, pev_export_kwh "
+	                 "FROM smarthg.bridge_commands($1, make_interval(secs => $2))",
+	                 2, values, on_rows, commands);
+}
+
+static void on_soon(evutil_socket_t socket, short what, void *context)
+{
+	(void)socket;
+	(void)what;
+	fetch_now(context);
 }
 
 struct commands *commands_new(struct event_base *base, struct control *control,
@@ -223,7 +259,8 @@ struct commands *commands_new(struct event_base *base, struct control *control,
 	commands->options = *options;
 	commands->fetched_at_ms = clock_steady_ms();
 	commands->tick = event_new(base, -1, EV_PERSIST, on_tick, commands);
-	if (!commands->tick) {
+	commands->soon = evtimer_new(base, on_soon, commands);
+	if (!commands->tick || !commands->soon) {
 		commands_free(commands);
 		return NULL;
 	}
@@ -237,6 +274,8 @@ void commands_free(struct commands *commands)
 		return;
 	if (commands->tick)
 		event_free(commands->tick);
+	if (commands->soon)
+		event_free(commands->soon);
 	for (size_t i = 0; i < BUCKETS; i++)
 		for (struct command *command = commands->buckets[i], *next; command; command = next) {
 			next = command->next;
@@ -247,20 +286,15 @@ void commands_free(struct commands *commands)
 
 void commands_fetch(struct commands *commands)
 {
-	if (commands->fetching) {
-		commands->fetch_again = true;
+	int64_t left_ms = commands->fetched_at_ms + FETCH_PAUSE_MS - clock_steady_ms();
+	struct timeval pause = {.tv_usec = left_ms * 1000};
+
+	if (evtimer_pending(commands->soon, NULL))
 		return;
-	}
-	commands->fetch_again = false;
-	commands->fetched_at_ms = clock_steady_ms();
-	commands->fetching =
-	    control_push(commands->control,
-	                 "SELECT command_id, gateway_id, (extract(epoch FROM slot_start) * "
-	                 "1000)::bigint, slot_seconds, ess_setpoint_kw, ess_grid_charge_kwh, "
-	                 "ess_surplus_charge_kwh, ess_cover_demand_kwh, ess_export_kwh, "
-	                 "pev_setpoint_kw, pev_grid_charge_kwh, pev_surplus_charge_kwh, "
-	                 "pev_cover_demand_kwh, pev_export_kwh FROM smarthg.bridge_commands(10000)",
-	                 0, NULL, on_rows, commands);
+	if (left_ms > 0)
+		event_add(commands->soon, &pause);
+	else
+		fetch_now(commands);
 }
 
 void commands_response(struct commands *commands, int64_t gateway_id,

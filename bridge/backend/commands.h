@@ -1,7 +1,8 @@
 /*
  * EBR commands on their way to the gateways: fetched from the database when it
- * notifies, sent as REQUEST while the gateway is connected, repeated until
- * answered, and written back as sent, acknowledged, failed or expired.
+ * notifies or a gateway comes online, sent as REQUEST while the gateway is
+ * connected, repeated until answered, and written back as sent, acknowledged,
+ * failed or expired.
  */
 #ifndef SMARTHG_BRIDGE_COMMANDS_H
 #define SMARTHG_BRIDGE_COMMANDS_H
@@ -26,7 +27,7 @@ struct commands *commands_new(struct event_base *base, struct control *control,
                               const struct commands_options *options);
 void commands_free(struct commands *commands);
 
-/* There may be new ones in the database. */
+/* There may be new ones in the database: fetches them at once, or soon where that was just done. */
 void commands_fetch(struct commands *commands);
 /* A gateway answered a REQUEST. */
 void commands_response(struct commands *commands, int64_t gateway_id,

@@ -5,9 +5,11 @@
 #include "database.h"
 
 #include <event2/event.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { PAUSE_FIRST_MS = 100, PAUSE_LAST_MS = 5000, CONNECT_LIMIT_MS = 15000 };
+enum { PAUSE_FIRST_MS = 100, PAUSE_LAST_MS = 5000 };
 
 enum database_state { DATABASE_PAUSED, DATABASE_CONNECTING, DATABASE_IDLE, DATABASE_BUSY };
 
@@ -26,7 +28,7 @@ struct database {
 };
 
 static void connect_step(struct database *database);
-static void start_timer(struct database *database, int ms);
+static void start_timer(struct database *database, int64_t ms);
 
 static void drop_events(struct database *database)
 {
@@ -189,15 +191,45 @@ static void connect_step(struct database *database)
 		lose(database, "database cannot be reached");
 }
 
+/* A later entry wins: the connection string over the defaults before it, UTF-8, which all texts of
+ * the bridge are in, over the connection string. */
+static PGconn *start_connection(const char *conninfo)
+{
+	static const char *const keywords[] = {"keepalives_idle",  "keepalives_interval",
+	                                       "keepalives_count", "tcp_user_timeout",
+	                                       "connect_timeout",  "dbname",
+	                                       "client_encoding",  NULL};
+	const char *const values[] = {"10", "5", "3", "20000", "10", conninfo, "UTF8", NULL};
+
+	return PQconnectStartParams(keywords, values, 1);
+}
+
+/* connect_timeout, which libpq leaves to the caller of PQconnectPoll; 0: no limit. */
+static int connect_limit_s(PGconn *connection)
+{
+	PQconninfoOption *options = PQconninfo(connection);
+	int limit_s = 0;
+
+	for (PQconninfoOption *at = options; at && at->keyword; at++)
+		if (strcmp(at->keyword, "connect_timeout") == 0 && at->val)
+			limit_s = atoi(at->val);
+	PQconninfoFree(options);
+	return limit_s;
+}
+
 static void begin_connecting(struct database *database)
 {
-	database->connection = PQconnectStart(database->conninfo);
+	int limit_s;
+
+	database->connection = start_connection(database->conninfo);
 	if (!database->connection || PQstatus(database->connection) == CONNECTION_BAD) {
 		lose(database, "database cannot be reached");
 		return;
 	}
 	database->state = DATABASE_CONNECTING;
-	start_timer(database, CONNECT_LIMIT_MS);
+	limit_s = connect_limit_s(database->connection);
+	if (limit_s > 0)
+		start_timer(database, limit_s * INT64_C(1000));
 	/* libpq: behave as if PQconnectPoll had last returned PGRES_POLLING_WRITING. */
 	database->reading = event_new(database->base, PQsocket(database->connection), EV_WRITE,
 	                              on_connecting, database);
@@ -217,7 +249,7 @@ static void on_timer(evutil_socket_t socket, short what, void *context)
 		begin_connecting(database);
 }
 
-static void start_timer(struct database *database, int ms)
+static void start_timer(struct database *database, int64_t ms)
 {
 	struct timeval delay = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 

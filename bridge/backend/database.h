@@ -42,7 +42,8 @@ struct statement {
  * stays the database's. */
 typedef void (*statement_done)(void *context, const PGresult *result);
 
-/* Begins to connect; name is for the log. NULL: no memory. */
+/* Begins to connect; name is for the log. Where conninfo does not say otherwise, a host that
+ * vanished is noticed within half a minute. NULL: no memory. */
 struct database *database_new(struct event_base *base, const char *conninfo, const char *name,
                               const struct database_handlers *handlers, const struct log *log);
 /* Drops the connection; no handler is called any more. */

@@ -9,17 +9,19 @@
 #include <stdlib.h>
 
 #include "../codec/cursor.h"
+#include "../core/clock.h"
 
-enum { SOON_MS = 50, SELDOM_S = 5 };
+enum { SOON_MS = 50, PAUSE_MS = 200, SELDOM_S = 5 };
 
 struct gateways {
 	struct control *control;
 	struct gateways_handlers handlers;
 	struct event *soon, *seldom;
-	bool reading;  /* a statement is queued */
-	bool again;    /* something changed meanwhile */
-	bool resting;  /* a stranger's request was served not long ago */
-	bool stranger; /* another one waits */
+	int64_t asked_at_ms; /* steady */
+	bool reading;        /* a statement is queued */
+	bool again;          /* something changed meanwhile */
+	bool resting;        /* a stranger's request was served not long ago */
+	bool stranger;       /* another one waits */
 };
 
 static void pass_row(struct gateways *gateways, const PGresult *result, int row)
@@ -75,6 +77,8 @@ static void read_now(struct gateways *gateways)
 		return;
 	}
 	gateways->again = false;
+	gateways->asked_at_ms = clock_steady_ms();
+	gateways->handlers.asked(gateways->handlers.context);
 	gateways->reading = control_push(gateways->control,
 	                                 "SELECT gateway_id, eui64, link_key, key_id, "
 	                                 "security_required, committed_record_no "
@@ -107,6 +111,7 @@ struct gateways *gateways_new(struct event_base *base, struct control *control,
 
 	if (!gateways)
 		return NULL;
+	gateways->asked_at_ms = clock_steady_ms() - PAUSE_MS;
 	gateways->control = control;
 	gateways->handlers = *handlers;
 	gateways->soon = evtimer_new(base, on_soon, gateways);
@@ -131,7 +136,8 @@ void gateways_free(struct gateways *gateways)
 
 void gateways_reload(struct gateways *gateways)
 {
-	struct timeval delay = {.tv_usec = SOON_MS * 1000};
+	int64_t left_ms = gateways->asked_at_ms + PAUSE_MS - clock_steady_ms();
+	struct timeval delay = {.tv_usec = (left_ms > SOON_MS ? left_ms : SOON_MS) * 1000};
 
 	if (!evtimer_pending(gateways->soon, NULL))
 		event_add(gateways->soon, &delay);

@@ -22,6 +22,7 @@ struct gateway_row {
 
 struct gateways_handlers {
 	void *context;
+	void (*asked)(void *context); /* before the database reads the rows */
 	void (*begin)(void *context);
 	void (*row)(void *context, const struct gateway_row *row);
 	void (*end)(void *context);
@@ -33,7 +34,7 @@ struct gateways *gateways_new(struct event_base *base, struct control *control,
                               const struct gateways_handlers *handlers);
 void gateways_free(struct gateways *gateways);
 
-/* Reads them soon; several requests become one. */
+/* Reads them soon; several requests become one, and more than a few a second wait. */
 void gateways_reload(struct gateways *gateways);
 /* The same at the request of strangers: not more than once in some seconds. */
 void gateways_reload_seldom(struct gateways *gateways);

@@ -17,8 +17,12 @@ static void on_done(void *context, const PGresult *result)
 {
 	struct refresh *refresh = context;
 
-	if (database_succeeded(result))
+	if (database_succeeded(result)) {
+		/* NULL: another session is at it, and may not see what we have committed. */
+		if (PQntuples(result) == 1 && PQgetisnull(result, 0, 0))
+			refresh->wanted = true;
 		return;
+	}
 	refresh->wanted = true;
 	if (result)
 		log_line(refresh->log, LOG_ERROR, "interval energy not refreshed", "error=\"%s\"",

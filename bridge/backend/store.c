@@ -11,6 +11,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "../core/text.h"
+
 enum { RANGES = 64, RETRY_MS = 500, REASON_SIZE = 300 };
 
 /* A part of the batch under way that is still to be committed. */
@@ -36,7 +38,7 @@ struct store {
 	struct event *flush; /* runs while some batch waits for company */
 	bool flush_set, flush_due;
 	bool held;
-	size_t memory;
+	size_t memory, reserved; /* bytes; memory covers what is reserved */
 	struct store_counts counts;
 };
 
@@ -112,7 +114,7 @@ static void range_committed(struct lane *lane, const PGresult *result)
 		drop_first(lane);
 }
 
-/* One record that the database refuses even raw: it stays with its gateway, unacknowledged. */
+/* One record that the database refuses even raw: it stays with its gateway, to be repeated. */
 static void give_up(struct lane *lane, const char *error)
 {
 	struct range *range = &lane->range[--lane->ranges];
@@ -123,6 +125,7 @@ static void give_up(struct lane *lane, const char *error)
 	log_line(lane->store->options.log, LOG_ERROR, "record cannot be stored",
 	         "gateway_id=%" PRId64 " record=%" PRIu64 " error=\"%s\"", record->gateway_id,
 	         record->record_no, error);
+	lane->store->options.refused(lane->store->options.context, record->gateway_id);
 	if (lane->ranges == 0)
 		drop_first(lane);
 }
@@ -134,6 +137,7 @@ static void range_refused(struct lane *lane, const PGresult *result)
 	char reason[REASON_SIZE];
 
 	snprintf(reason, sizeof(reason), "refused by the database: %s", primary ? primary : "");
+	text_trim(reason);
 	if (range->until - range->from > 1) {
 		size_t middle = range->from + (range->until - range->from) / 2;
 		struct range first = {range->from, middle, false};
@@ -321,6 +325,18 @@ bool store_add(struct store *store, int64_t gateway_id, const struct data_messag
 		event_add(store->flush, &delay);
 		store->flush_set = true;
 	}
+	return true;
+}
+
+bool store_reserve(struct store *store, size_t before, size_t after)
+{
+	size_t reserved = store->reserved - before + after;
+
+	/* Held, nobody completes a message: less than what ends a hold may wait for that. */
+	if (after > before && reserved > store->options.memory_budget / 2)
+		return false;
+	store->reserved = reserved;
+	account(store, before, after);
 	return true;
 }
 

@@ -20,6 +20,8 @@ struct store_options {
 	void *context;
 	/* All records of the gateway up to this one are committed. */
 	void (*committed)(void *context, int64_t gateway_id, uint64_t record_no);
+	/* A record of the gateway cannot be stored at all, and is no longer under way. */
+	void (*refused)(void *context, int64_t gateway_id);
 	/* The budget is used up: no more records, please; or go on. */
 	void (*hold)(void *context, bool held);
 	const struct log *log;
@@ -40,6 +42,10 @@ void store_free(struct store *store);
 bool store_add(struct store *store, int64_t gateway_id, const struct data_message *data,
                int64_t received_ms, const char *reason, const struct reading *readings,
                size_t count);
+
+/* Counts bytes that others hold against the budget: `before` became `after`. false: all such
+ * bytes would be more than half of it, nothing was counted. */
+bool store_reserve(struct store *store, size_t before, size_t after);
 
 struct store_counts store_counts(const struct store *store);
 

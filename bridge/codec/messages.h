@@ -31,6 +31,9 @@ struct ready {
 	uint8_t mac[MAC_SIZE];
 };
 
+/* A gateway whose first kept record is above READY's committed + 1 first sends a KIND_LOSS record
+ * with the number before that one: the records in between are gone, and without it the mark, and
+ * so every ACK, would wait for them for ever. */
 enum data_kind {
 	KIND_LOSS = 0, /* records up to this number that were not sent are lost at the gateway */
 	KIND_ZCL = 1,
@@ -83,6 +86,9 @@ struct ebr_command {
 	uint8_t stores; /* how many of store[] */
 	struct ebr_store_command store[COMMAND_STORES];
 };
+
+/* NACK: this record and all after it are to be sent again. */
+enum nack_reason { NACK_NOT_STORED = 1 };
 
 enum close_reason {
 	CLOSE_NORMAL = 0,

@@ -12,12 +12,15 @@
 
 #include "clock.h"
 
+enum { RESTART_PAUSE_MS = 5000 };
+
 struct hosts {
 	struct hosts_options options;
 	struct registry *registry;
 	struct ip_dispatcher *dispatcher;
 	struct presence presence;
 	struct event *tick;
+	int64_t restart_at_ms; /* steady: when refused records are asked for again; 0: there are none */
 	bool stopping;
 };
 
@@ -53,6 +56,14 @@ static enum session_lookup look_up(void *context, uint64_t eui64, struct session
 	    .committed = gateway->committed,
 	};
 	return LOOKUP_FOUND;
+}
+
+static bool reserve(void *context, size_t before, size_t after)
+{
+	struct hosts *hosts = context;
+	const struct back_end *back_end = &hosts->options.back_end;
+
+	return back_end->reserve(back_end->context, before, after);
 }
 
 static void open_session(struct hosts *hosts, struct connection *connection,
@@ -110,8 +121,6 @@ static void receive_record(struct hosts *hosts, struct connection *connection,
 	}
 	if (!gateway_accept(gateway, event->data.record_no))
 		return;
-	if (event->data.kind == KIND_LOSS)
-		gateway_advance(gateway, event->data.record_no);
 	if (back_end->record(back_end->context, gateway, event->route, &event->data, now_ms))
 		return;
 	gateway_restart(gateway);
@@ -185,13 +194,29 @@ static void on_expired(void *context, struct gateway *gateway)
 	end_session(hosts, gateway, "no frame for too long");
 }
 
+static void restart_refused(void *context, struct gateway *gateway)
+{
+	(void)context;
+	if (!gateway->refused)
+		return;
+	gateway_restart(gateway);
+	if (gateway->connection)
+		connection_nack(gateway->connection, gateway->committed + 1, NACK_NOT_STORED,
+		                "the record could not be stored");
+}
+
 static void on_tick(evutil_socket_t socket, short what, void *context)
 {
 	struct hosts *hosts = context;
+	int64_t now_ms = clock_steady_ms();
 
 	(void)socket;
 	(void)what;
-	presence_tick(&hosts->presence, clock_steady_ms());
+	presence_tick(&hosts->presence, now_ms);
+	if (hosts->restart_at_ms != 0 && now_ms >= hosts->restart_at_ms) {
+		hosts->restart_at_ms = 0;
+		registry_each(hosts->registry, restart_refused, hosts);
+	}
 }
 
 struct hosts *hosts_new(struct event_base *base, const struct hosts_options *options, char *message,
@@ -213,6 +238,7 @@ struct hosts *hosts_new(struct event_base *base, const struct hosts_options *opt
 	};
 	struct dispatcher_options *dispatcher = &hosts->options.dispatcher;
 	dispatcher->policy.lookup = look_up;
+	dispatcher->policy.reserve = reserve;
 	dispatcher->policy.context = hosts;
 	dispatcher->events = (struct dispatcher_events){hosts, on_session, on_settled, on_ended};
 	hosts->registry = registry_new();
@@ -252,25 +278,52 @@ size_t hosts_gateways(const struct hosts *hosts)
 	return registry_count(hosts->registry);
 }
 
+void hosts_load_asked(struct hosts *hosts)
+{
+	registry_load_asked(hosts->registry);
+}
+
 void hosts_load_begin(struct hosts *hosts)
 {
 	registry_load_begin(hosts->registry);
 }
 
+/* What the gateway was told is committed is not: whatever it still has, it must send again. */
+static void mark_went_back(struct hosts *hosts, struct gateway *gateway, uint64_t before)
+{
+	const struct back_end *back_end = &hosts->options.back_end;
+	char peer[PEER_SIZE] = "", detail[100];
+
+	snprintf(detail, sizeof(detail), "the database went back from record %" PRIu64 " to %" PRIu64,
+	         before, gateway->committed);
+	log_line(hosts->options.log, LOG_WARNING, "mark went back",
+	         "gateway=%016" PRIx64 " detail=\"%s\"", gateway->eui64, detail);
+	if (gateway->connection)
+		connection_peer(gateway->connection, peer);
+	back_end->security_event(back_end->context, gateway->eui64, peer, "mark_went_back", detail);
+	if (gateway->connection)
+		connection_close(gateway->connection, CLOSE_UNAVAILABLE, detail);
+	end_session(hosts, gateway, detail);
+}
+
 void hosts_load_put(struct hosts *hosts, const struct provision *provision)
 {
-	bool rekeyed;
-	struct gateway *gateway = registry_load_put(hosts->registry, provision, &rekeyed);
+	struct gateway *known = registry_find_id(hosts->registry, provision->gateway_id);
+	uint64_t before = known ? known->committed : 0;
+	struct provision_change change;
+	struct gateway *gateway = registry_load_put(hosts->registry, provision, &change);
 
 	if (!gateway) {
 		log_line(hosts->options.log, LOG_ERROR, "gateway not loaded",
 		         "gateway=%016" PRIx64 " reason=\"out of memory\"", provision->eui64);
 		return;
 	}
-	if (rekeyed && gateway->connection)
+	if (change.rekeyed && gateway->connection)
 		connection_close(gateway->connection, CLOSE_SECURITY, "the credentials changed");
-	if (rekeyed)
+	if (change.rekeyed)
 		end_session(hosts, gateway, "the credentials changed");
+	if (change.went_back)
+		mark_went_back(hosts, gateway, before);
 	presence_expect(&hosts->presence, gateway, clock_steady_ms());
 }
 
@@ -282,6 +335,7 @@ static void on_vanished(void *context, struct gateway *gateway)
 		connection_close(gateway->connection, CLOSE_UNKNOWN_GATEWAY, "no longer provisioned");
 	end_session(hosts, gateway, "no longer provisioned");
 	presence_offline(&hosts->presence, gateway, "no longer provisioned");
+	gateway_restart(gateway);
 }
 
 void hosts_load_end(struct hosts *hosts)
@@ -302,6 +356,17 @@ void hosts_committed(struct hosts *hosts, int64_t gateway_id, uint64_t record_no
 	gateway_advance(gateway, gateway->committed);
 	if (gateway->connection)
 		connection_ack(gateway->connection, gateway->committed);
+}
+
+void hosts_refused(struct hosts *hosts, int64_t gateway_id)
+{
+	struct gateway *gateway = registry_find_id(hosts->registry, gateway_id);
+
+	if (!gateway)
+		return;
+	gateway->refused = true;
+	if (hosts->restart_at_ms == 0)
+		hosts->restart_at_ms = clock_steady_ms() + RESTART_PAUSE_MS;
 }
 
 bool hosts_request(struct hosts *hosts, int64_t gateway_id, const void *payload, size_t size)

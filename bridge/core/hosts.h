@@ -26,6 +26,8 @@ struct back_end {
 	bool (*record)(void *context, const struct gateway *gateway, uint8_t route,
 	               const struct data_message *data, int64_t received_ms);
 	void (*response)(void *context, const struct gateway *gateway, const struct response *response);
+	/* Bytes that the sessions hold became more or fewer; as session_policy's reserve. */
+	bool (*reserve)(void *context, size_t before, size_t after);
 };
 
 struct hosts_options {
@@ -45,13 +47,19 @@ unsigned hosts_port(const struct hosts *hosts);
 size_t hosts_connections(const struct hosts *hosts);
 size_t hosts_gateways(const struct hosts *hosts);
 
-/* The provisioned gateways: begin, put each, end. */
+/* The provisioned gateways: asked, before the database reads them; begin, put each, end. A gateway
+ * whose mark went back meanwhile begins a new session, and sends again what it still has. */
+void hosts_load_asked(struct hosts *hosts);
 void hosts_load_begin(struct hosts *hosts);
 void hosts_load_put(struct hosts *hosts, const struct provision *provision);
 void hosts_load_end(struct hosts *hosts);
 
 /* Records of the gateway up to this one are committed: acknowledges them. */
 void hosts_committed(struct hosts *hosts, int64_t gateway_id, uint64_t record_no);
+
+/* A record of the gateway could not be stored. After a pause it is asked to send again whatever
+ * is not committed. */
+void hosts_refused(struct hosts *hosts, int64_t gateway_id);
 
 /* Sends a REQUEST payload; false where the gateway has no session now. */
 bool hosts_request(struct hosts *hosts, int64_t gateway_id, const void *payload, size_t size);

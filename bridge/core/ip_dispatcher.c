@@ -130,6 +130,17 @@ void connection_ack(struct connection *connection, uint64_t record_no)
 		send_bytes(connection, &out);
 }
 
+void connection_nack(struct connection *connection, uint64_t record_no, enum nack_reason reason,
+                     const char *why)
+{
+	uint8_t bytes[SESSION_REPLY_SIZE];
+	struct writer out = writer_over(bytes, sizeof(bytes));
+
+	if (!connection->closing &&
+	    session_write_nack(&connection->session, record_no, (uint8_t)reason, why, &out))
+		send_bytes(connection, &out);
+}
+
 bool connection_request(struct connection *connection, const void *payload, size_t size)
 {
 	uint8_t bytes[1024];
@@ -206,6 +217,7 @@ static void on_readable(struct bufferevent *stream, void *context)
 		send_bytes(connection, &reply);
 		if (!connection->closing)
 			handle_event(connection, &event, now_ms);
+		session_release(&connection->session);
 		evbuffer_drain(input, size);
 	}
 	if (!connection->closing)

@@ -73,6 +73,8 @@ size_t ip_dispatcher_connections(const struct ip_dispatcher *dispatcher);
 void connection_peer(const struct connection *connection, char peer[PEER_SIZE]);
 /* Sends; a connection with too much unsent output is ended. */
 void connection_ack(struct connection *connection, uint64_t record_no);
+void connection_nack(struct connection *connection, uint64_t record_no, enum nack_reason reason,
+                     const char *why);
 bool connection_request(struct connection *connection, const void *payload, size_t size);
 /* Says CLOSE and ends the connection. `why` is told to the peer and to `ended`. */
 void connection_close(struct connection *connection, enum close_reason reason, const char *why);

@@ -110,6 +110,13 @@ struct gateway *registry_find_id(struct registry *registry, int64_t gateway_id)
 	return gateway;
 }
 
+void registry_load_asked(struct registry *registry)
+{
+	for (size_t i = 0; i < registry->buckets; i++)
+		for (struct gateway *gateway = registry->by_id[i]; gateway; gateway = gateway->next_by_id)
+			gateway->asked = gateway->committed;
+}
+
 void registry_load_begin(struct registry *registry)
 {
 	registry->load++;
@@ -144,18 +151,19 @@ static void rename_gateway(struct registry *registry, struct gateway *gateway, u
 }
 
 struct gateway *registry_load_put(struct registry *registry, const struct provision *provision,
-                                  bool *rekeyed)
+                                  struct provision_change *change)
 {
 	struct gateway *gateway = registry_find_id(registry, provision->gateway_id);
 
-	*rekeyed = false;
+	*change = (struct provision_change){0};
 	if (!gateway)
 		gateway = add_gateway(registry, provision);
 	else
-		*rekeyed = gateway->eui64 != provision->eui64 || gateway->key_id != provision->key_id ||
-		           gateway->security_required != provision->security_required ||
-		           gateway->key.size != provision->key.size ||
-		           !security_equal(gateway->key.bytes, provision->key.bytes, LINK_KEY_MAX);
+		change->rekeyed = gateway->eui64 != provision->eui64 ||
+		                  gateway->key_id != provision->key_id ||
+		                  gateway->security_required != provision->security_required ||
+		                  gateway->key.size != provision->key.size ||
+		                  !security_equal(gateway->key.bytes, provision->key.bytes, LINK_KEY_MAX);
 	if (!gateway)
 		return NULL;
 	if (gateway->eui64 != provision->eui64)
@@ -166,8 +174,12 @@ struct gateway *registry_load_put(struct registry *registry, const struct provis
 	gateway->known = true;
 	registry->known += gateway->load != registry->load;
 	gateway->load = registry->load;
-	if (provision->committed > gateway->committed)
+	/* A mark below the bridge's may only be older; below what it was when asked for, it is less. */
+	change->went_back = provision->committed < gateway->asked;
+	if (change->went_back || provision->committed > gateway->committed)
 		gateway->committed = provision->committed;
+	if (change->went_back)
+		gateway_restart(gateway);
 	gateway_advance(gateway, gateway->committed);
 	return gateway;
 }
@@ -223,6 +235,7 @@ void gateway_restart(struct gateway *gateway)
 {
 	gateway->accepted = gateway->committed;
 	gateway->ahead = 0;
+	gateway->refused = false;
 }
 
 void gateway_advance(struct gateway *gateway, uint64_t record_no)

@@ -30,9 +30,11 @@ struct gateway {
 	bool known; /* in the database at the last load */
 	bool security_required;
 	bool online;
+	bool refused;                        /* a record of it was, since the last restart */
 	bool reported;                       /* its presence was reported since the bridge started */
 	uint32_t session;                    /* number of its remote host session; 0 none */
 	uint64_t committed;                  /* last committed record number */
+	uint64_t asked;                      /* committed when the load's rows were asked for */
 	uint64_t accepted;                   /* all up to here are committed or under way */
 	uint64_t ahead;                      /* bit i: record accepted + 1 + i is under way too */
 	struct connection *connection;       /* NULL: not connected */
@@ -52,11 +54,18 @@ struct gateway *registry_find(struct registry *registry, uint64_t eui64);
 /* Also gateways that are no longer known; NULL: never loaded. */
 struct gateway *registry_find_id(struct registry *registry, int64_t gateway_id);
 
-/* A load is: begin, put for every provision, end. put returns the gateway, or NULL
- * without memory; *rekeyed tells that a known gateway's credentials changed. */
+/* What a load changed of a gateway that was known before. */
+struct provision_change {
+	bool rekeyed;   /* its credentials */
+	bool went_back; /* its mark: the database lost what it had committed (restore, failover) */
+};
+
+/* A load is: asked, before the database reads the rows; begin, put for every row, end. put
+ * returns the gateway, or NULL without memory. */
+void registry_load_asked(struct registry *registry);
 void registry_load_begin(struct registry *registry);
 struct gateway *registry_load_put(struct registry *registry, const struct provision *provision,
-                                  bool *rekeyed);
+                                  struct provision_change *change);
 /* Calls vanished for every gateway that was known before and was not put. */
 void registry_load_end(struct registry *registry,
                        void (*vanished)(void *context, struct gateway *gateway), void *context);
@@ -74,7 +83,7 @@ bool gateway_accept(struct gateway *gateway, uint64_t record_no);
 /* Nothing beyond the committed records counts as under way: the gateway sends it again, and the
  * database skips what it has. */
 void gateway_restart(struct gateway *gateway);
-/* All records up to this one are under way, lost or committed. */
+/* All records up to this one are committed. */
 void gateway_advance(struct gateway *gateway, uint64_t record_no);
 
 #endif

@@ -6,8 +6,9 @@
 
 #include "../codec/frame.h"
 
-#define EARLIEST_MS INT64_C(946684800000) /* 2000-01-01, before any smart meter */
-#define FUTURE_MS   INT64_C(86400000)     /* a clock may be ahead by a day, no more */
+/* 2010-01-01: unset clocks, and those that count from power-up, begin at 1970 or 2000. */
+#define EARLIEST_MS INT64_C(1262304000000)
+#define FUTURE_MS   INT64_C(86400000) /* a clock may be ahead by a day, no more */
 
 typedef enum reading_status (*decoder)(const uint8_t *address, size_t address_size,
                                        const uint8_t *telegram, size_t telegram_size,

@@ -27,12 +27,34 @@ static void end_handshake(struct session *session)
 	session->handshake = NULL;
 }
 
+static bool reserve(const struct session *session, size_t before, size_t after)
+{
+	const struct session_policy *policy = session->policy;
+
+	return !policy->reserve || policy->reserve(policy->context, before, after);
+}
+
+static void free_assembly(struct session *session)
+{
+	if (session->assembly)
+		reserve(session, session->assembled, 0);
+	free(session->assembly);
+	session->assembly = NULL;
+	session->assembled = 0;
+	session->assembly_done = false;
+}
+
+void session_release(struct session *session)
+{
+	if (session->assembly_done)
+		free_assembly(session);
+}
+
 void session_end(struct session *session)
 {
 	end_handshake(session);
 	channel_end(&session->channel);
-	free(session->assembly);
-	session->assembly = NULL;
+	free_assembly(session);
 	session->state = SESSION_ENDED;
 }
 
@@ -207,22 +229,26 @@ static void receive_auth(struct session *session, const uint8_t *frame,
 	security_wipe(&gateway, sizeof(gateway));
 }
 
-/* Adds a part of a long message; false where it is too long or there is no memory. */
+/* Adds a part of a long message, whose memory grows with it; false: there is no room for it. */
 static bool assemble(struct session *session, struct cursor part)
 {
-	struct writer writer;
+	size_t size = session->assembled + part.size;
+	uint8_t *larger;
 
-	if (!session->assembly) {
-		session->assembled = 0;
-		session->assembly = malloc(DATA_MAX_SIZE);
-		if (!session->assembly)
-			return false;
+	if (!reserve(session, session->assembled, size))
+		return false;
+	/* One byte is there even for an empty part: realloc to none would free. */
+	larger = realloc(session->assembly, size > 0 ? size : 1);
+	if (!larger) {
+		reserve(session, size, session->assembled);
+		return false;
 	}
-	writer = writer_over(session->assembly, DATA_MAX_SIZE);
+	session->assembly = larger;
+	struct writer writer = writer_over(larger, size);
 	writer.at = session->assembled;
 	writer_bytes(&writer, part.bytes, part.size);
-	session->assembled = (uint32_t)writer.at;
-	return !writer.broken;
+	session->assembled = (uint32_t)size;
+	return true;
 }
 
 static void receive_data(struct session *session, const struct frame_header *header,
@@ -231,8 +257,12 @@ static void receive_data(struct session *session, const struct frame_header *hea
 	bool more = header->flags & FRAME_MORE_FOLLOWS;
 
 	if (more || session->assembly) {
-		if (!assemble(session, payload)) {
+		if (payload.size > DATA_MAX_SIZE - session->assembled) {
 			refuse(session, REFUSED_MALFORMED, "DATA message beyond the limit", reply, event);
+			return;
+		}
+		if (!assemble(session, payload)) {
+			refuse(session, REFUSED_UNAVAILABLE, "no memory for a long message", reply, event);
 			return;
 		}
 		if (more)
@@ -318,11 +348,7 @@ void session_receive(struct session *session, uint8_t *frame, size_t size, int64
 	event->resumed = false;
 	if (session->state == SESSION_ENDED)
 		return;
-	if (session->assembly_done) {
-		free(session->assembly);
-		session->assembly = NULL;
-		session->assembly_done = false;
-	}
+	session_release(session);
 	enum frame_status framed =
 	    frame_read_header(frame, size, session->policy->payload_limit, &header);
 	if (framed != FRAME_OK) {

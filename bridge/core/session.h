@@ -33,6 +33,9 @@ struct session_policy {
 	uint32_t keepalive_s;   /* told to the gateway */
 	size_t payload_limit;   /* bytes of one frame's payload */
 	enum session_lookup (*lookup)(void *context, uint64_t gateway, struct session_gateway *out);
+	/* A session's part of a long message grows or is freed: `before` bytes became `after`.
+	 * false: it must not grow. May be NULL. */
+	bool (*reserve)(void *context, size_t before, size_t after);
 	void *context;
 };
 
@@ -87,7 +90,7 @@ struct session {
 	} * handshake;         /* NULL once open */
 	uint8_t *assembly;     /* a DATA message whose end is yet to come; else NULL */
 	uint32_t assembled;    /* bytes of it */
-	uint8_t assembly_done; /* the last event pointed into it */
+	uint8_t assembly_done; /* the last event points into it */
 };
 
 /* A session that waits for HELLO; policy must outlive it. false: no memory. */
@@ -99,6 +102,9 @@ void session_end(struct session *session);
 /* Takes one whole frame (decrypted in place); may append one frame to reply. */
 void session_receive(struct session *session, uint8_t *frame, size_t size, int64_t now_ms,
                      struct writer *reply, struct session_event *event);
+
+/* The last event was used: frees what it pointed into. */
+void session_release(struct session *session);
 
 /* Frames of the server's own will, only while OPEN. false: no room. */
 bool session_write_ack(struct session *session, uint64_t record_no, struct writer *out);

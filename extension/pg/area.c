@@ -15,7 +15,8 @@
 #include "../core/forecast/price.h"
 #include "../core/series/slot_means.h"
 
-enum { DAYS_BEFORE = 14 };
+/* Of the days that are read, the last are those that a price is expected from. */
+enum { DAYS_BEFORE = AREA_HISTORY_DAYS, DAYS_EXPECTED_FROM = 14 };
 
 /* What an answer depends on. */
 typedef struct area_key {
@@ -30,7 +31,7 @@ typedef struct area_key {
 } area_key;
 
 static const char *const PRICES_QUERY =
-    "SELECT slot_start, extract(epoch FROM slot_length)::float8, energy_eur_per_kwh "
+    "SELECT slot_start, extract(epoch FROM slot_length)::float8, energy_eur_per_kwh, published_at "
     "FROM smarthg.market_price WHERE price_area_id = $1 AND published_at <= $2 "
     "AND slot_start > $3::timestamptz - interval '1 day' AND slot_start < $4";
 
@@ -73,6 +74,19 @@ static double *read_steps(SPIPlanPtr *kept, const char *query, int64 price_area_
 	if (SPI_processed == 0)
 		return NULL;
 	return steps_on_slots(SPI_tuptable, SPI_processed, 3, range);
+}
+
+/* The slot at whose start more prices are to be expected: a day after the newest were published.
+ * The rows are those of PRICES_QUERY. */
+static int next_publication(const slot_range *range)
+{
+	TimestampTz newest = range->start - USECS_PER_DAY;
+	bool null;
+
+	for (uint64 i = 0; i < SPI_processed; i++)
+		newest = Max(newest, DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[i],
+		                                                       SPI_tuptable->tupdesc, 4, &null)));
+	return (int)((newest + USECS_PER_DAY - range->start + range->slot_us - 1) / range->slot_us);
 }
 
 static char *read_area_zone(int64 price_area_id)
@@ -121,7 +135,7 @@ const area_prices *read_area_prices(int64 price_area_id, const slot_range *range
 	                     DAYS_BEFORE * per_day + range->count};
 	MemoryContext callers;
 	double *prices;
-	int *phases;
+	int *phases, past, before;
 
 	/* A snapshot without a count of completions cannot be told from another. */
 	if (key.completions != 0 && memcmp(&key, &known, sizeof(key)) == 0)
@@ -132,18 +146,30 @@ const area_prices *read_area_prices(int64 price_area_id, const slot_range *range
 		    AllocSetContextCreate(TopMemoryContext, "smarthg area prices", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextReset(room);
 	callers = MemoryContextSwitchTo(room);
+	past = DAYS_BEFORE * per_day;
 	prices = read_steps(&prices_plan, PRICES_QUERY, price_area_id, at, &longer);
+	answer.reveal_slot = next_publication(range);
 	if (prices == NULL) {
 		prices = palloc_extended(sizeof(double) * longer.count, MCXT_ALLOC_HUGE);
 		for (int i = 0; i < longer.count; i++)
 			prices[i] = NAN;
 	}
+	answer.history_energy_eur_per_kwh = prices;
+	answer.energy_eur_per_kwh = prices + past;
+	answer.known_slots = 0;
+	while (answer.known_slots < range->count && !isnan(prices[past + answer.known_slots]))
+		answer.known_slots++;
+	/* The slot that is about to run is planned as known, whatever its price is. */
+	answer.known_slots = Max(answer.known_slots, 1);
+	answer.reveal_slot = Max(Min(answer.reveal_slot, answer.known_slots), 1);
 	phases = palloc_extended(sizeof(int) * longer.count, MCXT_ALLOC_HUGE);
 	read_local_phases(&longer, read_area_zone(price_area_id), phases);
-	answer.energy_eur_per_kwh = prices + DAYS_BEFORE * per_day;
-	answer.expected = price_expect(prices, phases, DAYS_BEFORE * per_day, range->count, per_day,
-	                               palloc(sizeof(double) * 2 * per_day));
-	answer.co2_eur_per_kwh = read_steps(&co2_plan, CO2_QUERY, price_area_id, at, range);
+	before = past - DAYS_EXPECTED_FROM * per_day;
+	answer.expected = price_expect(prices + before, phases + before, DAYS_EXPECTED_FROM * per_day,
+	                               range->count, per_day, palloc(sizeof(double) * 2 * per_day));
+	answer.history_co2_eur_per_kwh = read_steps(&co2_plan, CO2_QUERY, price_area_id, at, &longer);
+	answer.co2_eur_per_kwh =
+	    answer.history_co2_eur_per_kwh ? answer.history_co2_eur_per_kwh + past : NULL;
 	MemoryContextSwitchTo(callers);
 	known = key;
 	return &answer;

@@ -125,7 +125,8 @@ double number_argument(FunctionCallInfo fcinfo, int number, const char *name, do
 SPIPlanPtr kept_plan(SPIPlanPtr *kept, const char *query, int count, Oid *types)
 {
 	if (*kept == NULL) {
-		SPIPlanPtr plan = SPI_prepare(query, count, types);
+		/* Planned once for all homes: planning anew costs more than these queries take. */
+		SPIPlanPtr plan = SPI_prepare_cursor(query, count, types, CURSOR_OPT_GENERIC_PLAN);
 
 		if (plan == NULL || SPI_keepplan(plan) != 0)
 			elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));

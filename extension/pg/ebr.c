@@ -7,6 +7,7 @@
 #include "utils/builtins.h"
 
 #include "../core/ebr/plan.h"
+#include "../core/ebr/scenario.h"
 
 PG_FUNCTION_INFO_V1(smarthg_ebr_solve);
 PG_FUNCTION_INFO_V1(smarthg_ebr_rule_power);
@@ -45,6 +46,13 @@ enum {
 	ARG_MEMORY_LIMIT,
 	ARG_INCUMBENT,
 	ARG_ALWAYS_ANSWER,
+	ARG_HISTORY_NET,
+	ARG_HISTORY_ENERGY,
+	ARG_HISTORY_EXPORT,
+	ARG_HISTORY_CO2,
+	ARG_PHASE,
+	ARG_KNOWN_SLOTS,
+	ARG_REVEAL_SLOT,
 };
 
 /* Columns of the SQL type ebr_solution. */
@@ -279,6 +287,70 @@ static bool answer_cautiously(FunctionCallInfo fcinfo, const ebr_problem *proble
 	return plan(problem, EBR_PLAN_FALLBACK, &limits, solution, rules, failed) == OUTCOME_OK;
 }
 
+/* The prices of the history as the objective counts them. */
+static double *history_prices(const double *energy, const double *co2, const ebr_problem *problem,
+                              int length)
+{
+	double *prices = palloc(sizeof(double) * Max(length, 1));
+
+	for (int i = 0; i < length; i++)
+		prices[i] = (problem->objective == EBR_CO2 ? 0 : energy[i]) + (co2 ? co2[i] : 0);
+	return prices;
+}
+
+/* What is known beside the problem; false where the caller gave no history. */
+static bool read_outlook(FunctionCallInfo fcinfo, const ebr_problem *problem, ebr_outlook *outlook)
+{
+	int length = -1;
+	double *energy, *export, *co2;
+
+	*outlook = (ebr_outlook){.slots_per_day = (int)lrint(24 / problem->slot_hours),
+	                         .phase = PG_ARGISNULL(ARG_PHASE) ? 0 : PG_GETARG_INT32(ARG_PHASE),
+	                         .known_slots = PG_ARGISNULL(ARG_KNOWN_SLOTS)
+	                                            ? problem->slots
+	                                            : PG_GETARG_INT32(ARG_KNOWN_SLOTS)};
+	outlook->reveal_slot =
+	    PG_ARGISNULL(ARG_REVEAL_SLOT) ? outlook->known_slots : PG_GETARG_INT32(ARG_REVEAL_SLOT);
+	outlook->net_kw =
+	    series_argument(fcinfo, ARG_HISTORY_NET, "history_net_kw", &length, false, true);
+	if (outlook->net_kw == NULL)
+		return false;
+	energy = series_argument(fcinfo, ARG_HISTORY_ENERGY, "history_energy_eur_per_kwh", &length,
+	                         true, true);
+	export = series_argument(fcinfo, ARG_HISTORY_EXPORT, "history_export_eur_per_kwh", &length,
+	                         false, true);
+	co2 = series_argument(fcinfo, ARG_HISTORY_CO2, "history_co2_eur_per_kwh", &length, false, true);
+	outlook->history = length;
+	outlook->import_eur_per_kwh = history_prices(energy, co2, problem, length);
+	outlook->export_eur_per_kwh = export ? history_prices(export, co2, problem, length) : NULL;
+	return true;
+}
+
+/* Replaces the ESS's rule by that of the scenarios, the PEV held at its plan. A rule that does not
+ * come in time leaves the one that follows from the plan. */
+static void rule_from_scenarios(FunctionCallInfo fcinfo, const ebr_problem *problem,
+                                const ebr_limits *limits, const ebr_solution *solution,
+                                ebr_rule *rule)
+{
+	ebr_outlook outlook;
+	ebr_rule better;
+	outcome failed;
+
+	if (problem->store[EBR_ESS].capacity_kwh == 0 || !read_outlook(fcinfo, problem, &outlook))
+		return;
+	switch (ebr_command_rule(problem, EBR_ESS, solution->power_kw[EBR_PEV], &outlook, limits,
+	                         &better, NULL, &failed)) {
+	case OUTCOME_OK:
+		*rule = better;
+		break;
+	case OUTCOME_BAD_INPUT:
+	case OUTCOME_INTERRUPTED:
+		raise_outcome(&failed);
+	default:
+		break;
+	}
+}
+
 Datum smarthg_ebr_solve(PG_FUNCTION_ARGS)
 {
 	static const char *const methods[] = {"auto", "milp", "fallback"};
@@ -297,6 +369,7 @@ Datum smarthg_ebr_solve(PG_FUNCTION_ARGS)
 	if (plan(&problem, method, &limits, &solution, rules, &failed) != OUTCOME_OK &&
 	    !answer_cautiously(fcinfo, &problem, limits, &solution, rules, &failed))
 		raise_outcome(&failed);
+	rule_from_scenarios(fcinfo, &problem, &limits, &solution, &rules[EBR_ESS]);
 	PG_RETURN_DATUM(solution_datum(fcinfo, &solution, problem.slots, rules));
 }
 

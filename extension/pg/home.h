@@ -25,10 +25,16 @@ extern void read_history(int64 home_id, const slot_range *range, double *demand_
 extern void read_local_phases(const slot_range *range, const char *zone, int *phases);
 
 /* An area's prices for a range as known at a moment; the arrays live until the next call. */
+enum { AREA_HISTORY_DAYS = 21 };
+
 typedef struct area_prices {
-	double *energy_eur_per_kwh; /* NAN where neither published nor expected */
-	double *co2_eur_per_kwh;    /* NULL: the area has no CO2 cost */
-	bool expected;              /* some were not published yet */
+	double *history_energy_eur_per_kwh; /* of the AREA_HISTORY_DAYS before; NAN: not known */
+	double *history_co2_eur_per_kwh;    /* NULL: the area has no CO2 cost */
+	double *energy_eur_per_kwh;         /* NAN where neither published nor expected */
+	double *co2_eur_per_kwh;            /* NULL: the area has no CO2 cost */
+	bool expected;                      /* some were not published yet */
+	int known_slots;                    /* published without a gap, at least 1 */
+	int reveal_slot;                    /* more are to be expected at its start, 1 .. known_slots */
 } area_prices;
 
 extern const area_prices *read_area_prices(int64 price_area_id, const slot_range *range,

@@ -66,8 +66,8 @@ static const char *const PROFILE_QUERY =
 
 /* The row of ebr_input while it is filled, column by column. */
 typedef struct input_row {
-	Datum values[22];
-	bool nulls[22];
+	Datum values[29];
+	bool nulls[29];
 	int columns;
 } input_row;
 
@@ -129,10 +129,12 @@ static home_row read_home(int64 home_id, TimestampTz at)
 	return (home_row){SPI_tuptable->vals[0], SPI_tuptable->tupdesc};
 }
 
-/* Forecasts demand and production into arrays of range->count values. */
+/* Forecasts demand and production into arrays of range->count values; net_kw gets the net demand
+ * measured in the AREA_HISTORY_DAYS before, phase the local phase of the first slot. */
 static const char *forecast(int64 home_id, const char *zone, const slot_range *range,
-                            double *demand_kw, double *production_kw)
+                            double *demand_kw, double *production_kw, double *net_kw, int *phase)
 {
+	int recent = (int)(AREA_HISTORY_DAYS * USECS_PER_DAY / range->slot_us);
 	int past = (int)(HISTORY_DAYS * USECS_PER_DAY / range->slot_us);
 	slot_range history = {range->start - HISTORY_DAYS * USECS_PER_DAY, range->slot_us, past};
 	double *known = palloc(sizeof(double) * 2 * past);
@@ -153,6 +155,9 @@ static const char *forecast(int64 home_id, const char *zone, const slot_range *r
 	read_history(home_id, &history, known, known + past, &produces);
 	read_local_phases(&history, zone, phases);
 	read_local_phases(range, zone, phases + past);
+	for (int i = 0; i < recent; i++)
+		net_kw[i] = known[past - recent + i] - known[2 * past - recent + i];
+	*phase = phases[past];
 	if (eumf_k(&in, &out, &failed) != OUTCOME_OK)
 		raise_outcome(&failed);
 	model = eumf_k_model_name(out.model);
@@ -227,15 +232,19 @@ static void put_input(input_row *row, int64 home_id, const slot_range *range, Ti
 	double *series = palloc(sizeof(double) * 4 * range->count);
 	double *demand = series, *production = series + range->count;
 	double *import = series + 2 * range->count, *export = series + 3 * range->count;
+	const double import_markup = home_number(&home, HOME_IMPORT_MARKUP);
+	const double export_markup = home_number(&home, HOME_EXPORT_MARKUP);
 	double stays = plugged_hours(&home, range, at);
 	double ess_soc = home_number(&home, HOME_ESS_SOC), pev_soc = home_number(&home, HOME_PEV_SOC);
-	const char *model = forecast(home_id, zone, range, demand, production);
+	int recent = (int)(AREA_HISTORY_DAYS * USECS_PER_DAY / range->slot_us), phase;
+	double *past = palloc(sizeof(double) * 3 * recent);
+	const char *model = forecast(home_id, zone, range, demand, production, past, &phase);
 	const char *assumed[3];
 	int assumptions = 0;
 
 	for (int i = 0; i < range->count; i++) {
-		import[i] = area->energy_eur_per_kwh[i] + home_number(&home, HOME_IMPORT_MARKUP);
-		export[i] = area->energy_eur_per_kwh[i] + home_number(&home, HOME_EXPORT_MARKUP);
+		import[i] = area->energy_eur_per_kwh[i] + import_markup;
+		export[i] = area->energy_eur_per_kwh[i] + export_markup;
 	}
 	put_series(row, demand, range->count);
 	put_series(row, production, range->count);
@@ -262,6 +271,17 @@ static void put_input(input_row *row, int64 home_id, const slot_range *range, Ti
 	if (home_number(&home, HOME_PEV_CAPACITY) > 0 && !isnan(stays) && isnan(pev_soc))
 		assumed[assumptions++] = "pev_soc_unknown";
 	put(row, words_datum(assumed, assumptions), false);
+	for (int i = 0; i < recent; i++) {
+		past[recent + i] = area->history_energy_eur_per_kwh[i] + import_markup;
+		past[2 * recent + i] = area->history_energy_eur_per_kwh[i] + export_markup;
+	}
+	put_series(row, past, recent);
+	put_series(row, past + recent, recent);
+	put_series(row, past + 2 * recent, recent);
+	put_series(row, area->history_co2_eur_per_kwh, recent);
+	put(row, Int32GetDatum(phase), false);
+	put(row, Int32GetDatum(area->known_slots), false);
+	put(row, Int32GetDatum(area->reveal_slot), false);
 }
 
 Datum smarthg_ebr_home_input(PG_FUNCTION_ARGS)

@@ -34,8 +34,11 @@ is "$(sql "SELECT count(*), bool_and(secured), count(closed_at) FROM gateway_ses
 comes t "SELECT count(*) > 0 FROM interval_energy" "interval energy was computed from the readings"
 
 records 300
+sql "LOCK TABLE interval_dirty IN SHARE UPDATE EXCLUSIVE MODE; SELECT pg_sleep(2)" >/dev/null &
 sim duplicate --duplicate
 holds 300 "records sent twice are stored once"
+wait $!
+comes 0 "SELECT count(*) FROM interval_dirty" "while another session refreshes interval energy the bridge waits for its turn"
 records 400
 sim reorder --reorder
 holds 400 "records out of order are all stored, and acknowledged"
@@ -70,8 +73,7 @@ is "$(sql "SELECT count(*) FROM gateway_event WHERE event = 'offline' AND detail
 # An honest gateway 1 is there while others misbehave, one of them in its name.
 head -n 1 "$work/telegrams" >"$work/first"
 sed -n 2p "$work/telegrams" >"$work/second"
-sim honest --telegrams "$work/first" --stay --verbose &
-sim_pid=$!
+start_sim honest --telegrams "$work/first"
 comes 1 "SELECT count(*) FROM gateway WHERE online" "an honest gateway is there"
 sim forge --telegrams "$work/first" --forge
 check $? "a forged session is refused"
@@ -96,12 +98,40 @@ sql "SELECT ebr_run(now() - interval '1 day', '{1}');
 comes acknowledged "SELECT state FROM command WHERE command_id = 77" "a command is acknowledged by its gateway"
 comes 7 "SELECT soc_kwh FROM ess_state WHERE home_id = 1" "which charged to the rule's level and reports it"
 is "$(sql "SELECT state FROM command WHERE command_id = 78")" expired "a command whose slot is over expires"
-kill $sim_pid
-wait $sim_pid 2>/dev/null
+stop_sim
+comes 0 "SELECT count(*) FROM gateway WHERE online" "the gateway is gone"
+sql "INSERT INTO command (command_id, home_id, plan_id, slot_start, slot_length, ess_setpoint_kw, ess_grid_charge_kwh, ess_surplus_charge_kwh,
+		ess_cover_demand_kwh, ess_export_kwh) SELECT 79, 1, plan_id, now() + interval '1 second', '1 hour', 2, 8, 8, 9, 10 FROM plan"
+sleep 0.5
+is "$(sql "SELECT state FROM command WHERE command_id = 79")" pending "a command for it waits in the database"
+start_sim again --telegrams "$work/first"
+comes acknowledged "SELECT state FROM command WHERE command_id = 79" "and is delivered when it comes online"
+stop_sim
+
+# The database comes back from a restore or a failover with less than it had acknowledged.
+second=$(cut -d' ' -f1 "$work/second")
+grep "^$second" "$work/telegrams" >"$work/kept"
+go_back() {
+	sql "UPDATE gateway SET committed_record_no = 1000 WHERE gateway_id = 2; DELETE FROM reading WHERE gateway_id = 2 AND record_no > 1000; NOTIFY smarthg_gateway"
+	comes "$1" "SELECT count(*) FROM gateway_event WHERE event = 'mark_went_back' AND gateway_id = 2" "a mark that went back is an event"
+}
+start_sim back --telegrams "$work/kept"
+comes t "SELECT online FROM gateway WHERE gateway_id = 2" "a gateway is there with all its records"
+go_back 1
+comes 1600 "SELECT committed_record_no FROM gateway WHERE gateway_id = 2" "the gateway sends again what the database lost"
+is "$(sql "SELECT count(DISTINCT record_no) FROM reading WHERE gateway_id = 2")" 1600 "and all of it is stored"
+check "$(grep -q 'committed=1000' "$work/back.sim"; echo $?)" "in a new session that begins with the database's mark"
+stop_sim
+go_back 2
+sim dropped --telegrams "$work/kept" --first-record 1301
+check $? "a gateway that has dropped acknowledged records says so and is not held up"
+is "$(sql "SELECT count(DISTINCT record_no), min(record_no) FILTER (WHERE record_no > 1000) FROM reading WHERE gateway_id = 2")" "1300|1301" "what it has kept is stored"
+is "$(sql "SELECT count(*) FROM gateway_event WHERE event = 'records_lost' AND detail LIKE '% 1001 to %'")" 1 "and the rest is an event"
 
 # Telegrams that cannot be decoded, one that the database refuses, lost records, then a good one.
-sql "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE check_violation USING MESSAGE = ''not this one''; END';
-	CREATE TRIGGER refuse BEFORE INSERT ON reading FOR EACH ROW WHEN (NEW.raw_value = 4711) EXECUTE FUNCTION refuse()"
+sql "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE check_violation USING MESSAGE = ''x'' || repeat(''ä'', 200); END';
+	CREATE TRIGGER refuse BEFORE INSERT ON reading FOR EACH ROW WHEN (NEW.raw_value = 4711) EXECUTE FUNCTION refuse();
+	CREATE TRIGGER refuse BEFORE INSERT ON quarantine FOR EACH ROW WHEN (NEW.record_no = 1603) EXECUTE FUNCTION refuse()"
 third=$(sed -n 3p "$work/telegrams" | cut -d' ' -f1) address=$(sed -n 3p "$work/telegrams" | cut -d' ' -f4)
 "$top/tests/e2e/telegrams" 3 1600 | grep "^$third" >"$work/odd"
 cat >>"$work/odd" <<ODD
@@ -114,7 +144,17 @@ $third 1700100300000 1 $address 18020b0a00
 $third 1700100360000 0 - -
 $third 1700100420000 1 $address 18010a000025102700000000
 ODD
-sim odd --telegrams "$work/odd" --gateways 1
+head -n 1603 "$work/odd" >"$work/refused"
+sim refused --telegrams "$work/refused" &
+sim_pid=$!
+comes 1602 "SELECT committed_record_no FROM gateway WHERE gateway_id = 3" "a record that is refused even as quarantine is not acknowledged"
+sleep 0.5
+is "$(logged 'record cannot be stored')" 1 "and not tried again at once"
+sql "DROP TRIGGER refuse ON quarantine"
+wait $sim_pid
+check $? "but asked for again until it can be stored"
+check "$(grep -q ' reconnects=0 ' "$work/refused.sim"; echo $?)" "in the same session"
+sim odd --telegrams "$work/odd"
 check $? "malformed, unknown and refused telegrams are acknowledged"
 is "$(sql "SELECT string_agg(record_no || ' ' || left(reason, 20), ', ' ORDER BY record_no) FROM quarantine")" \
 	"1601 malformed ZCL frame, 1602 the address is not E, 1603 unknown kind of tele, 1604 wireless M-Bus is no, 1605 refused by the datab" \
@@ -144,5 +184,18 @@ sim keyless --telegrams "$work/keyless"
 check $? "where the listener allows it, a gateway that needs no key comes in clear"
 is "$(sql "SELECT secured FROM gateway_session WHERE gateway_id = 22")" f "and is known to be unsecured"
 stop_bridge TERM
+
+# A database host that accepts connections and is not heard of any more.
+perl -MIO::Socket::INET -e '$| = 1; my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 9) or die; print $s->sockport, "\n"; sleep 30' >"$work/silent" &
+silent_pid=$!
+sleep 0.3
+start_bridge --database="host=127.0.0.1 port=$(cat "$work/silent") dbname=none connect_timeout=2"
+sleep 1
+timers=$(ss -tnoH state established "dport = :$(cat "$work/silent")" | grep -cE 'timer:\(keepalive,[0-9.]+m?s')
+check "$([ "$timers" -gt 0 ]; echo $?)" "connections to the database are kept alive within seconds"
+sleep 2
+check "$([ "$(logged 'database does not answer')" -gt 0 ]; echo $?)" "and given up when they are not answered in time"
+stop_bridge KILL
+kill $silent_pid
 
 echo "1..$count"

@@ -46,11 +46,11 @@ SELECT is((SELECT soc_kwh FROM ess_state), 5.05::float8, 'a state of charge in h
 -- Records that the gateway lost.
 SELECT is((SELECT committed_record_no FROM bridge_ingest('{1}', '{20}', '{NULL}', ARRAY[now()], '{0}', '{"\\x"}', '{"\\x"}', '{NULL}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')),
 	20::bigint, 'a gateway can say which records it lost');
-SELECT is((SELECT detail FROM gateway_event WHERE event = 'records_lost'), 'The gateway lost 6 of its records 14 to 19.', '... and that is on record');
+SELECT is((SELECT detail FROM gateway_event WHERE event = 'records_lost'), 'The gateway lost 7 of its records 14 to 20.', '... and that is on record');
 
 SELECT is((SELECT committed_record_no FROM bridge_ingest('{1,1}', '{23,25}', '{NULL,NULL}', ARRAY[now(), now()], '{1,0}', '{"\\x","\\x"}', '{"\\x","\\x"}', '{odd,NULL}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')),
 	25::bigint, 'a loss declared together with records');
-SELECT is((SELECT detail FROM gateway_event WHERE event = 'records_lost' ORDER BY event_id DESC LIMIT 1), 'The gateway lost 3 of its records 21 to 24.', '... does not count those that arrived');
+SELECT is((SELECT detail FROM gateway_event WHERE event = 'records_lost' ORDER BY event_id DESC LIMIT 1), 'The gateway lost 4 of its records 21 to 25.', '... does not count those that arrived');
 SELECT is((SELECT committed_record_no FROM bridge_ingest('{1}', '{9223372036854775807}', '{NULL}', ARRAY[now()], '{0}', '{"\\x"}', '{"\\x"}', '{NULL}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')),
 	25::bigint, 'an absurd loss does not mute the gateway');
 SELECT throws_ok($$ SELECT * FROM bridge_ingest('{1}', '{26,27}', '{NULL}', ARRAY[now()], '{1}', '{"\\x"}', '{"\\x"}', '{NULL}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}') $$,

@@ -1,6 +1,6 @@
 -- ebr_solve: the plan is right, the input is checked (document 3.2, DESIGN.md section 3).
 \ir home.psql
-SELECT plan(45);
+SELECT plan(50);
 
 -- By hand: charge 2 h at 0.10, cover at 0.50; no loss, nothing left over.
 SELECT is((SELECT (status, round(objective_eur::numeric, 9), round(baseline_eur::numeric, 9), ess_kw)::text
@@ -40,6 +40,18 @@ SELECT is((SELECT (min(e), min(p), max(p))::text FROM unnest((pg_temp.scenario(4
 SELECT ok((SELECT min(p) < 0 AND min(e) < 0 FROM unnest((pg_temp.scenario(1, 6, -3)).ess_kw, (pg_temp.scenario(1, 6, -3)).pev_kw) AS u(e, p)), 'BD: both, the PEV may be discharged');
 SELECT is((SELECT (bool_and(e = 0), min(p), sum(p))::text FROM unnest((pg_temp.scenario(0, 6, 0)).ess_kw, (pg_temp.scenario(0, 6, 0)).pev_kw) AS u(e, p)), '(t,0,3)', 'PC: only the PEV, only charged');
 SELECT is((SELECT (bool_and(e = 0), min(p) < 0, sum(p))::text FROM unnest((pg_temp.scenario(0, 6, -3)).ess_kw, (pg_temp.scenario(0, 6, -3)).pev_kw) AS u(e, p)), '(t,t,3)', 'PD: only the PEV, discharged too');
+
+-- The rule knows what demand may be, not only what it is forecast to be.
+CREATE FUNCTION pg_temp.expecting(past_kw float8, known integer DEFAULT 24) RETURNS ebr_solution LANGUAGE sql AS $$
+	SELECT smarthg.ebr_solve(array_fill(1::float8, '{24}'), array_cat('{0.1}', array_fill(0.5::float8, '{23}')), export_eur_per_kwh => array_fill(0::float8, '{24}'),
+		ess_capacity_kwh => 10, ess_min_kw => -5, ess_max_kw => 5, ess_efficiency => 0.9, ess_terminal_value_eur_per_kwh => 0, history_net_kw => array_fill(past_kw, '{504}'),
+		history_energy_eur_per_kwh => array_fill(0.3::float8, '{504}'), history_export_eur_per_kwh => array_fill(0::float8, '{504}'), known_slots => known, reveal_slot => known)
+$$;
+SELECT ok((pg_temp.expecting(1)).ess_grid_charge_kwh > 9, 'a cheap hour fills the battery of a home that uses energy');
+SELECT ok((pg_temp.expecting(0)).ess_grid_charge_kwh < 0.5, '... not of one that never did, whatever the forecast says');
+SELECT ok((pg_temp.expecting(0.03)).ess_grid_charge_kwh BETWEEN 4 AND 6, '... and in part of one that uses little');
+SELECT throws_ok('SELECT pg_temp.expecting(1, 0)', '22023', NULL, 'an outlook without a known price is refused');
+SELECT throws_ok($$ SELECT ebr_solve('{1}', '{0.1}', ess_capacity_kwh => 1, history_net_kw => '{1,2}', history_energy_eur_per_kwh => '{1}') $$, '2202E', NULL, 'a history of two lengths is refused');
 
 -- Bad input.
 SELECT throws_ok('SELECT * FROM ebr_solve(' || call || ')', state::char(5), NULL, promise) FROM (VALUES

@@ -40,6 +40,7 @@ enum option_value {
 	OPTION_GATEWAYS,
 	OPTION_SPEED,
 	OPTION_WINDOW,
+	OPTION_FIRST_RECORD,
 	OPTION_PART,
 	OPTION_TIMEOUT,
 	OPTION_NET_DEMAND,
@@ -68,6 +69,7 @@ static const struct option options[] = {
     {"gateways", required_argument, NULL, OPTION_GATEWAYS},
     {"speed", required_argument, NULL, OPTION_SPEED},
     {"window", required_argument, NULL, OPTION_WINDOW},
+    {"first-record", required_argument, NULL, OPTION_FIRST_RECORD},
     {"part", required_argument, NULL, OPTION_PART},
     {"timeout", required_argument, NULL, OPTION_TIMEOUT},
     {"net-demand", required_argument, NULL, OPTION_NET_DEMAND},
@@ -99,6 +101,7 @@ static const char help[] =
     "  --gateways N           clones of the file's gateways where it has fewer (all of it)\n"
     "  --speed N              records a second over all gateways (0: as fast as possible)\n"
     "  --window N             records of a gateway on their way unacknowledged (1000)\n"
+    "  --first-record N       all records before N are dropped, and declared lost (1)\n"
     "  --part N               bytes of payload in one frame (16384)\n"
     "  --timeout S            fail after S seconds (0: never)\n"
     "  --stay                 go on when all is sent, to answer commands\n"
@@ -146,6 +149,9 @@ static bool take_option(struct run *run, int option, const char *value)
 		break;
 	case OPTION_WINDOW:
 		run->sim.window = (uint64_t)number;
+		break;
+	case OPTION_FIRST_RECORD:
+		run->sim.first_record = (uint64_t)number;
 		break;
 	case OPTION_PART:
 		run->sim.part_limit = (size_t)number;

@@ -84,12 +84,24 @@ static uint8_t route_of(uint8_t kind)
 	return kind < sizeof(routes) ? routes[kind] : ROUTE_CORE;
 }
 
-/* The record of a number; address points to ZCL_ADDRESS_SIZE bytes for records made here. */
+/* Whether the gateway still has the record, or ever had it. */
+static bool has_record(const struct sim_gateway *gateway, uint64_t number)
+{
+	if (number < gateway->sim->first_record)
+		return false;
+	return number <= gateway->source->count ||
+	       (gateway->own_count > 0 && number >= gateway->own_from && number <= gateway->last);
+}
+
+/* The record of a number, a loss where there is none; address points to ZCL_ADDRESS_SIZE bytes for
+ * records made here. */
 static struct data_message record_of(const struct sim_gateway *gateway, uint64_t number,
                                      uint8_t *address)
 {
-	struct data_message data = {.record_no = number};
+	struct data_message data = {.record_no = number, .kind = KIND_LOSS};
 
+	if (!has_record(gateway, number))
+		return data;
 	if (number <= gateway->source->count) {
 		const struct telegram *telegram = &gateway->source->telegrams[number - 1];
 
@@ -138,6 +150,26 @@ static uint64_t number_at(const struct sim_gateway *gateway, uint64_t position)
 	return position < gateway->last ? position + 1 : position;
 }
 
+/* Goes on behind what is committed: with the first record kept, and before it the loss. */
+static void rewind_records(struct sim_gateway *gateway)
+{
+	uint64_t first = gateway->sim->first_record;
+
+	gateway->next = gateway->committed + 1;
+	if (gateway->next < first)
+		gateway->next = first - 1;
+	if (gateway->sim->reorder && gateway->next % 2 == 0)
+		gateway->next--;
+}
+
+/* Number up to which records may be on their way. */
+static uint64_t window_end(const struct sim_gateway *gateway)
+{
+	uint64_t first = gateway->sim->first_record, begin = gateway->committed;
+
+	return (begin + 2 < first ? first - 2 : begin) + gateway->sim->window;
+}
+
 void sim_gateway_pump(struct sim_gateway *gateway)
 {
 	struct sim *sim = gateway->sim;
@@ -145,7 +177,7 @@ void sim_gateway_pump(struct sim_gateway *gateway)
 	if (!gateway->stream || gateway->session.state != CLIENT_OPEN || sim->fault != FAULT_NONE)
 		return;
 	struct evbuffer *output = bufferevent_get_output(gateway->stream);
-	while (gateway->next <= gateway->last && gateway->next <= gateway->committed + sim->window &&
+	while (gateway->next <= gateway->last && gateway->next <= window_end(gateway) &&
 	       evbuffer_get_length(output) < OUTPUT_LIMIT && (!sim->limited || sim->allowance > 0)) {
 		uint64_t number = number_at(gateway, gateway->next++);
 
@@ -264,13 +296,10 @@ static void opened(struct sim_gateway *gateway, const struct ready *ready)
 		finish(gateway);
 		return;
 	}
-	if (ready->committed > gateway->committed)
-		gateway->committed = ready->committed;
+	gateway->committed = ready->committed;
 	if (gateway->last < gateway->committed)
 		gateway->last = gateway->committed;
-	gateway->next = gateway->committed + 1;
-	if (gateway->sim->reorder && gateway->next % 2 == 0)
-		gateway->next--;
+	rewind_records(gateway);
 	gateway->keepalive_ms = ready->keepalive_s * INT64_C(1000);
 	set_timer(gateway, gateway->keepalive_ms);
 	if (gateway->sim->fault != FAULT_NONE)
@@ -299,7 +328,7 @@ static void handle(struct sim_gateway *gateway, const struct client_event *event
 		acknowledged(gateway, event->record_no);
 		break;
 	case CLIENT_NACKED:
-		gateway->next = gateway->committed + 1;
+		rewind_records(gateway);
 		sim_gateway_pump(gateway);
 		break;
 	case CLIENT_REQUEST:
@@ -421,6 +450,8 @@ bool sim_gateway_start(struct sim_gateway *gateway)
 {
 	gateway->pause_ms = PAUSE_FIRST_MS;
 	gateway->last = gateway->source->count;
+	if (gateway->last + 1 < gateway->sim->first_record)
+		gateway->last = gateway->sim->first_record - 1;
 	gateway->timer = evtimer_new(gateway->sim->base, on_timer, gateway);
 	if (!gateway->timer)
 		return false;

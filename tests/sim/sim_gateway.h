@@ -28,8 +28,9 @@ struct sim {
 	int address_size;
 	enum sim_fault fault;
 	bool duplicate, reorder, stay, verbose;
-	uint64_t window;   /* records sent and not acknowledged */
-	size_t part_limit; /* payload bytes of one frame */
+	uint64_t first_record; /* the gateways have dropped all before it */
+	uint64_t window;       /* records sent and not acknowledged */
+	size_t part_limit;     /* payload bytes of one frame */
 	double net_demand_kw;
 	bool limited;       /* by `allowance` */
 	uint64_t allowance; /* records that may be sent now */

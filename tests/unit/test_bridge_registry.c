@@ -1,8 +1,8 @@
 /*
  * Promises of the registry, of presence and of the configuration: gateways are
- * found by both names through reloads, records already under way are known,
- * online and offline follow the last frame, and a wrong configuration value is
- * told.
+ * found by both names through reloads, a mark that goes back is noticed, records
+ * already under way are known, online and offline follow the last frame, and a
+ * wrong configuration value is told.
  */
 #include "tap.h"
 
@@ -11,6 +11,7 @@
 
 #include "../../bridge/core/configuration.h"
 #include "../../bridge/core/presence.h"
+#include "../../bridge/core/text.h"
 
 static int vanished_count;
 
@@ -32,15 +33,16 @@ static struct provision provision(int64_t id)
 static void test_registry(void)
 {
 	struct registry *registry = registry_new();
-	bool rekeyed, found = true;
+	struct provision_change change;
 	struct provision one;
+	bool found = true;
 
 	ok(!registry_loaded(registry), "a new registry is not loaded");
 	registry_load_begin(registry);
 	for (int i = 1; i <= 5000; i++) {
 		one = provision(i);
 		one.committed = (uint64_t)i;
-		registry_load_put(registry, &one, &rekeyed);
+		registry_load_put(registry, &one, &change);
 	}
 	registry_load_end(registry, vanished, NULL);
 	for (int i = 1; i <= 5000; i++) {
@@ -57,22 +59,69 @@ static void test_registry(void)
 	registry_load_begin(registry);
 	one = provision(7);
 	one.eui64 = 0xabcdef;
-	registry_load_put(registry, &one, &rekeyed);
-	ok(rekeyed && registry_find(registry, 0xabcdef) == kept &&
+	registry_load_put(registry, &one, &change);
+	ok(change.rekeyed && registry_find(registry, 0xabcdef) == kept &&
 	       !registry_find(registry, 0x0015bc0000000007),
 	   "a gateway with exchanged hardware stays the same under its new EUI-64");
-	ok(kept->committed == 7, "and its committed record never goes back");
+	ok(kept->committed == 7 && !change.went_back,
+	   "a row read before the last commits does not take them back");
 	one.key.bytes[0] = 1;
-	registry_load_put(registry, &one, &rekeyed);
-	ok(rekeyed, "a new key is noticed");
-	registry_load_put(registry, &one, &rekeyed);
-	ok(!rekeyed, "the same again is no change");
+	registry_load_put(registry, &one, &change);
+	ok(change.rekeyed, "a new key is noticed");
+	registry_load_put(registry, &one, &change);
+	ok(!change.rekeyed, "the same again is no change");
 	registry_load_end(registry, vanished, NULL);
 	ok(vanished_count == 4999 && registry_count(registry) == 1,
 	   "what is not loaded again vanishes");
 	ok(!registry_find(registry, 0x0015bc0000000001) && registry_find_id(registry, 1),
 	   "a vanished gateway opens no session, but its commits still find it");
 	registry_free(registry);
+}
+
+/* After a restore or a failover the database has less than it had acknowledged. */
+static void test_mark_goes_back(void)
+{
+	struct registry *registry = registry_new();
+	struct provision one = provision(1);
+	struct provision_change change;
+
+	one.committed = 100;
+	struct gateway *gateway = registry_load_put(registry, &one, &change);
+	ok(gateway->committed == 100 && !change.went_back, "a new gateway has the database's mark");
+	gateway_accept(gateway, 101);
+	registry_load_asked(registry);
+	gateway->committed = 101;
+	registry_load_put(registry, &one, &change);
+	ok(gateway->committed == 101 && !change.went_back,
+	   "what was committed after the rows were asked for is not taken back by them");
+	registry_load_asked(registry);
+	gateway_accept(gateway, 102);
+	one.committed = 60;
+	registry_load_put(registry, &one, &change);
+	ok(change.went_back && !change.rekeyed && gateway->committed == 60,
+	   "a mark below the one at that time is taken over");
+	ok(gateway_accept(gateway, 61) && gateway_accept(gateway, 62),
+	   "and the records after it are new again");
+	registry_load_asked(registry);
+	registry_load_put(registry, &one, &change);
+	ok(!change.went_back, "the same mark again is no news");
+	registry_free(registry);
+}
+
+static void test_text(void)
+{
+	char two[] = "a\xc3\xa4\xc3", three[] = "a\xe2\x82", four[] = "a\xf0\x9f\x98";
+	char whole[] = "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", plain[] = "ab", empty[] = "";
+
+	text_trim(two);
+	text_trim(three);
+	text_trim(four);
+	ok(strcmp(two, "a\xc3\xa4") == 0 && strcmp(three, "a") == 0 && strcmp(four, "a") == 0,
+	   "a character that was cut in two is taken off");
+	text_trim(whole);
+	text_trim(plain);
+	text_trim(empty);
+	ok(strlen(whole) == 9 && strcmp(plain, "ab") == 0 && empty[0] == '\0', "whole ones stay");
 }
 
 static void test_records_under_way(void)
@@ -203,6 +252,8 @@ static void test_configuration(void)
 int main(void)
 {
 	test_registry();
+	test_mark_goes_back();
+	test_text();
 	test_records_under_way();
 	test_presence();
 	test_configuration();

@@ -442,6 +442,59 @@ static void test_long_messages(void)
 	free(pair);
 }
 
+static size_t reserved, room = SIZE_MAX;
+
+static bool reserve(void *context, size_t before, size_t after)
+{
+	(void)context;
+	if (after > before && reserved - before + after > room)
+		return false;
+	reserved += after - before;
+	return true;
+}
+
+static void send_part(struct pair *pair, const void *bytes, uint16_t size)
+{
+	channel_write(&pair->client.channel, FRAME_DATA, ROUTE_ZIGBEE, FRAME_MORE_FOLLOWS, bytes, size,
+	              &pair->up);
+	serve(pair);
+}
+
+static void test_memory_of_parts(void)
+{
+	struct pair *pair = malloc(sizeof(*pair));
+	struct data_message data = record(42);
+
+	policy.reserve = reserve;
+	pair_start(pair, GATEWAY, 0);
+	shake_hands(pair);
+	send_part(pair, "0123456789", 10);
+	size_t ten = reserved;
+	send_part(pair, "", 0);
+	send_part(pair, "01234", 5);
+	ok(ten == 10 && reserved == 15, "a message that is not complete holds what came of it");
+	pair_end(pair);
+	ok(reserved == 0, "and nothing once its session ends");
+
+	pair_start(pair, GATEWAY, 0);
+	shake_hands(pair);
+	client_session_data(&pair->client, ROUTE_ZIGBEE, &data, 10, &pair->up);
+	serve(pair);
+	ok(pair->event.kind == SESSION_DATA && reserved > 20, "a complete one is held for its event");
+	session_release(&pair->server);
+	ok(reserved == 0 && pair->server.assembly == NULL, "and let go when that was used");
+
+	room = 12;
+	send_part(pair, "0123456789", 10);
+	send_part(pair, "01234", 5);
+	ok(refused(pair, REFUSED_UNAVAILABLE) && reserved == 10,
+	   "where there is no more memory for it, the session ends");
+	pair_end(pair);
+	ok(reserved == 0, "with which its memory comes back");
+	policy.reserve = NULL;
+	free(pair);
+}
+
 /* Mutated and truncated streams never do anything but end the session. */
 static void test_mutations(void)
 {
@@ -484,6 +537,7 @@ int main(void)
 	test_every_byte_counts();
 	test_resume();
 	test_long_messages();
+	test_memory_of_parts();
 	test_mutations();
 	return tap_done();
 }

@@ -246,7 +246,7 @@ static void test_state_of_charge(void)
 static void test_routing(void)
 {
 	static struct decoded decoded;
-	uint8_t address[ZCL_ADDRESS_SIZE], telegram[16];
+	uint8_t address[ZCL_ADDRESS_SIZE], telegram[32];
 	struct writer writer = writer_over(address, sizeof(address));
 	struct zcl_address source = {1, 1, 0x0109, ZCL_METERING};
 	struct data_message data = {.record_no = 1,
@@ -269,6 +269,18 @@ static void test_routing(void)
 	data.gateway_ms = UINT64_MAX;
 	routing_decode(1, &data, now_ms, &decoded);
 	ok(decoded.readings[0].measured_ms == now_ms, "an impossible gateway time is not believed");
+	data.gateway_ms = UINT64_C(946684800000) + 86400000;
+	routing_decode(1, &data, now_ms, &decoded);
+	ok(decoded.readings[0].measured_ms == now_ms,
+	   "nor is that of a clock which began at 2000 with its power");
+	data.gateway_ms = 1700000000000;
+	/* ReadingSnapshotTime 0: the meter's clock was never set. */
+	data.telegram_size = (uint16_t)from_hex("18010a0000250a0000000000"
+	                                        "0700e200000000",
+	                                        telegram);
+	routing_decode(1, &data, now_ms, &decoded);
+	ok(decoded.count == 1 && decoded.readings[0].measured_ms == 1700000000000,
+	   "for a meter whose clock was never set the gateway's time stands");
 	routing_decode(3, &data, now_ms, &decoded);
 	ok(decoded.quarantine && decoded.count == 0, "ZCL by another route goes to quarantine");
 	data.kind = KIND_P1 + 1;
