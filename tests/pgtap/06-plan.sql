@@ -1,6 +1,6 @@
 -- Plans and commands of stored homes (document 3.2.1).
 \ir home.psql
-SELECT plan(36);
+SELECT plan(42);
 
 INSERT INTO market_price (price_area_id, slot_start, energy_eur_per_kwh, published_at)
 	SELECT 1, t, 0.05 + 0.2 * (extract(hour FROM t) BETWEEN 17 AND 20)::integer, date_trunc('day', t) - interval '11 hours'
@@ -49,6 +49,19 @@ SELECT is((SELECT count(status)::integer FROM home CROSS JOIN LATERAL ebr_comman
 RESET force_parallel_mode;
 DELETE FROM home WHERE home_id >= 100;
 SELECT is((SELECT assumed && '{ess_soc_old}' FROM ebr_command(1, '2023-05-10 12:00Z')), true, 'an old state of charge is used, and said so');
+
+-- In words.
+SELECT is_empty('SELECT * FROM ebr_explain(1, ''2023-05-09 15:00Z'', 8)', 'a clean plan needs no explanation');
+SELECT is((SELECT array_agg(DISTINCT what) FROM ebr_explain(1, :at)), '{assumed}', '... one that assumes prices says so');
+UPDATE home SET contract_max_kw = 0.3 WHERE home_id = 1;
+UPDATE pev_session SET departs_at = '2023-05-09 13:00Z';
+SELECT is((SELECT array_agg(DISTINCT what ORDER BY what) FROM ebr_explain(1, :at, 12)), '{assumed,contract_max,departure}', 'a vehicle that cannot be full in time is explained');
+SELECT matches((SELECT because FROM ebr_explain(1, :at, 12) WHERE what = 'departure'), 'in 1.00 hours at 7.00 kW it can gain no more than 6.64 kWh', '... by what its power allows');
+UPDATE ess_state SET soc_kwh = 0;
+SELECT ok((SELECT count(*) > 0 AND bool_and(because ~ 'the contract allows 0.30 kW' AND amount > 0) FROM ebr_explain(1, :at, 12) WHERE what = 'contract_max'), 'a contract below the demand is explained');
+SELECT ok((SELECT bool_or(because ~ 'the battery is empty then') FROM ebr_explain(1, :at, 12) WHERE what = 'contract_max'), '... by the battery that is empty');
+UPDATE home SET contract_max_kw = 'infinity' WHERE home_id = 1;
+UPDATE pev_session SET departs_at = '2023-05-10 05:00Z';
 
 CREATE TEMP TABLE run AS SELECT * FROM ebr_run(:at);
 SELECT is((SELECT (count(*), count(command_id), count(error))::text FROM run), '(1,1,0)', 'one step of the loop commands every home with a store');
