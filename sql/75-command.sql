@@ -249,7 +249,7 @@ DECLARE
 	one bigint;
 BEGIN
 	-- Two runs at once would plan the same homes: the second waits, then finds their commands.
-	LOCK TABLE command IN SHARE ROW EXCLUSIVE MODE;
+	LOCK TABLE command IN SHARE UPDATE EXCLUSIVE MODE;
 	RETURN QUERY
 		SELECT c.home_id, c.command_id, NULL FROM command c
 		WHERE c.slot_start = origin AND (ebr_run.homes IS NULL OR c.home_id = ANY (ebr_run.homes));
@@ -274,3 +274,59 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION ebr_run(timestamptz, bigint[], integer, interval, text, interval) IS
 'One step of the control loop: plans all homes (or those given) that have an ESS or a PEV, in parallel workers where the server has them, and stores plans and commands for the slot that holds at, in one transaction. A failing home is a row with its error, not the end of the statement. Calling it again for the same slot changes nothing (document 3.2.1)';
+
+CREATE FUNCTION ebr_homes_after(home_id bigint, most integer) RETURNS bigint[]
+LANGUAGE sql STABLE SET search_path = smarthg, pg_temp AS $$
+	SELECT array_agg(n.home_id ORDER BY n.home_id) FROM (
+		SELECT h.home_id FROM home h
+		WHERE h.home_id > ebr_homes_after.home_id
+			AND (EXISTS (SELECT FROM ess e WHERE e.home_id = h.home_id) OR EXISTS (SELECT FROM pev p WHERE p.home_id = h.home_id))
+		ORDER BY h.home_id LIMIT ebr_homes_after.most
+	) AS n
+$$;
+COMMENT ON FUNCTION ebr_homes_after(bigint, integer) IS 'The next homes with an ESS or a PEV after a given one, in order; null where there is none';
+
+-- No SET clause: a procedure that has one may not commit. All names are qualified instead.
+CREATE PROCEDURE ebr_loop(at timestamptz DEFAULT now(), batch integer DEFAULT 5000, slots integer DEFAULT 48, slot_length interval DEFAULT '1 hour',
+	objective text DEFAULT NULL, time_limit interval DEFAULT '10 s')
+LANGUAGE plpgsql AS $$
+DECLARE
+	homes bigint[];
+	done record;
+	commanded integer := 0;
+	failed integer := 0;
+BEGIN
+	IF batch < 1 THEN
+		RAISE invalid_parameter_value USING MESSAGE = pg_catalog.format('a batch of %s homes is not possible', batch);
+	END IF;
+	LOOP
+		homes := smarthg.ebr_homes_after(coalesce(homes[pg_catalog.cardinality(homes)], '-9223372036854775808'::bigint), batch);
+		EXIT WHEN homes IS NULL;
+		FOR done IN SELECT r.home_id, r.error FROM smarthg.ebr_run(at, homes, slots, slot_length, objective, time_limit) AS r LOOP
+			IF done.error IS NULL THEN
+				commanded := commanded + 1;
+			ELSE
+				failed := failed + 1;
+				RAISE WARNING USING MESSAGE = pg_catalog.format('home %s was not planned: %s', done.home_id, done.error);
+			END IF;
+		END LOOP;
+		COMMIT;
+		RAISE NOTICE USING MESSAGE = pg_catalog.format('%s homes have their commands, %s failed', commanded, failed);
+	END LOOP;
+END $$;
+COMMENT ON PROCEDURE ebr_loop(timestamptz, integer, integer, interval, text, interval) IS
+'One turn of the control loop over the whole database: ebr_run for so many homes at a time, each batch committed, progress as notices, a home that fails as a warning. A turn that was interrupted is taken up by calling it again: homes that have their command for the slot keep it (document 3.2.1)';
+
+CREATE FUNCTION ebr_schedule(schedule text DEFAULT '0 * * * *') RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
+DECLARE
+	job bigint;
+BEGIN
+	IF to_regprocedure('cron.schedule(text, text, text)') IS NULL THEN
+		RAISE feature_not_supported USING MESSAGE = 'pg_cron is not installed in this database',
+			HINT = 'Let a timer of the operating system run: psql -c ''CALL smarthg.ebr_loop()''';
+	END IF;
+	EXECUTE 'SELECT cron.schedule($1, $2, $3)' INTO job USING 'smarthg control loop', schedule, 'CALL smarthg.ebr_loop()';
+	RETURN job;
+END $$;
+COMMENT ON FUNCTION ebr_schedule(text) IS 'Has pg_cron run ebr_loop by a cron schedule, by default at every full hour; returns the job''s number. Error: pg_cron is not there';

@@ -3,7 +3,7 @@
 
 GRANT USAGE ON SCHEMA smarthg TO smarthg_admin, smarthg_service, smarthg_bridge, smarthg_analyst;
 
-REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA smarthg FROM PUBLIC;
+REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA smarthg FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
 	slot_start(timestamptz, interval), register_direction(text), is_eui64(bytea), is_time_zone(text),
 	interval_energy_series(timestamptz[], bigint[], integer[], float8[], bigint[], timestamptz, timestamptz, interval, interval, interval, float8),
@@ -17,7 +17,7 @@ TO PUBLIC;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA smarthg TO smarthg_admin;
 GRANT USAGE, SELECT, UPDATE ON SEQUENCE id_sequence TO smarthg_admin;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA smarthg TO smarthg_admin;
+GRANT EXECUTE ON ALL ROUTINES IN SCHEMA smarthg TO smarthg_admin;
 
 -- The bridge touches no table: only these functions, which run as their owner.
 GRANT EXECUTE ON FUNCTION

@@ -31,7 +31,7 @@ $$, 'every function has a comment');
 
 SELECT is_empty($$
 	SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
-	WHERE p.pronamespace = 'smarthg'::regnamespace AND l.lanname IN ('sql', 'plpgsql') AND p.prosqlbody IS NULL
+	WHERE p.pronamespace = 'smarthg'::regnamespace AND l.lanname IN ('sql', 'plpgsql') AND p.prosqlbody IS NULL AND p.prokind = 'f'
 		AND NOT coalesce(p.proconfig::text, '') ~ 'search_path=smarthg, pg_temp'
 $$, 'every function with a text body has a pinned search_path');
 

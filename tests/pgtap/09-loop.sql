@@ -1,0 +1,31 @@
+-- The control loop over the database: it commits as it goes, so this file is no transaction.
+\set ON_ERROR_STOP 1
+SET client_min_messages = error;
+SET search_path = public, smarthg;
+SELECT plan(6);
+INSERT INTO price_area (price_area_id, name) VALUES (900, 'loop area');
+INSERT INTO substation (substation_id, name) VALUES (900, 'loop substation');
+INSERT INTO feeder (feeder_id, substation_id, name) VALUES (900, 900, 'loop feeder');
+INSERT INTO home (home_id, feeder_id, price_area_id, name) SELECT n, 900, 900, 'loop home ' || n FROM generate_series(901, 907) AS n;
+INSERT INTO ess (home_id, capacity_kwh, min_kw, max_kw) SELECT n, 10, -5, 5 FROM generate_series(901, 907) AS n;
+CREATE FUNCTION public.loop_fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.home_id = 904 THEN RAISE EXCEPTION 'no room'; END IF; RETURN NEW; END $$;
+CREATE TRIGGER loop_fails BEFORE INSERT ON plan FOR EACH ROW EXECUTE FUNCTION public.loop_fails();
+CALL ebr_loop('2023-05-09 12:34Z', batch => 2);
+SELECT results_eq('SELECT home_id FROM command WHERE home_id > 900 ORDER BY 1', '{901,902,903,905,906,907}'::bigint[], 'all homes have their commands but the one that fails');
+SELECT is((SELECT count(DISTINCT xmin::text)::integer >= 3 FROM command WHERE home_id > 900), true, 'batches are committed one by one');
+DROP TRIGGER loop_fails ON plan;
+CREATE TEMP TABLE before AS SELECT command_id FROM command;
+CALL ebr_loop('2023-05-09 12:59Z');
+SELECT is((SELECT count(*)::integer FROM command WHERE home_id > 900), 7, 'the next call in the same slot takes up what is missing');
+SELECT is((SELECT count(*)::integer FROM before JOIN command USING (command_id)), 6, '... and leaves what is there');
+SELECT throws_ok('SELECT ebr_schedule()', '0A000', NULL, 'without pg_cron the schedule says what to do instead');
+SELECT throws_ok('CALL ebr_loop(batch => 0)', '22023', NULL, 'a batch of nothing is refused');
+SELECT * FROM finish();
+DELETE FROM command WHERE home_id > 900;
+DELETE FROM plan WHERE home_id > 900;
+DELETE FROM ess WHERE home_id > 900;
+DELETE FROM home WHERE home_id > 900;
+DELETE FROM feeder WHERE feeder_id = 900;
+DELETE FROM substation WHERE substation_id = 900;
+DELETE FROM price_area WHERE price_area_id = 900;
+DROP FUNCTION public.loop_fails();
