@@ -283,9 +283,13 @@ static bool allocate(const eumf_k_input *in, seasons *all, residuals *found, dou
 	/* A time of day comes once a day, and once more where the clock is put back. */
 	*found = (residuals){.slots_per_day = in->slots_per_day,
 	                     .days = in->history / in->slots_per_day + 8};
-	*room = calloc(3 * phases + (day + reach) * (size_t)found->days + 4 * day, sizeof(double));
-	if (!*room)
+	*room = calloc(3 * phases + (day + reach) * (size_t)found->days + 3 * day, sizeof(double));
+	found->count = calloc(day, sizeof(int));
+	if (!*room || !found->count) {
+		free(*room);
+		free(found->count);
 		return false;
+	}
 	*all = (seasons){.slots_per_day = in->slots_per_day,
 	                 .sum = *room,
 	                 .weight = *room + phases,
@@ -293,7 +297,6 @@ static bool allocate(const eumf_k_input *in, seasons *all, residuals *found, dou
 	found->by_slot = *room + 3 * phases;
 	found->nearby = found->by_slot + day * (size_t)found->days;
 	found->offsets = found->nearby + reach * (size_t)found->days;
-	found->count = (int *)(found->offsets + 3 * day);
 	for (size_t i = 0; i < 3 * day; i++)
 		found->offsets[i] = NAN;
 	return true;
@@ -326,5 +329,6 @@ outcome_status eumf_k(const eumf_k_input *in, eumf_k_forecast *forecast, outcome
 	}
 	forecast->model = all.model;
 	free(room);
+	free(found.count);
 	return OUTCOME_OK;
 }
