@@ -35,6 +35,11 @@ void raise_outcome(const outcome *failed)
 	pg_unreachable();
 }
 
+bool cancelled(void *unused pg_attribute_unused())
+{
+	return InterruptPending && (QueryCancelPending || ProcDiePending);
+}
+
 static ArrayType *array_argument(FunctionCallInfo fcinfo, int number, const char *name, int *length)
 {
 	ArrayType *array = PG_GETARG_ARRAYTYPE_P(number);

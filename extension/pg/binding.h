@@ -22,6 +22,9 @@
 /* Raises an outcome that is not OK; does not return. */
 extern void raise_outcome(const outcome *failed) pg_attribute_noreturn();
 
+/* Whether the query was cancelled or timed out: what the core polls while it computes. */
+extern bool cancelled(void *unused);
+
 /* A one-dimensional float8[] argument as doubles. NaN elements are errors; null elements are NAN
  * in the result where gaps_allowed, else errors. A null or absent array is NULL, unless required.
  * *length is checked where it is not -1, and set where it is. Errors: 22023, 22004, 2202E. */

@@ -3,7 +3,6 @@
 
 #include <math.h>
 
-#include "miscadmin.h"
 #include "utils/builtins.h"
 
 #include "../core/ebr/plan.h"
@@ -139,11 +138,6 @@ static void read_problem(FunctionCallInfo fcinfo, ebr_problem *problem)
 	    choice_argument(fcinfo, ARG_OBJECTIVE, "objective", objectives, lengthof(objectives),
 	                    tube ? EBR_ENERGY_CO2_DISTRIBUTION : EBR_ENERGY_CO2);
 	read_stores(fcinfo, problem);
-}
-
-static bool cancelled(void *unused pg_attribute_unused())
-{
-	return InterruptPending && (QueryCancelPending || ProcDiePending);
 }
 
 static void read_limits(FunctionCallInfo fcinfo, ebr_limits *limits)

@@ -7,7 +7,6 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 
 #include "../core/ebr/replay.h"
@@ -170,11 +169,6 @@ static slot_range range_arguments(FunctionCallInfo fcinfo, int *first)
 	*first = (int)(EBR_OUTLOOK_DAYS * USECS_PER_DAY / slot_us);
 	slots = (until - from) / slot_us;
 	return (slot_range){from - *first * slot_us, slot_us, (int)slots + *first};
-}
-
-static bool cancelled(void *unused pg_attribute_unused())
-{
-	return InterruptPending && (QueryCancelPending || ProcDiePending);
 }
 
 static void put_result(FunctionCallInfo fcinfo, const ebr_replay_result *result)
