@@ -9,6 +9,7 @@ CREATE TABLE energy_day (
 	day date NOT NULL,
 	energy_kwh float8[] NOT NULL,
 	quality energy_quality[] NOT NULL,
+	any_estimated boolean NOT NULL GENERATED ALWAYS AS ('estimated' = ANY (quality)) STORED,
 	PRIMARY KEY (register_id, day),
 	CHECK (cardinality(energy_kwh) = cardinality(quality))
 );
@@ -17,6 +18,7 @@ COMMENT ON COLUMN energy_day.register_id IS 'The register';
 COMMENT ON COLUMN energy_day.day IS 'The UTC day';
 COMMENT ON COLUMN energy_day.energy_kwh IS 'Energy of each slot, kWh; null where readings do not cover it entirely';
 COMMENT ON COLUMN energy_day.quality IS 'How well each is known; the worst of its parts';
+COMMENT ON COLUMN energy_day.any_estimated IS 'Whether one of them is estimated only';
 
 CREATE VIEW interval_energy WITH (security_invoker = true) AS
 SELECT d.register_id, (d.day + (s.n - 1) * (settings()).base_slot) AT TIME ZONE 'UTC' AS slot_start, s.energy_kwh, s.quality

@@ -24,8 +24,10 @@ typedef struct area_key {
 	TimestampTz start, at;
 	int64 slot_us;
 	int slots;
-	uint64 completions; /* of transactions, when the snapshot was taken */
+	/* A transaction that ends moves xmax on or leaves the snapshot's lists: where limits and
+	 * lengths are the same, so is what is visible. */
 	TransactionId xmin, xmax;
+	uint32 running, running_children;
 	CommandId command;
 	LocalTransactionId transaction;
 } area_key;
@@ -61,6 +63,9 @@ double *steps_on_slots(SPITupleTable *rows, uint64 count, int value_column, cons
 	return means;
 }
 
+/* Where an answer is kept: SPI leaves its own context as the current one, and frees that. */
+static MemoryContext room;
+
 static double *read_steps(SPIPlanPtr *kept, const char *query, int64 price_area_id, TimestampTz at,
                           const slot_range *range)
 {
@@ -71,6 +76,7 @@ static double *read_steps(SPIPlanPtr *kept, const char *query, int64 price_area_
 
 	if (SPI_execute_plan(kept_plan(kept, query, 4, types), values, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "prices cannot be read");
+	MemoryContextSwitchTo(room);
 	if (SPI_processed == 0)
 		return NULL;
 	return steps_on_slots(SPI_tuptable, SPI_processed, 3, range);
@@ -101,6 +107,7 @@ static char *read_area_zone(int64 price_area_id)
 	        &value, NULL, true, 1) != SPI_OK_SELECT ||
 	    SPI_processed != 1)
 		elog(ERROR, "price area cannot be read");
+	MemoryContextSwitchTo(room);
 	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }
 
@@ -115,7 +122,8 @@ static area_key key_of(int64 price_area_id, const slot_range *range, TimestampTz
 	key.at = at;
 	key.slot_us = range->slot_us;
 	key.slots = range->count;
-	key.completions = snapshot->snapXactCompletionCount;
+	key.running = snapshot->xcnt;
+	key.running_children = (uint32)snapshot->subxcnt;
 	key.xmin = snapshot->xmin;
 	key.xmax = snapshot->xmax;
 	key.command = snapshot->curcid;
@@ -128,7 +136,6 @@ const area_prices *read_area_prices(int64 price_area_id, const slot_range *range
 	static SPIPlanPtr prices_plan, co2_plan;
 	static area_key known;
 	static area_prices answer;
-	static MemoryContext room;
 	area_key key = key_of(price_area_id, range, at);
 	int per_day = (int)(USECS_PER_DAY / range->slot_us);
 	slot_range longer = {range->start - DAYS_BEFORE * USECS_PER_DAY, range->slot_us,
@@ -137,8 +144,7 @@ const area_prices *read_area_prices(int64 price_area_id, const slot_range *range
 	double *prices;
 	int *phases, past, before;
 
-	/* A snapshot without a count of completions cannot be told from another. */
-	if (key.completions != 0 && memcmp(&key, &known, sizeof(key)) == 0)
+	if (memcmp(&key, &known, sizeof(key)) == 0)
 		return &answer;
 	memset(&known, 0, sizeof(known));
 	if (room == NULL)

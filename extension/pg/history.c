@@ -11,6 +11,7 @@
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
+#include "utils/memutils.h"
 
 #include "../core/series/home_history.h"
 
@@ -21,7 +22,7 @@ static const int64 MAX_SLOTS = 1000000;
 
 /* Every register of active energy that counts into a home's demand; days may be null. */
 static const char *const DAYS_QUERY =
-    "SELECT d.day, CASE WHEN 'estimated' = ANY (d.quality)"
+    "SELECT d.day, CASE WHEN d.any_estimated"
     "   THEN (SELECT array_agg(CASE WHEN u.q <> 'estimated' THEN u.e END ORDER BY u.n)"
     "      FROM unnest(d.energy_kwh, d.quality) WITH ORDINALITY AS u(e, q, n))"
     "   ELSE d.energy_kwh END, CASE m.kind WHEN 'main' THEN 1 ELSE -1 END"
@@ -186,13 +187,8 @@ Datum smarthg_home_history(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), row, nulls)));
 }
 
-void read_local_phases(const slot_range *range, const char *name, int *phases)
+static void compute_phases(const slot_range *range, pg_tz *zone, int *phases)
 {
-	pg_tz *zone = pg_tzset(name);
-
-	if (zone == NULL)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-		                errmsg("time zone \"%s\" not recognized", name)));
 	for (int i = 0; i < range->count; i++) {
 		struct pg_tm local;
 		fsec_t fraction;
@@ -208,6 +204,31 @@ void read_local_phases(const slot_range *range, const char *name, int *phases)
 		second = ((weekday * 24 + local.tm_hour) * 60 + local.tm_min) * 60 + local.tm_sec;
 		phases[i] = (int)(second * USECS_PER_SEC / range->slot_us);
 	}
+}
+
+void read_local_phases(const slot_range *range, const char *name, int *phases)
+{
+	/* A fleet's homes ask for the same slots again and again: the last answer is kept. */
+	static slot_range known;
+	static pg_tz *known_zone;
+	static int *known_phases;
+	pg_tz *zone = pg_tzset(name);
+
+	if (zone == NULL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		                errmsg("time zone \"%s\" not recognized", name)));
+	if (known_phases == NULL || zone != known_zone || range->start != known.start ||
+	    range->slot_us != known.slot_us || range->count > known.count) {
+		if (known_phases != NULL)
+			pfree(known_phases);
+		known_phases = NULL;
+		known_phases = MemoryContextAllocHuge(TopMemoryContext, sizeof(int) * Max(range->count, 1));
+		known.count = 0;
+		compute_phases(range, zone, known_phases);
+		known = *range;
+		known_zone = zone;
+	}
+	memcpy(phases, known_phases, sizeof(int) * range->count);
 }
 
 Datum smarthg_local_phases(PG_FUNCTION_ARGS)

@@ -153,8 +153,8 @@ static const char *forecast(int64 home_id, const char *zone, const slot_range *r
 	const char *model;
 
 	read_history(home_id, &history, known, known + past, &produces);
-	read_local_phases(&history, zone, phases);
-	read_local_phases(range, zone, phases + past);
+	read_local_phases(&(slot_range){history.start, range->slot_us, past + range->count}, zone,
+	                  phases);
 	for (int i = 0; i < recent; i++)
 		net_kw[i] = known[past - recent + i] - known[2 * past - recent + i];
 	*phase = phases[past];

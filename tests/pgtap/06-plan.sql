@@ -1,6 +1,6 @@
 -- Plans and commands of stored homes (document 3.2.1).
 \ir home.psql
-SELECT plan(42);
+SELECT plan(43);
 
 INSERT INTO market_price (price_area_id, slot_start, energy_eur_per_kwh, published_at)
 	SELECT 1, t, 0.05 + 0.2 * (extract(hour FROM t) BETWEEN 17 AND 20)::integer, date_trunc('day', t) - interval '11 hours'
@@ -33,6 +33,8 @@ SELECT throws_ok('SELECT * FROM ebr_plan(1, ''infinity'')', '22023', NULL, 'a pl
 SELECT is((SELECT (ebr_home_input(1, :at)).assumed), '{energy_price_forecast}', 'prices beyond publication are expected, and said so');
 SELECT is((SELECT (ebr_home_input(1, :at, 12)).assumed), '{}', '... published ones are not');
 SELECT ok((SELECT abs(e - 0.40) < 1e-9 FROM unnest((ebr_home_input(1, :at)).energy_eur_per_kwh) WITH ORDINALITY AS u(e, n) WHERE n = 30), 'the expected price is that of the hour, markup included');
+UPDATE market_price SET energy_eur_per_kwh = 0.7 WHERE slot_start = '2023-05-09 14:00Z';
+SELECT is((ebr_home_input(1, :at)).energy_eur_per_kwh[3], 0.85::float8, 'a price that changed is seen by the next statement');
 DELETE FROM market_price WHERE slot_start = '2023-05-09 14:00Z';
 SELECT ok((SELECT energy_eur_per_kwh > 0 FROM ebr_plan(1, :at, 12) WHERE slot_no = 3), 'a missing price slot is filled');
 
