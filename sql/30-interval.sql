@@ -9,7 +9,7 @@ CREATE TABLE energy_day (
 	day date NOT NULL,
 	energy_kwh float8[] NOT NULL,
 	quality energy_quality[] NOT NULL,
-	any_estimated boolean NOT NULL GENERATED ALWAYS AS ('estimated' = ANY (quality)) STORED,
+	any_estimated boolean NOT NULL GENERATED ALWAYS AS (coalesce('estimated' = ANY (quality), false)) STORED,
 	PRIMARY KEY (register_id, day),
 	CHECK (cardinality(energy_kwh) = cardinality(quality))
 );
@@ -144,9 +144,9 @@ DECLARE
 	changed bigint := 0;
 BEGIN
 	-- One at a time; whoever comes second comes again later. A lock that needs a privilege, so that
-	-- nobody else can stand in the way.
+	-- nobody else can stand in the way, on a table that does not change, so that no vacuum does.
 	BEGIN
-		LOCK TABLE interval_dirty IN SHARE UPDATE EXCLUSIVE MODE NOWAIT;
+		LOCK TABLE installation IN SHARE UPDATE EXCLUSIVE MODE NOWAIT;
 	EXCEPTION WHEN lock_not_available THEN
 		RETURN NULL;
 	END;

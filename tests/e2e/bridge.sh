@@ -34,7 +34,7 @@ is "$(sql "SELECT count(*), bool_and(secured), count(closed_at) FROM gateway_ses
 comes t "SELECT count(*) > 0 FROM interval_energy" "interval energy was computed from the readings"
 
 records 300
-sql "LOCK TABLE interval_dirty IN SHARE UPDATE EXCLUSIVE MODE; SELECT pg_sleep(2)" >/dev/null &
+sql "LOCK TABLE installation IN SHARE UPDATE EXCLUSIVE MODE; SELECT pg_sleep(2)" >/dev/null &
 sim duplicate --duplicate
 holds 300 "records sent twice are stored once"
 wait $!
