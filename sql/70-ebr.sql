@@ -34,7 +34,10 @@ CREATE TYPE ebr_solution AS (
 	pev_grid_charge_kwh float8,
 	pev_surplus_charge_kwh float8,
 	pev_cover_demand_kwh float8,
-	pev_export_kwh float8
+	pev_export_kwh float8,
+	ess_bands float8[],
+	pev_bands float8[],
+	changed_slots integer
 );
 COMMENT ON TYPE ebr_solution IS 'A plan: status, costs over the horizon, what was assumed and violated, one array element a slot, and the rules for the coming slot';
 COMMENT ON COLUMN ebr_solution.status IS 'optimal, feasible (within gap) or fallback';
@@ -71,6 +74,9 @@ COMMENT ON COLUMN ebr_solution.pev_grid_charge_kwh IS 'The same levels for the P
 COMMENT ON COLUMN ebr_solution.pev_surplus_charge_kwh IS 'See pev_grid_charge_kwh';
 COMMENT ON COLUMN ebr_solution.pev_cover_demand_kwh IS 'See pev_grid_charge_kwh';
 COMMENT ON COLUMN ebr_solution.pev_export_kwh IS 'See pev_grid_charge_kwh';
+COMMENT ON COLUMN ebr_solution.ess_bands IS 'The ESS''s rule where a profile or contract adds levels: one row {at_kw, charge_kwh, discharge_kwh} a band of grid power, at_kw rising to infinity: while the grid''s power is in the band below at_kw, charge while less than charge_kwh is stored, discharge while more than discharge_kwh is; null: the four levels are the whole rule';
+COMMENT ON COLUMN ebr_solution.pev_bands IS 'The same for the PEV';
+COMMENT ON COLUMN ebr_solution.changed_slots IS 'Slots whose power differs from the previous plan''s; null: there was none';
 
 CREATE FUNCTION ebr_solve(
 	demand_kw float8[],
@@ -111,13 +117,15 @@ CREATE FUNCTION ebr_solve(
 	history_co2_eur_per_kwh float8[] DEFAULT NULL,
 	local_phase integer DEFAULT 0,
 	known_slots integer DEFAULT NULL,
-	reveal_slot integer DEFAULT NULL)
+	reveal_slot integer DEFAULT NULL,
+	previous_ess_kw float8[] DEFAULT NULL,
+	previous_pev_kw float8[] DEFAULT NULL)
 RETURNS ebr_solution
 LANGUAGE c STABLE PARALLEL SAFE COST 10000 AS 'MODULE_PATHNAME', 'smarthg_ebr_solve';
 COMMENT ON FUNCTION ebr_solve(float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], interval, float8, float8,
 	float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, text, text, interval, integer, boolean, boolean,
-	float8[], float8[], float8[], float8[], integer, integer, integer) IS
-'Plans ESS and PEV of one home over the given slots at least cost (document 3.2, DESIGN.md section 3). Arrays have one element a slot: demand_kw of all other appliances (no nulls), prices in EUR/kWh and profile bounds in kW (null element: not known, assumed and reported). export_eur_per_kwh defaults to the import price, a profile to none. Power rates: min_kw at most 0 (discharge), max_kw at least 0 (charge); efficiency is the round trip''s, in (0, 1]. pev_plugged_hours is how long the PEV stays from now (0: away, infinity: no departure known), pev_target_kwh its state of charge then (default full). Scenarios: BU pev_capacity_kwh 0; BC pev_min_kw 0; BD both; PC and PD ess_capacity_kwh 0. objective: energy_co2 (default without a profile), co2, energy_co2_distribution (default with one). method: auto, milp (the full MILP on GLPK, the reference) or fallback (no solver). accept_incumbent: out of time, the best plan so far is answered (status feasible) where there is one; always_answer: where the solver fails or is out of time or memory, the cautious schedule is answered (status fallback). With history_net_kw (measured demand less production, kW, of the slots just before, oldest first, null is a gap; 21 days are looked at) and the prices of the same slots, the ESS''s rule is that of a stochastic programme over what demand was at the same hour of the last days, and over guessed prices beyond the first known_slots (published) ones, of which more become known at reveal_slot; local_phase is the number of the first slot in the local week. Without, it follows from the plan. Errors: 22023 for bad input, 54000 for the time limit, 53200 for the memory limit, 38000 where the solver fails';
+	float8[], float8[], float8[], float8[], integer, integer, integer, float8[], float8[]) IS
+'Plans ESS and PEV of one home over the given slots at least cost (document 3.2, DESIGN.md section 3). Arrays have one element a slot: demand_kw of all other appliances (no nulls), prices in EUR/kWh and profile bounds in kW (null element: not known, assumed and reported). export_eur_per_kwh defaults to the import price, a profile to none. Power rates: min_kw at most 0 (discharge), max_kw at least 0 (charge); efficiency is the round trip''s, in (0, 1]. pev_plugged_hours is how long the PEV stays from now (0: away, infinity: no departure known), pev_target_kwh its state of charge then (default full). Scenarios: BU pev_capacity_kwh 0; BC pev_min_kw 0; BD both; PC and PD ess_capacity_kwh 0. objective: energy_co2 (default without a profile), co2, energy_co2_distribution (default with one). method: auto, milp (the full MILP on GLPK, the reference) or fallback (no solver). accept_incumbent: out of time, the best plan so far is answered (status feasible) where there is one; always_answer: where the solver fails or is out of time or memory, the cautious schedule is answered (status fallback). With history_net_kw (measured demand less production, kW, of the slots just before, oldest first, null is a gap; 21 days are looked at) and the prices of the same slots, the ESS''s rule is that of a stochastic programme over what demand was at the same hour of the last days, and over guessed prices beyond the first known_slots (published) ones, of which more become known at reveal_slot; local_phase is the number of the first slot in the local week. Without, it follows from the plan. previous_ess_kw and previous_pev_kw are what was planned for these slots before (null: nothing): of equally good plans the one nearest to it is taken, and changed_slots counts the slots in which it differs. Errors: 22023 for bad input, 54000 for the time limit, 53200 for the memory limit, 38000 where the solver fails';
 
 CREATE TYPE ebr_input AS (
 	home_id bigint,
@@ -148,7 +156,9 @@ CREATE TYPE ebr_input AS (
 	history_co2_eur_per_kwh float8[],
 	local_phase integer,
 	known_slots integer,
-	reveal_slot integer
+	reveal_slot integer,
+	previous_ess_kw float8[],
+	previous_pev_kw float8[]
 );
 COMMENT ON TYPE ebr_input IS 'What ebr_solve needs of a stored home, as it was known at a moment; arrays have one element a slot from origin on, those of the history one for each of the slots just before';
 
@@ -179,7 +189,8 @@ BEGIN
 		accept_incumbent => always_answer, always_answer => always_answer,
 		history_net_kw => known.history_net_kw, history_energy_eur_per_kwh => known.history_energy_eur_per_kwh,
 		history_export_eur_per_kwh => known.history_export_eur_per_kwh, history_co2_eur_per_kwh => known.history_co2_eur_per_kwh,
-		local_phase => known.local_phase, known_slots => known.known_slots, reveal_slot => known.reveal_slot);
+		local_phase => known.local_phase, known_slots => known.known_slots, reveal_slot => known.reveal_slot,
+		previous_ess_kw => known.previous_ess_kw, previous_pev_kw => known.previous_pev_kw);
 END $$;
 COMMENT ON FUNCTION ebr_solve_input(ebr_input, text, text, interval, boolean) IS 'ebr_solve for what ebr_home_input returned';
 

@@ -22,31 +22,33 @@ CREATE TABLE plan (
 	penalty_eur float8 NOT NULL,
 	baseline_eur float8 NOT NULL,
 	shortfall_kwh float8 NOT NULL,
+	changed_slots integer,
 	demand_model text,
 	assumed text[] NOT NULL,
 	violated text[] NOT NULL,
 	demand_kw float8[] NOT NULL,
-	production_kw float8[] NOT NULL,
+	production_kw float8[],
 	energy_eur_per_kwh float8[] NOT NULL,
-	export_eur_per_kwh float8[] NOT NULL,
-	co2_eur_per_kwh float8[] NOT NULL,
+	export_eur_per_kwh float8[],
+	co2_eur_per_kwh float8[],
 	profile_low_kw float8[],
 	profile_high_kw float8[],
 	penalty_low_eur_per_kwh float8[],
 	penalty_high_eur_per_kwh float8[],
-	ess_kw float8[] NOT NULL,
-	ess_soc_kwh float8[] NOT NULL,
-	pev_kw float8[] NOT NULL,
-	pev_soc_kwh float8[] NOT NULL,
+	ess_kw float8[],
+	ess_soc_kwh float8[],
+	pev_kw float8[],
+	pev_soc_kwh float8[],
 	grid_kw float8[] NOT NULL,
-	outside_high_kw float8[] NOT NULL,
-	outside_low_kw float8[] NOT NULL,
-	contract_high_kw float8[] NOT NULL,
-	contract_low_kw float8[] NOT NULL,
+	outside_high_kw float8[],
+	outside_low_kw float8[],
+	contract_high_kw float8[],
+	contract_low_kw float8[],
 	PRIMARY KEY (home_id, plan_id)
-);
+-- Compressing a few kB of floats costs more time than the rest of storing them.
+) WITH (toast_tuple_target = 8160);
 CREATE INDEX plan_origin ON plan (home_id, origin);
-COMMENT ON TABLE plan IS 'A stored plan of a home; arrays have one element a slot, plan_slot shows them as rows';
+COMMENT ON TABLE plan IS 'A stored plan of a home; arrays have one element a slot, plan_slot shows them as rows. A null array is 0 throughout, or none where its comment says so';
 COMMENT ON COLUMN plan.home_id IS 'The home';
 COMMENT ON COLUMN plan.plan_id IS 'Identifier';
 COMMENT ON COLUMN plan.made_at IS 'When it was computed';
@@ -67,6 +69,7 @@ COMMENT ON COLUMN plan.stored_value_eur IS 'Terminal value of stored energy, EUR
 COMMENT ON COLUMN plan.penalty_eur IS 'Dominating penalties, EUR; 0 in a clean plan';
 COMMENT ON COLUMN plan.baseline_eur IS 'Cost with both stores idle, EUR';
 COMMENT ON COLUMN plan.shortfall_kwh IS 'PEV target missed by, kWh';
+COMMENT ON COLUMN plan.changed_slots IS 'Slots whose power differs from what the plan before it said; null: there was none';
 COMMENT ON COLUMN plan.demand_model IS 'Model behind the demand forecast';
 COMMENT ON COLUMN plan.assumed IS 'What was assumed for want of input';
 COMMENT ON COLUMN plan.violated IS 'What could not be kept';
@@ -74,7 +77,7 @@ COMMENT ON COLUMN plan.violated IS 'What could not be kept';
 COMMENT ON COLUMN plan.demand_kw IS 'Forecast demand of the appliances, kW';
 COMMENT ON COLUMN plan.production_kw IS 'Forecast production, kW';
 COMMENT ON COLUMN plan.energy_eur_per_kwh IS 'Import price planned with, EUR/kWh';
-COMMENT ON COLUMN plan.export_eur_per_kwh IS 'Export price planned with, EUR/kWh';
+COMMENT ON COLUMN plan.export_eur_per_kwh IS 'Export price planned with, EUR/kWh; null: the import price';
 COMMENT ON COLUMN plan.co2_eur_per_kwh IS 'CO2 cost planned with, EUR/kWh';
 COMMENT ON COLUMN plan.profile_low_kw IS 'Lower bound of the power profile, kW; null: none';
 COMMENT ON COLUMN plan.profile_high_kw IS 'Upper bound of the power profile, kW; null: none';
@@ -91,20 +94,27 @@ COMMENT ON COLUMN plan.contract_high_kw IS 'Above the contract, kW';
 COMMENT ON COLUMN plan.contract_low_kw IS 'Below the contract, kW';
 
 CREATE VIEW plan_slot WITH (security_invoker = true) AS
-SELECT p.home_id, p.plan_id, s.n::integer AS slot_no, p.origin + (s.n - 1) * p.slot_length AS slot_start, s.demand_kw, s.production_kw,
-	s.energy_eur_per_kwh, s.export_eur_per_kwh, s.co2_eur_per_kwh, s.ess_kw, s.ess_soc_kwh, s.pev_kw, s.pev_soc_kwh, s.grid_kw,
-	s.outside_high_kw, s.outside_low_kw, s.contract_high_kw, s.contract_low_kw,
-	ebr_slot_cost(s.grid_kw, s.energy_eur_per_kwh, s.export_eur_per_kwh, s.co2_eur_per_kwh, s.outside_high_kw, s.penalty_high_eur_per_kwh,
-		s.outside_low_kw, s.penalty_low_eur_per_kwh, p.slot_length) AS cost_eur,
-	ebr_slot_cost(s.demand_kw - s.production_kw, s.energy_eur_per_kwh, s.export_eur_per_kwh, s.co2_eur_per_kwh,
-		s.demand_kw - s.production_kw - s.profile_high_kw, s.penalty_high_eur_per_kwh,
-		s.profile_low_kw - (s.demand_kw - s.production_kw), s.penalty_low_eur_per_kwh, p.slot_length) AS cost_without_storage_eur
-FROM plan p, unnest(p.demand_kw, p.production_kw, p.energy_eur_per_kwh, p.export_eur_per_kwh, p.co2_eur_per_kwh, p.profile_low_kw, p.profile_high_kw,
+SELECT home_id, plan_id, slot_no, slot_start, demand_kw, production_kw, energy_eur_per_kwh, export_eur_per_kwh, co2_eur_per_kwh,
+	ess_kw, ess_soc_kwh, pev_kw, pev_soc_kwh, grid_kw, outside_high_kw, outside_low_kw, contract_high_kw, contract_low_kw,
+	ebr_slot_cost(grid_kw, energy_eur_per_kwh, export_eur_per_kwh, co2_eur_per_kwh, outside_high_kw, penalty_high_eur_per_kwh,
+		outside_low_kw, penalty_low_eur_per_kwh, slot_length) AS cost_eur,
+	ebr_slot_cost(demand_kw - production_kw, energy_eur_per_kwh, export_eur_per_kwh, co2_eur_per_kwh,
+		demand_kw - production_kw - profile_high_kw, penalty_high_eur_per_kwh,
+		profile_low_kw - (demand_kw - production_kw), penalty_low_eur_per_kwh, slot_length) AS cost_without_storage_eur
+FROM (
+	SELECT p.home_id, p.plan_id, s.n::integer AS slot_no, p.origin + (s.n - 1) * p.slot_length AS slot_start, p.slot_length,
+		s.demand_kw, coalesce(s.production_kw, 0) AS production_kw, s.energy_eur_per_kwh, coalesce(s.export_eur_per_kwh, s.energy_eur_per_kwh) AS export_eur_per_kwh,
+		coalesce(s.co2_eur_per_kwh, 0) AS co2_eur_per_kwh, s.profile_low_kw, s.profile_high_kw, s.penalty_low_eur_per_kwh, s.penalty_high_eur_per_kwh,
+		coalesce(s.ess_kw, 0) AS ess_kw, coalesce(s.ess_soc_kwh, 0) AS ess_soc_kwh, coalesce(s.pev_kw, 0) AS pev_kw, coalesce(s.pev_soc_kwh, 0) AS pev_soc_kwh,
+		s.grid_kw, coalesce(s.outside_high_kw, 0) AS outside_high_kw, coalesce(s.outside_low_kw, 0) AS outside_low_kw,
+		coalesce(s.contract_high_kw, 0) AS contract_high_kw, coalesce(s.contract_low_kw, 0) AS contract_low_kw
+	FROM plan p, unnest(p.demand_kw, p.production_kw, p.energy_eur_per_kwh, p.export_eur_per_kwh, p.co2_eur_per_kwh, p.profile_low_kw, p.profile_high_kw,
 	p.penalty_low_eur_per_kwh, p.penalty_high_eur_per_kwh, p.ess_kw, p.ess_soc_kwh, p.pev_kw, p.pev_soc_kwh, p.grid_kw, p.outside_high_kw, p.outside_low_kw,
 	p.contract_high_kw, p.contract_low_kw)
 	WITH ORDINALITY AS s(demand_kw, production_kw, energy_eur_per_kwh, export_eur_per_kwh, co2_eur_per_kwh, profile_low_kw, profile_high_kw,
 		penalty_low_eur_per_kwh, penalty_high_eur_per_kwh, ess_kw, ess_soc_kwh, pev_kw, pev_soc_kwh, grid_kw, outside_high_kw, outside_low_kw,
-		contract_high_kw, contract_low_kw, n);
+		contract_high_kw, contract_low_kw, n)
+) AS slot;
 COMMENT ON VIEW plan_slot IS 'The slots of stored plans, one row each, in the units of plan; cost_eur is energy, CO2 and distribution cost of the slot, cost_without_storage_eur the same with both stores idle';
 
 CREATE TABLE command (
@@ -123,6 +133,8 @@ CREATE TABLE command (
 	pev_surplus_charge_kwh float8,
 	pev_cover_demand_kwh float8,
 	pev_export_kwh float8,
+	ess_bands float8[],
+	pev_bands float8[],
 	created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 	state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sent', 'acknowledged', 'failed', 'expired')),
 	state_changed_at timestamptz,
@@ -147,6 +159,8 @@ COMMENT ON COLUMN command.pev_grid_charge_kwh IS 'The same levels for the PEV, k
 COMMENT ON COLUMN command.pev_surplus_charge_kwh IS 'See pev_grid_charge_kwh';
 COMMENT ON COLUMN command.pev_cover_demand_kwh IS 'See pev_grid_charge_kwh';
 COMMENT ON COLUMN command.pev_export_kwh IS 'See pev_grid_charge_kwh';
+COMMENT ON COLUMN command.ess_bands IS 'The ESS''s rule where a profile or contract adds levels, rows of {at_kw, charge_kwh, discharge_kwh} as in ebr_solution; null: the four levels are the whole rule';
+COMMENT ON COLUMN command.pev_bands IS 'The same for the PEV';
 COMMENT ON COLUMN command.created_at IS 'When it was made';
 COMMENT ON COLUMN command.state IS 'pending, sent, acknowledged, failed or expired';
 COMMENT ON COLUMN command.state_changed_at IS 'When the state last changed';
@@ -162,17 +176,18 @@ COMMENT ON FUNCTION command_made() IS 'Tells the bridge that commands wait';
 CREATE TRIGGER command_made AFTER INSERT ON command FOR EACH STATEMENT EXECUTE FUNCTION command_made();
 
 CREATE FUNCTION ebr_rule_power(grid_charge_kwh float8, surplus_charge_kwh float8, cover_demand_kwh float8, export_kwh float8,
-	capacity_kwh float8, min_kw float8, max_kw float8, efficiency float8, soc_kwh float8, net_demand_kw float8, slot_length interval DEFAULT '1 hour')
+	capacity_kwh float8, min_kw float8, max_kw float8, efficiency float8, soc_kwh float8, net_demand_kw float8, slot_length interval DEFAULT '1 hour',
+	bands float8[] DEFAULT NULL)
 RETURNS float8
-LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'smarthg_ebr_rule_power';
-COMMENT ON FUNCTION ebr_rule_power(float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, interval) IS
-'Power, kW, charge positive, that a store executes in a slot under a command''s four levels, kWh, given its state of charge and the measured net demand (demand - production + other store), kW (DESIGN.md section 3)';
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'smarthg_ebr_rule_power';
+COMMENT ON FUNCTION ebr_rule_power(float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, interval, float8[]) IS
+'Power, kW, charge positive, that a store executes in a slot under a command''s four levels, kWh, given its state of charge and the measured net demand (demand - production + other store), kW, or under its bands where it has some; null where another argument is null (DESIGN.md section 3)';
 
 CREATE FUNCTION ebr_command(home_id bigint, at timestamptz, slots integer DEFAULT 48, slot_length interval DEFAULT '1 hour',
 	objective text DEFAULT NULL, time_limit interval DEFAULT '10 s')
 RETURNS TABLE (slot_start timestamptz, ess_setpoint_kw float8, ess_grid_charge_kwh float8, ess_surplus_charge_kwh float8,
 	ess_cover_demand_kwh float8, ess_export_kwh float8, pev_setpoint_kw float8, pev_grid_charge_kwh float8, pev_surplus_charge_kwh float8,
-	pev_cover_demand_kwh float8, pev_export_kwh float8, status text, assumed text[], violated text[], input ebr_input, solution ebr_solution)
+	pev_cover_demand_kwh float8, pev_export_kwh float8, ess_bands float8[], pev_bands float8[], status text, assumed text[], violated text[], input ebr_input, solution ebr_solution)
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1 COST 20000 SET search_path = smarthg, pg_temp AS $$
 BEGIN
 	input := ebr_home_input(home_id, at, slots, slot_length);
@@ -184,6 +199,7 @@ BEGIN
 		ess_surplus_charge_kwh := solution.ess_surplus_charge_kwh;
 		ess_cover_demand_kwh := solution.ess_cover_demand_kwh;
 		ess_export_kwh := solution.ess_export_kwh;
+		ess_bands := solution.ess_bands;
 	END IF;
 	IF (input.pev).capacity_kwh > 0 AND input.pev_plugged_hours > 0 THEN
 		pev_setpoint_kw := solution.pev_kw[1];
@@ -191,6 +207,7 @@ BEGIN
 		pev_surplus_charge_kwh := solution.pev_surplus_charge_kwh;
 		pev_cover_demand_kwh := solution.pev_cover_demand_kwh;
 		pev_export_kwh := solution.pev_export_kwh;
+		pev_bands := solution.pev_bands;
 	END IF;
 	status := solution.status;
 	assumed := input.assumed || solution.assumed;
@@ -205,35 +222,50 @@ RETURNS TABLE (home_id bigint, command_id bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp
 -- The planner takes a lateral function for cheap; planning is what workers are for.
 SET parallel_setup_cost = 0 SET parallel_tuple_cost = 0 SET min_parallel_table_scan_size = 0 AS $$
+DECLARE
+	zeros float8[] := array_fill(0::float8, ARRAY[slots]);
 BEGIN
 	-- A statement that makes a table of its result may use parallel workers, one that inserts may not.
-	EXECUTE 'CREATE TEMPORARY TABLE smarthg_ebr_made ON COMMIT DROP AS
-		SELECT h.home_id, c.* FROM smarthg.home h CROSS JOIN LATERAL smarthg.ebr_command(h.home_id, $2, $3, $4, $5, $6) AS c WHERE h.home_id = ANY ($1)'
-		USING homes, at, slots, slot_length, objective, time_limit;
+	-- Series that are 0 throughout are not kept.
+	EXECUTE 'CREATE TEMPORARY TABLE smarthg_ebr_made WITH (toast_tuple_target = 8160) ON COMMIT DROP AS
+		SELECT h.home_id, (c.input).origin, (c.input).demand_model, c.status, c.assumed, c.violated, (c.solution).objective_eur, (c.solution).bound_eur,
+			(c.solution).gap, (c.solution).solve_seconds, (c.solution).energy_eur, (c.solution).co2_eur, (c.solution).distribution_eur,
+			(c.solution).stored_value_eur, (c.solution).penalty_eur, (c.solution).baseline_eur, (c.solution).shortfall_kwh, (c.solution).changed_slots,
+			(c.input).demand_kw, nullif((c.input).production_kw, $7) AS production_kw, (c.input).profile_low_kw, (c.input).profile_high_kw,
+			(c.input).penalty_low_eur_per_kwh, (c.input).penalty_high_eur_per_kwh, (c.solution).energy_eur_per_kwh,
+			nullif((c.solution).export_eur_per_kwh, (c.solution).energy_eur_per_kwh) AS export_eur_per_kwh,
+			nullif((c.solution).co2_eur_per_kwh, $7) AS co2_eur_per_kwh, nullif((c.solution).ess_kw, $7) AS ess_kw,
+			nullif((c.solution).ess_soc_kwh, $7) AS ess_soc_kwh, nullif((c.solution).pev_kw, $7) AS pev_kw, nullif((c.solution).pev_soc_kwh, $7) AS pev_soc_kwh,
+			(c.solution).grid_kw, nullif((c.solution).outside_high_kw, $7) AS outside_high_kw, nullif((c.solution).outside_low_kw, $7) AS outside_low_kw,
+			nullif((c.solution).contract_high_kw, $7) AS contract_high_kw, nullif((c.solution).contract_low_kw, $7) AS contract_low_kw,
+			c.ess_setpoint_kw, c.ess_grid_charge_kwh, c.ess_surplus_charge_kwh, c.ess_cover_demand_kwh, c.ess_export_kwh, c.ess_bands, c.pev_setpoint_kw,
+			c.pev_grid_charge_kwh, c.pev_surplus_charge_kwh, c.pev_cover_demand_kwh, c.pev_export_kwh, c.pev_bands
+		FROM smarthg.home h CROSS JOIN LATERAL smarthg.ebr_command(h.home_id, $2, $3, $4, $5, $6) AS c WHERE h.home_id = ANY ($1)'
+		USING homes, at, slots, slot_length, objective, time_limit, zeros;
 	RETURN QUERY EXECUTE '
 		WITH fresh AS MATERIALIZED (
 			SELECT m.*, smarthg.new_id() AS plan_id FROM pg_temp.smarthg_ebr_made AS m
 		), planned AS (
-			INSERT INTO smarthg.plan (home_id, plan_id, planned_at, origin, slot_length, slots, objective, status, objective_eur, bound_eur, gap, solve_seconds,
-				energy_eur, co2_eur, distribution_eur, stored_value_eur, penalty_eur, baseline_eur, shortfall_kwh, demand_model, assumed, violated,
-				demand_kw, production_kw, energy_eur_per_kwh, export_eur_per_kwh, co2_eur_per_kwh, profile_low_kw, profile_high_kw, penalty_low_eur_per_kwh,
-				penalty_high_eur_per_kwh, ess_kw, ess_soc_kwh, pev_kw, pev_soc_kwh, grid_kw, outside_high_kw, outside_low_kw, contract_high_kw, contract_low_kw)
-			SELECT f.home_id, f.plan_id, $1, (f.input).origin, (f.input).slot_length, cardinality((f.input).demand_kw), $2, f.status,
-				(f.solution).objective_eur, (f.solution).bound_eur, (f.solution).gap, (f.solution).solve_seconds, (f.solution).energy_eur, (f.solution).co2_eur,
-				(f.solution).distribution_eur, (f.solution).stored_value_eur, (f.solution).penalty_eur, (f.solution).baseline_eur, (f.solution).shortfall_kwh,
-				(f.input).demand_model, f.assumed, f.violated,
-				(f.input).demand_kw, (f.input).production_kw, (f.solution).energy_eur_per_kwh, (f.solution).export_eur_per_kwh, (f.solution).co2_eur_per_kwh,
-				(f.input).profile_low_kw, (f.input).profile_high_kw, (f.input).penalty_low_eur_per_kwh, (f.input).penalty_high_eur_per_kwh,
-				(f.solution).ess_kw, (f.solution).ess_soc_kwh, (f.solution).pev_kw, (f.solution).pev_soc_kwh, (f.solution).grid_kw,
-				(f.solution).outside_high_kw, (f.solution).outside_low_kw, (f.solution).contract_high_kw, (f.solution).contract_low_kw
-			FROM fresh f
+			INSERT INTO smarthg.plan (planned_at, objective, slot_length, slots,
+				home_id, plan_id, origin, status, objective_eur, bound_eur, gap, solve_seconds, energy_eur, co2_eur, distribution_eur, stored_value_eur, penalty_eur,
+				baseline_eur, shortfall_kwh, changed_slots, demand_model, assumed, violated, demand_kw, production_kw, profile_low_kw, profile_high_kw,
+				penalty_low_eur_per_kwh, penalty_high_eur_per_kwh, energy_eur_per_kwh, export_eur_per_kwh, co2_eur_per_kwh, ess_kw, ess_soc_kwh, pev_kw, pev_soc_kwh,
+				grid_kw, outside_high_kw, outside_low_kw, contract_high_kw, contract_low_kw)
+			SELECT $1, $2, $3, $4,
+				home_id, plan_id, origin, status, objective_eur, bound_eur, gap, solve_seconds, energy_eur, co2_eur, distribution_eur, stored_value_eur, penalty_eur,
+				baseline_eur, shortfall_kwh, changed_slots, demand_model, assumed, violated, demand_kw, production_kw, profile_low_kw, profile_high_kw,
+				penalty_low_eur_per_kwh, penalty_high_eur_per_kwh, energy_eur_per_kwh, export_eur_per_kwh, co2_eur_per_kwh, ess_kw, ess_soc_kwh, pev_kw, pev_soc_kwh,
+				grid_kw, outside_high_kw, outside_low_kw, contract_high_kw, contract_low_kw
+			FROM fresh
 		)
-		INSERT INTO smarthg.command AS c (home_id, plan_id, slot_start, slot_length, ess_setpoint_kw, ess_grid_charge_kwh, ess_surplus_charge_kwh,
-			ess_cover_demand_kwh, ess_export_kwh, pev_setpoint_kw, pev_grid_charge_kwh, pev_surplus_charge_kwh, pev_cover_demand_kwh, pev_export_kwh)
-		SELECT f.home_id, f.plan_id, f.slot_start, (f.input).slot_length, f.ess_setpoint_kw, f.ess_grid_charge_kwh, f.ess_surplus_charge_kwh,
-			f.ess_cover_demand_kwh, f.ess_export_kwh, f.pev_setpoint_kw, f.pev_grid_charge_kwh, f.pev_surplus_charge_kwh, f.pev_cover_demand_kwh, f.pev_export_kwh
-		FROM fresh f
-		RETURNING c.home_id, c.command_id' USING at, objective;
+		INSERT INTO smarthg.command AS c (slot_start, slot_length,
+			home_id, plan_id, ess_setpoint_kw, ess_grid_charge_kwh, ess_surplus_charge_kwh, ess_cover_demand_kwh, ess_export_kwh, ess_bands, pev_setpoint_kw,
+			pev_grid_charge_kwh, pev_surplus_charge_kwh, pev_cover_demand_kwh, pev_export_kwh, pev_bands)
+		SELECT origin, $3,
+			home_id, plan_id, ess_setpoint_kw, ess_grid_charge_kwh, ess_surplus_charge_kwh, ess_cover_demand_kwh, ess_export_kwh, ess_bands, pev_setpoint_kw,
+			pev_grid_charge_kwh, pev_surplus_charge_kwh, pev_cover_demand_kwh, pev_export_kwh, pev_bands
+		FROM fresh
+		RETURNING c.home_id, c.command_id' USING at, objective, slot_length, slots;
 	DROP TABLE pg_temp.smarthg_ebr_made;
 END $$;
 COMMENT ON FUNCTION ebr_plan_and_store(bigint[], timestamptz, integer, interval, text, interval) IS 'Plans homes, in parallel where the server has workers, and stores their plans and commands; any error ends it';

@@ -394,14 +394,14 @@ COMMENT ON FUNCTION bridge_ingest(bigint[], bigint[], timestamptz[], timestamptz
 CREATE FUNCTION bridge_commands(max_rows integer, grace interval DEFAULT '0')
 RETURNS TABLE (command_id bigint, gateway_id bigint, slot_start timestamptz, slot_seconds integer, ess_setpoint_kw float8, ess_grid_charge_kwh float8,
 	ess_surplus_charge_kwh float8, ess_cover_demand_kwh float8, ess_export_kwh float8, pev_setpoint_kw float8, pev_grid_charge_kwh float8,
-	pev_surplus_charge_kwh float8, pev_cover_demand_kwh float8, pev_export_kwh float8)
+	pev_surplus_charge_kwh float8, pev_cover_demand_kwh float8, pev_export_kwh float8, ess_bands float8[], pev_bands float8[])
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
 	UPDATE command c SET state = 'expired', state_changed_at = clock_timestamp(),
 		detail = CASE c.state WHEN 'sent' THEN 'no answer before the slot ended' ELSE 'no gateway took it before the slot ended' END
 	WHERE c.state IN ('pending', 'sent') AND c.slot_start + c.slot_length + bridge_commands.grace < clock_timestamp();
 	SELECT c.command_id, g.gateway_id, c.slot_start, extract(epoch FROM c.slot_length)::integer, c.ess_setpoint_kw, c.ess_grid_charge_kwh,
 		c.ess_surplus_charge_kwh, c.ess_cover_demand_kwh, c.ess_export_kwh, c.pev_setpoint_kw, c.pev_grid_charge_kwh,
-		c.pev_surplus_charge_kwh, c.pev_cover_demand_kwh, c.pev_export_kwh
+		c.pev_surplus_charge_kwh, c.pev_cover_demand_kwh, c.pev_export_kwh, c.ess_bands, c.pev_bands
 	FROM command c
 	CROSS JOIN LATERAL (SELECT g.gateway_id FROM gateway g WHERE g.home_id = c.home_id AND g.enabled AND g.online ORDER BY g.gateway_id LIMIT 1) AS g
 	WHERE c.state IN ('pending', 'sent')

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../core/clock.h"
 
@@ -21,6 +22,7 @@ enum {
 	ATTEMPTS = 3,
 	FIRST_STORE_COLUMN = 4,
 	STORE_COLUMNS = 1 + COMMAND_LEVELS,
+	FIRST_BANDS_COLUMN = FIRST_STORE_COLUMN + COMMAND_STORES * STORE_COLUMNS,
 };
 
 enum command_state { COMMAND_WAITING, COMMAND_SENT, COMMAND_SETTLED };
@@ -95,7 +97,7 @@ static void settle(struct commands *commands, struct command *command, const cha
 
 static void send_command(struct commands *commands, struct command *command, int64_t now_ms)
 {
-	uint8_t bytes[128];
+	uint8_t bytes[REQUEST_HEAD_SIZE + COMMAND_MAX_SIZE];
 	struct writer payload = writer_over(bytes, sizeof(bytes));
 
 	request_write(&payload, (uint64_t)command->id, METHOD_EBR);
@@ -148,14 +150,61 @@ static void on_tick(evutil_socket_t socket, short what, void *context)
 			advance(commands, command, now_ms);
 }
 
-/* kW or kWh in a column to W or Wh; false where it is NULL or beyond the wire's range. */
+/* kW or kWh to W or Wh; false beyond the wire's range. */
+static bool to_milli(double value, int32_t *out)
+{
+	if (!(fabs(value) * 1000 < INT32_MAX))
+		return false;
+	*out = (int32_t)lround(value * 1000);
+	return true;
+}
+
+/* The same for a column; false where it is NULL. */
 static bool read_milli(const PGresult *result, int row, int column, int32_t *out)
 {
-	double value = strtod(PQgetvalue(result, row, column), NULL) * 1000;
+	return !PQgetisnull(result, row, column) &&
+	       to_milli(strtod(PQgetvalue(result, row, column), NULL), out);
+}
 
-	if (PQgetisnull(result, row, column) || !(fabs(value) < INT32_MAX))
+/* The numbers of an array's text, whatever its dimensions; -1 where there are too many. */
+static int read_numbers(const char *text, double *numbers, int most)
+{
+	int count = 0;
+
+	while (*(text += strspn(text, "{},"))) {
+		char *end;
+
+		if (count == most)
+			return -1;
+		numbers[count++] = strtod(text, &end);
+		if (end == text)
+			return -1;
+		text = end;
+	}
+	return count;
+}
+
+/* A store's bands, rows of at_kw, charge_kwh and discharge_kwh; none where the column is NULL. */
+static bool read_bands(const PGresult *result, int row, int column, struct ebr_store_command *store)
+{
+	double numbers[3 * COMMAND_BANDS];
+	int count = PQgetisnull(result, row, column)
+	                ? 0
+	                : read_numbers(PQgetvalue(result, row, column), numbers, 3 * COMMAND_BANDS);
+
+	if (count < 0 || count % 3 != 0 || count == 3)
 		return false;
-	*out = (int32_t)lround(value);
+	store->bands = (uint8_t)(count / 3);
+	for (int k = 0; k < store->bands; k++) {
+		struct ebr_band *band = &store->band[k];
+		bool last = k == store->bands - 1;
+
+		band->at_w = INT32_MAX;
+		if (isinf(numbers[3 * k]) != last || (!last && !to_milli(numbers[3 * k], &band->at_w)) ||
+		    !to_milli(numbers[3 * k + 1], &band->charge_wh) ||
+		    !to_milli(numbers[3 * k + 2], &band->discharge_wh))
+			return false;
+	}
 	return true;
 }
 
@@ -175,6 +224,8 @@ static bool read_stores(const PGresult *result, int row, struct ebr_command *out
 		for (int level = 0; level < COMMAND_LEVELS; level++)
 			if (!read_milli(result, row, column + 1 + level, &store->level_wh[level]))
 				return false;
+		if (!read_bands(result, row, FIRST_BANDS_COLUMN + i, store))
+			return false;
 		out->stores++;
 	}
 	return true;
@@ -235,7 +286,7 @@ static void fetch_now(struct commands *commands)
 	                 "1000)::bigint, slot_seconds, ess_setpoint_kw, ess_grid_charge_kwh, "
 	                 "ess_surplus_charge_kwh, ess_cover_demand_kwh, ess_export_kwh, "
 	                 "pev_setpoint_kw, pev_grid_charge_kwh, pev_surplus_charge_kwh, "
-	                 "pev_cover_demand_kwh, pev_export_kwh "
+	                 "pev_cover_demand_kwh, pev_export_kwh, ess_bands, pev_bands "
 	                 "FROM smarthg.bridge_commands($1, make_interval(secs => $2))",
 	                 2, values, on_rows, commands);
 }

@@ -125,6 +125,24 @@ void response_write(struct writer *writer, uint64_t id, uint8_t method, uint8_t 
 	writer_u8(writer, result);
 }
 
+/* False where the bands are no rule. */
+static bool bands_read(struct cursor *body, struct ebr_store_command *store)
+{
+	store->bands = cursor_u8(body);
+	if (store->bands == 1 || store->bands > COMMAND_BANDS)
+		return false;
+	for (int k = 0; k < store->bands; k++) {
+		struct ebr_band *band = &store->band[k];
+
+		band->at_w = (int32_t)cursor_u32(body);
+		band->charge_wh = (int32_t)cursor_u32(body);
+		band->discharge_wh = (int32_t)cursor_u32(body);
+		if (k > 0 && band->at_w < band[-1].at_w)
+			return false;
+	}
+	return store->bands == 0 || store->band[store->bands - 1].at_w == INT32_MAX;
+}
+
 bool ebr_command_read(struct cursor body, struct ebr_command *out)
 {
 	out->slot_start_ms = cursor_u64(&body);
@@ -139,7 +157,7 @@ bool ebr_command_read(struct cursor body, struct ebr_command *out)
 		store->setpoint_w = (int32_t)cursor_u32(&body);
 		for (int level = 0; level < COMMAND_LEVELS; level++)
 			store->level_wh[level] = (int32_t)cursor_u32(&body);
-		if (store->store > STORE_PEV)
+		if (store->store > STORE_PEV || !bands_read(&body, store))
 			return false;
 	}
 	return read_whole(&body);
@@ -157,6 +175,12 @@ void ebr_command_write(struct writer *writer, const struct ebr_command *command)
 		writer_u32(writer, (uint32_t)store->setpoint_w);
 		for (int level = 0; level < COMMAND_LEVELS; level++)
 			writer_u32(writer, (uint32_t)store->level_wh[level]);
+		writer_u8(writer, store->bands);
+		for (int k = 0; k < store->bands; k++) {
+			writer_u32(writer, (uint32_t)store->band[k].at_w);
+			writer_u32(writer, (uint32_t)store->band[k].charge_wh);
+			writer_u32(writer, (uint32_t)store->band[k].discharge_wh);
+		}
 	}
 }
 

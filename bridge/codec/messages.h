@@ -15,7 +15,10 @@ enum {
 	READY_FIELDS_SIZE = 16, /* the part of READY that its HMAC covers */
 	DATA_MAX_SIZE = 8 + 8 + 1 + 1 + 255 + 2 + 65535,
 	COMMAND_STORES = 2,
+	REQUEST_HEAD_SIZE = 9,
 	COMMAND_LEVELS = 4,
+	COMMAND_BANDS = 6,
+	COMMAND_MAX_SIZE = 13 + 2 * (22 + 6 * 12),
 };
 
 struct hello {
@@ -74,10 +77,19 @@ struct response {
 enum command_store { STORE_ESS = 0, STORE_PEV = 1 };
 enum command_level { LEVEL_GRID_CHARGE, LEVEL_SURPLUS_CHARGE, LEVEL_COVER_DEMAND, LEVEL_EXPORT };
 
+/* A band of grid power: below at_w, or above all others in the last one. */
+struct ebr_band {
+	int32_t at_w; /* rising; INT32_MAX in the last */
+	int32_t charge_wh, discharge_wh;
+};
+
+/* Where there are bands, they are the rule, and the levels its summary. */
 struct ebr_store_command {
 	uint8_t store;
+	uint8_t bands;                    /* 0, or 2 .. COMMAND_BANDS of band[] */
 	int32_t setpoint_w;               /* charging is positive */
 	int32_t level_wh[COMMAND_LEVELS]; /* stored energy, by enum command_level */
+	struct ebr_band band[COMMAND_BANDS];
 };
 
 struct ebr_command {

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
 #include "../core/ebr/plan.h"
@@ -52,10 +53,18 @@ enum {
 	ARG_PHASE,
 	ARG_KNOWN_SLOTS,
 	ARG_REVEAL_SLOT,
+	ARG_PREVIOUS_ESS,
+	ARG_PREVIOUS_PEV,
 };
 
+/* A band of a rule in SQL. */
+enum { BAND_AT, BAND_CHARGE, BAND_DISCHARGE, BAND_COLUMNS };
+
+/* Argument of ebr_rule_power after levels, store and slot_length. */
+enum { ARG_BANDS = 11 };
+
 /* Columns of the SQL type ebr_solution. */
-enum { SOLUTION_COLUMNS = 34 };
+enum { SOLUTION_COLUMNS = 37 };
 
 /* One word of a list, by a text argument; for_null where it is null. */
 static int choice_argument(FunctionCallInfo fcinfo, int number, const char *name,
@@ -137,6 +146,10 @@ static void read_problem(FunctionCallInfo fcinfo, ebr_problem *problem)
 	problem->objective =
 	    choice_argument(fcinfo, ARG_OBJECTIVE, "objective", objectives, lengthof(objectives),
 	                    tube ? EBR_ENERGY_CO2_DISTRIBUTION : EBR_ENERGY_CO2);
+	problem->previous_kw[EBR_ESS] =
+	    series_argument(fcinfo, ARG_PREVIOUS_ESS, "previous_ess_kw", slots, false, true);
+	problem->previous_kw[EBR_PEV] =
+	    series_argument(fcinfo, ARG_PREVIOUS_PEV, "previous_pev_kw", slots, false, true);
 	read_stores(fcinfo, problem);
 }
 
@@ -208,10 +221,30 @@ static Datum violated_datum(unsigned flags)
 	return flag_words(flags, bits, names, lengthof(bits));
 }
 
-static Datum solution_datum(FunctionCallInfo fcinfo, const ebr_solution *s, int slots,
-                            const ebr_rule rules[EBR_STORES])
+/* The bands of a rule as rows of (at_kw, charge_kwh, discharge_kwh); null where the four levels are
+ * the whole rule. */
+static Datum bands_datum(const ebr_rule *rule, bool *null)
+{
+	int size[2] = {rule->kinks + 1, BAND_COLUMNS}, low[2] = {1, 1};
+	Datum values[(EBR_MAX_KINKS + 1) * BAND_COLUMNS];
+
+	*null = ebr_rule_has_four_levels(rule);
+	for (int k = 0; k <= rule->kinks; k++) {
+		Datum *band = values + k * BAND_COLUMNS;
+
+		band[BAND_AT] = Float8GetDatum(k < rule->kinks ? rule->at_kw[k] : INFINITY);
+		band[BAND_CHARGE] = Float8GetDatum(rule->charge_kwh[k]);
+		band[BAND_DISCHARGE] = Float8GetDatum(rule->discharge_kwh[k]);
+	}
+	return PointerGetDatum(construct_md_array(values, NULL, 2, size, low, FLOAT8OID, sizeof(float8),
+	                                          true, TYPALIGN_DOUBLE));
+}
+
+static Datum solution_datum(FunctionCallInfo fcinfo, const ebr_problem *problem,
+                            const ebr_solution *s, const ebr_rule rules[EBR_STORES])
 {
 	static const char *const qualities[] = {"optimal", "feasible", "fallback"};
+	const int slots = problem->slots, changed = ebr_changed_slots(problem, s);
 	bool bounded = isfinite(s->bound_eur);
 	bool nulls[SOLUTION_COLUMNS] = {false};
 	Datum row[SOLUTION_COLUMNS];
@@ -255,6 +288,10 @@ static Datum solution_datum(FunctionCallInfo fcinfo, const ebr_solution *s, int 
 		row[n++] = Float8GetDatum(rules[i].cover_demand_kwh);
 		row[n++] = Float8GetDatum(rules[i].export_kwh);
 	}
+	for (int i = EBR_ESS; i <= EBR_PEV; i++, n++)
+		row[n] = bands_datum(&rules[i], &nulls[n]);
+	nulls[n] = changed < 0;
+	row[n++] = Int32GetDatum(changed);
 	Assert(n == SOLUTION_COLUMNS);
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), row, nulls));
 }
@@ -364,7 +401,39 @@ Datum smarthg_ebr_solve(PG_FUNCTION_ARGS)
 	    !answer_cautiously(fcinfo, &problem, limits, &solution, rules, &failed))
 		raise_outcome(&failed);
 	rule_from_scenarios(fcinfo, &problem, &limits, &solution, &rules[EBR_ESS]);
-	PG_RETURN_DATUM(solution_datum(fcinfo, &solution, problem.slots, rules));
+	PG_RETURN_DATUM(solution_datum(fcinfo, &problem, &solution, rules));
+}
+
+/* Bands as rows of (at_kw, charge_kwh, discharge_kwh), at_kw rising to infinity; false where they
+ * are no such thing. */
+static bool read_bands(ArrayType *array, ebr_rule *rule)
+{
+	Datum *values;
+	bool *nulls;
+	int count;
+
+	if (ARR_NDIM(array) != 2 || ARR_DIMS(array)[1] != BAND_COLUMNS)
+		return false;
+	deconstruct_array(array, FLOAT8OID, sizeof(float8), true, TYPALIGN_DOUBLE, &values, &nulls,
+	                  &count);
+	rule->kinks = count / BAND_COLUMNS - 1;
+	if (rule->kinks < 1 || rule->kinks > EBR_MAX_KINKS)
+		return false;
+	for (int k = 0; k < count; k++)
+		if (nulls[k] || isnan(DatumGetFloat8(values[k])))
+			return false;
+	for (int k = 0; k <= rule->kinks; k++) {
+		double at_kw = DatumGetFloat8(values[k * BAND_COLUMNS + BAND_AT]);
+
+		rule->charge_kwh[k] = DatumGetFloat8(values[k * BAND_COLUMNS + BAND_CHARGE]);
+		rule->discharge_kwh[k] = DatumGetFloat8(values[k * BAND_COLUMNS + BAND_DISCHARGE]);
+		if (k == rule->kinks)
+			return isinf(at_kw) && at_kw > 0;
+		if (isinf(at_kw) || (k > 0 && at_kw < rule->at_kw[k - 1]))
+			return false;
+		rule->at_kw[k] = at_kw;
+	}
+	return false;
 }
 
 Datum smarthg_ebr_rule_power(PG_FUNCTION_ARGS)
@@ -376,6 +445,9 @@ Datum smarthg_ebr_rule_power(PG_FUNCTION_ARGS)
 	double value[lengthof(names)];
 	ebr_rule rule;
 
+	for (int i = 0; i < (int)lengthof(names) + 1; i++)
+		if (PG_ARGISNULL(i))
+			PG_RETURN_NULL();
 	for (int i = 0; i < (int)lengthof(names); i++)
 		value[i] = number_argument(fcinfo, i, names[i], NAN);
 	if (value[4] < 0 || value[5] > 0 || value[6] < 0 || !(value[7] > 0 && value[7] <= 1))
@@ -386,6 +458,12 @@ Datum smarthg_ebr_rule_power(PG_FUNCTION_ARGS)
 	                  .surplus_charge_kwh = value[1],
 	                  .cover_demand_kwh = value[2],
 	                  .export_kwh = value[3]};
+	if (!PG_ARGISNULL(ARG_BANDS) && !read_bands(PG_GETARG_ARRAYTYPE_P(ARG_BANDS), &rule))
+		ereport(ERROR,
+		        (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("bands are no rule"),
+		         errdetail("They are 2 to %d rows of at_kw, charge_kwh and discharge_kwh, at_kw "
+		                   "rising to infinity.",
+		                   EBR_MAX_KINKS + 1)));
 	PG_RETURN_FLOAT8(ebr_rule_power(
 	    &rule, value[4], value[5], value[6], value[7], value[8], value[9],
 	    (double)interval_us(PG_GETARG_INTERVAL_P(10), "slot_length") / USECS_PER_HOUR));

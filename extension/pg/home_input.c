@@ -16,7 +16,7 @@
 
 PG_FUNCTION_INFO_V1(smarthg_ebr_home_input);
 
-enum { HISTORY_DAYS = 56 };
+enum { HISTORY_DAYS = 56, INPUT_COLUMNS = 31 };
 
 /* Columns of HOME_QUERY. */
 enum {
@@ -64,10 +64,16 @@ static const char *const PROFILE_QUERY =
     "FROM smarthg.power_profile WHERE home_id = $1 "
     "AND slot_start > $2::timestamptz - interval '1 day' AND slot_start < $3";
 
+/* The plan that the one to be made replaces. */
+static const char *const PREVIOUS_QUERY =
+    "SELECT origin, slots, ess_kw, pev_kw FROM smarthg.plan WHERE home_id = $1 AND origin <= $2"
+    " AND origin > $2 - slots * slot_length AND planned_at <= $3 AND slot_length = $4 "
+    "ORDER BY origin DESC, planned_at DESC, made_at DESC LIMIT 1";
+
 /* The row of ebr_input while it is filled, column by column. */
 typedef struct input_row {
-	Datum values[29];
-	bool nulls[29];
+	Datum values[INPUT_COLUMNS];
+	bool nulls[INPUT_COLUMNS];
 	int columns;
 } input_row;
 
@@ -192,6 +198,61 @@ static void put_profile(input_row *row, int64 home_id, const slot_range *range)
 	}
 }
 
+/* A series of the previous plan, moved to the slots of this one; null where it is 0 throughout. */
+static void put_planned(input_row *row, Datum array, bool null, int planned, int passed, int count)
+{
+	double *series = palloc(sizeof(double) * count);
+	Datum *values = NULL;
+	bool *nulls = NULL;
+	int length = planned;
+
+	if (!null)
+		deconstruct_array(DatumGetArrayTypeP(array), FLOAT8OID, sizeof(float8), true,
+		                  TYPALIGN_DOUBLE, &values, &nulls, &length);
+	for (int i = 0; i < count; i++) {
+		int slot = passed + i;
+
+		if (slot >= planned || slot >= length || (!null && nulls[slot]))
+			series[i] = NAN;
+		else
+			series[i] = null ? 0 : DatumGetFloat8(values[slot]);
+	}
+	put_series(row, series, count);
+}
+
+/* What the ESS and the PEV were to do in these slots by the plan before. */
+static void put_previous(input_row *row, int64 home_id, const slot_range *range, TimestampTz at,
+                         Datum slot_length)
+{
+	static SPIPlanPtr plan;
+	Oid types[4] = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INTERVALOID};
+	Datum values[4] = {Int64GetDatum(home_id), TimestampTzGetDatum(range->start),
+	                   TimestampTzGetDatum(at), slot_length};
+	HeapTuple tuple;
+	TupleDesc columns;
+	int passed, planned;
+	bool null;
+
+	if (SPI_execute_plan(kept_plan(&plan, PREVIOUS_QUERY, 4, types), values, NULL, true, 1) !=
+	    SPI_OK_SELECT)
+		elog(ERROR, "previous plan cannot be read");
+	if (SPI_processed == 0) {
+		put(row, (Datum)0, true);
+		put(row, (Datum)0, true);
+		return;
+	}
+	tuple = SPI_tuptable->vals[0];
+	columns = SPI_tuptable->tupdesc;
+	passed = (int)((range->start - DatumGetTimestampTz(SPI_getbinval(tuple, columns, 1, &null))) /
+	               range->slot_us);
+	planned = DatumGetInt32(SPI_getbinval(tuple, columns, 2, &null));
+	for (int column = 3; column <= 4; column++) {
+		Datum array = SPI_getbinval(tuple, columns, column, &null);
+
+		put_planned(row, array, null, planned, passed, range->count);
+	}
+}
+
 /* Hours that the PEV stays from the range's start; one that is still there after the hour it was
  * to leave is charged as if it left with the slot. NAN where it is away. */
 static double plugged_hours(const home_row *home, const slot_range *range, TimestampTz at)
@@ -302,6 +363,7 @@ Datum smarthg_ebr_home_input(PG_FUNCTION_ARGS)
 	put(&row, TimestampTzGetDatum(range.start), false);
 	put(&row, PG_GETARG_DATUM(3), false);
 	put_input(&row, PG_GETARG_INT64(0), &range, PG_GETARG_TIMESTAMPTZ(1));
+	put_previous(&row, PG_GETARG_INT64(0), &range, PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_DATUM(3));
 	Assert(row.columns == columns->natts);
 	/* All that SPI allocated goes with its connection; the answer is copied out first. */
 	tuple = heap_form_tuple(columns, row.values, row.nulls);

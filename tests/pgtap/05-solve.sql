@@ -1,6 +1,6 @@
 -- ebr_solve: the plan is right, the input is checked (document 3.2, DESIGN.md section 3).
 \ir home.psql
-SELECT plan(50);
+SELECT plan(59);
 
 -- By hand: charge 2 h at 0.10, cover at 0.50; no loss, nothing left over.
 SELECT is((SELECT (status, round(objective_eur::numeric, 9), round(baseline_eur::numeric, 9), ess_kw)::text
@@ -52,6 +52,20 @@ SELECT ok((pg_temp.expecting(0)).ess_grid_charge_kwh < 0.5, '... not of one that
 SELECT ok((pg_temp.expecting(0.03)).ess_grid_charge_kwh BETWEEN 4 AND 6, '... and in part of one that uses little');
 SELECT throws_ok('SELECT pg_temp.expecting(1, 0)', '22023', NULL, 'an outlook without a known price is refused');
 SELECT throws_ok($$ SELECT ebr_solve('{1}', '{0.1}', ess_capacity_kwh => 1, history_net_kw => '{1,2}', history_energy_eur_per_kwh => '{1}') $$, '2202E', NULL, 'a history of two lengths is refused');
+
+-- A tube and a contract add bands to the rule.
+CREATE TEMP TABLE tubed AS SELECT * FROM ebr_solve('{1,1,1,6}', '{0.2,0.2,0.2,0.4}', profile_low_kw => '{0,0,0,0}', profile_high_kw => '{2,2,2,2}',
+	penalty_high_eur_per_kwh => '{0.3,0.3,0.3,0.3}', contract_max_kw => 5, export_eur_per_kwh => '{0.1,0.1,0.1,0.1}', ess_capacity_kwh => 4, ess_min_kw => -4, ess_max_kw => 4, ess_soc_kwh => 1, ess_terminal_value_eur_per_kwh => 0);
+SELECT is((SELECT array_agg(b) FROM tubed, unnest(ess_bands[:][1:1]) AS b), '{0,2,5,Infinity}', 'import and export, tube and contract each end a band');
+SELECT is((SELECT pev_bands FROM tubed), NULL, 'a rule of four levels has no bands');
+SELECT is((SELECT ebr_rule_power(ess_grid_charge_kwh, ess_surplus_charge_kwh, ess_cover_demand_kwh, ess_export_kwh, 4, -4, 4, 1, 1, 1.8, bands => ess_bands)::numeric(9,6) FROM tubed), 0.2, 'charging stops at the tube');
+SELECT is((SELECT ebr_rule_power(ess_grid_charge_kwh, ess_surplus_charge_kwh, ess_cover_demand_kwh, ess_export_kwh, 4, -4, 4, 1, 1, 1.8)::numeric(9,6) FROM tubed), 1.0, '... which the four levels do not know');
+SELECT is((SELECT ebr_rule_power(ess_grid_charge_kwh, ess_surplus_charge_kwh, ess_cover_demand_kwh, ess_export_kwh, 4, -4, 4, 1, 1, 5.5, bands => ess_bands) FROM tubed), -0.5::float8, 'and the contract is kept whatever the energy is worth');
+SELECT throws_ok('SELECT ebr_rule_power(1, 1, 1, 1, 4, -4, 4, 1, 1, 1, bands => ' || bands || ')', '22023', 'bands are no rule', bands) FROM (VALUES
+	('''{1,2,3}'''), ('''{{1,2,3},{0,2,3}}'''), ('''{{2,2,3},{1,2,3},{Infinity,2,3}}''')) AS t(bands);
+-- Of equally good plans the previous one.
+SELECT is((SELECT (ess_kw, changed_slots)::text FROM ebr_solve('{1,1,1,5}', '{0.2,0.2,0.2,0.6}', ess_capacity_kwh => 2, ess_min_kw => -2, ess_max_kw => 2,
+	ess_terminal_value_eur_per_kwh => 0, previous_ess_kw => '{0,2,0,NULL}')), '("{0,2,0,-2}",0)', 'a previous plan settles ties');
 
 -- Bad input.
 SELECT throws_ok('SELECT * FROM ebr_solve(' || call || ')', state::char(5), NULL, promise) FROM (VALUES

@@ -1,6 +1,6 @@
 -- Plans and commands of stored homes (document 3.2.1).
 \ir home.psql
-SELECT plan(43);
+SELECT plan(47);
 
 INSERT INTO market_price (price_area_id, slot_start, energy_eur_per_kwh, published_at)
 	SELECT 1, t, 0.05 + 0.2 * (extract(hour FROM t) BETWEEN 17 AND 20)::integer, date_trunc('day', t) - interval '11 hours'
@@ -70,6 +70,12 @@ SELECT is((SELECT (count(*), count(command_id), count(error))::text FROM run), '
 SELECT is((SELECT count(*)::integer FROM plan_slot), 48, '... and stores its plan');
 SELECT is((SELECT r.command_id FROM ebr_run(:at) AS r), (SELECT command_id FROM run), 'the same slot again keeps its command');
 SELECT is((SELECT count(*)::integer FROM plan), 1, '... and its plan');
+SELECT ok((SELECT p.changed_slots IS NULL AND s.objective_eur - p.objective_eur < 1e-9 FROM plan p, LATERAL (SELECT sum(cost_eur) - p.stored_value_eur + p.penalty_eur AS objective_eur FROM plan_slot) AS s),
+	'the first plan changes nothing, and its slots add up to its objective');
+SELECT ok((SELECT (c.input).previous_ess_kw = p.ess_kw AND (c.solution).changed_slots = 0 FROM ebr_command(1, :at) AS c, plan p), 'planning again changes no command');
+SELECT ok((SELECT (c.input).previous_ess_kw = p.ess_kw[2:] || ARRAY[NULL::float8] AND (c.solution).changed_slots BETWEEN 0 AND 47 FROM ebr_command(1, :at::timestamptz + interval '1 hour') AS c, plan p),
+	'an hour later the previous plan has moved on by a slot');
+SELECT ok((SELECT (c.input).previous_ess_kw IS NULL FROM ebr_command(1, :at::timestamptz - interval '1 minute') AS c), 'a plan made later is not known before');
 INSERT INTO home (home_id, feeder_id, price_area_id, name) VALUES (2, 1, 1, 'second');
 INSERT INTO ess (home_id, capacity_kwh, min_kw, max_kw) VALUES (2, 10, -5, 5);
 INSERT INTO power_profile VALUES (2, '2023-05-09 13:00Z', '1 hour', 1, 1, 0, 0);

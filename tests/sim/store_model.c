@@ -16,6 +16,17 @@ static double planned_kw(const struct ebr_command *command, uint8_t store)
 	return 0;
 }
 
+static void take_bands(const struct ebr_store_command *ordered, ebr_rule *rule)
+{
+	for (int k = 0; k < ordered->bands; k++) {
+		rule->charge_kwh[k] = ordered->band[k].charge_wh / 1000.0;
+		rule->discharge_kwh[k] = ordered->band[k].discharge_wh / 1000.0;
+		if (k < ordered->bands - 1)
+			rule->at_kw[k] = ordered->band[k].at_w / 1000.0;
+	}
+	rule->kinks = ordered->bands > 0 ? ordered->bands - 1 : 0;
+}
+
 void store_model_execute(struct store_model stores[COMMAND_STORES],
                          const struct ebr_command *command, double net_demand_kw,
                          double power_kw[COMMAND_STORES])
@@ -34,11 +45,12 @@ void store_model_execute(struct store_model stores[COMMAND_STORES],
 		    .cover_demand_kwh = ordered->level_wh[LEVEL_COVER_DEMAND] / 1000.0,
 		    .export_kwh = ordered->level_wh[LEVEL_EXPORT] / 1000.0,
 		};
-		double kw = ebr_rule_power(&rule, store->capacity_kwh, store->min_kw, store->max_kw,
-		                           store->efficiency, store->soc_kwh,
-		                           net_demand_kw + planned_kw(command, other), hours);
-		double root = sqrt(store->efficiency);
+		double root = sqrt(store->efficiency), kw;
 
+		take_bands(ordered, &rule);
+		kw = ebr_rule_power(&rule, store->capacity_kwh, store->min_kw, store->max_kw,
+		                    store->efficiency, store->soc_kwh,
+		                    net_demand_kw + planned_kw(command, other), hours);
 		store->soc_kwh += hours * (kw > 0 ? kw * root : kw / root);
 		store->soc_kwh = fmin(fmax(store->soc_kwh, 0), store->capacity_kwh);
 		power_kw[ordered->store] = kw;

@@ -110,7 +110,12 @@ static void test_messages(void)
 	    .slot_start_ms = 1700000000000,
 	    .slot_s = 900,
 	    .stores = 2,
-	    .store = {{STORE_ESS, -2500, {0, 10000, -1, 4}}, {STORE_PEV, 7000, {1, 2, 3, 4}}},
+	    .store = {{.store = STORE_ESS,
+	               .setpoint_w = -2500,
+	               .level_wh = {0, 10000, -1, 4},
+	               .bands = 3,
+	               .band = {{-4000, 9, 10}, {5000, 7, 8}, {INT32_MAX, 5, 6}}},
+	              {.store = STORE_PEV, .setpoint_w = 7000, .level_wh = {1, 2, 3, 4}}},
 	};
 	struct ebr_command command_back;
 	uint8_t again[256];
@@ -134,10 +139,22 @@ static void test_messages(void)
 	ebr_command_write(&writer, &command);
 	bool read = ebr_command_read(cursor_over(bytes, writer.at), &command_back);
 	ebr_command_write(&rewriter, &command_back);
-	ok(read && writer.at == 8 + 4 + 1 + 2 * 21 && rewriter.at == writer.at &&
+	ok(read && writer.at == 8 + 4 + 1 + 2 * 22 + 3 * 12 && rewriter.at == writer.at &&
 	       memcmp(bytes, again, writer.at) == 0 && command_back.store[0].setpoint_w == -2500 &&
+	       command_back.store[0].bands == 3 && command_back.store[0].band[1].discharge_wh == 8 &&
 	       command_back.store[1].level_wh[LEVEL_EXPORT] == 4,
 	   "an EBR command is read back");
+	command.store[0].band[1].at_w = -5000;
+	rewriter = writer_over(again, sizeof(again));
+	ebr_command_write(&rewriter, &command);
+	ok(!ebr_command_read(cursor_over(again, rewriter.at), &command_back),
+	   "an EBR command whose bands do not rise is refused");
+	command.store[0].band[1].at_w = 5000;
+	command.store[0].band[2].at_w = 6000;
+	rewriter = writer_over(again, sizeof(again));
+	ebr_command_write(&rewriter, &command);
+	ok(!ebr_command_read(cursor_over(again, rewriter.at), &command_back),
+	   "an EBR command whose last band ends is refused");
 	bytes[12] = 3;
 	ok(!ebr_command_read(cursor_over(bytes, writer.at), &command_back),
 	   "an EBR command for more stores than there are is refused");

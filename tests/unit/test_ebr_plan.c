@@ -130,6 +130,87 @@ static void test_same_plan_again(uint64_t *seed)
 	ok(different == 0, "same input, same plan and rules");
 }
 
+/* Four cheap hours, then a dear one that a store's energy is for: when it is charged is all the
+ * same. */
+static void test_previous_plan_settles_ties(void)
+{
+	double before[8] = {0, 0, 4, 0, 0, 0, -3.6, 0}, away[8] = {0};
+	outcome out;
+	home h;
+
+	home_open(&h, 8, 1);
+	h.energy[6] = 0.6;
+	h.demand[6] = 5;
+	h.problem.store[EBR_ESS] = (ebr_store){4, -5, 5, 0.81, 0.4, INFINITY, NAN, 0};
+	ebr_plan_solve(&h.problem, EBR_PLAN_AUTO, &no_limits, &h.solution, NULL, NULL, &out);
+	ok(ebr_changed_slots(&h.problem, &h.solution) == -1, "no previous plan: nothing to compare");
+	ok(h.solution.power_kw[EBR_ESS][2] < 3.9, "left to itself it charges in another hour");
+	h.problem.previous_kw[EBR_ESS] = before;
+	ebr_plan_solve(&h.problem, EBR_PLAN_AUTO, &no_limits, &h.solution, NULL, NULL, &out);
+	close_to(h.solution.power_kw[EBR_ESS][2], 4, 1e-9, "the hour planned before is kept");
+	ok(ebr_changed_slots(&h.problem, &h.solution) == 0, "no command has changed");
+	h.demand[6] = 4.9;
+	h.demand[0] = 1.3;
+	ebr_plan_solve(&h.problem, EBR_PLAN_AUTO, &no_limits, &h.solution, NULL, NULL, &out);
+	ok(ebr_changed_slots(&h.problem, &h.solution) == 0, "nor by a forecast a little different");
+	h.problem.store[EBR_PEV] = (ebr_store){10, 0, 2, 1, 6, 5, NAN, NAN};
+	h.problem.previous_kw[EBR_PEV] = away;
+	away[1] = away[4] = 2;
+	ebr_plan_solve(&h.problem, EBR_PLAN_AUTO, &no_limits, &h.solution, NULL, NULL, &out);
+	ok(h.solution.method == EBR_BY_PAIR && ebr_changed_slots(&h.problem, &h.solution) == 0,
+	   "both stores keep their hours");
+	h.energy[2] = 0.3;
+	ebr_plan_solve(&h.problem, EBR_PLAN_AUTO, &no_limits, &h.solution, NULL, NULL, &out);
+	ok(h.solution.power_kw[EBR_ESS][2] < 1e-9 && ebr_changed_slots(&h.problem, &h.solution) >= 2,
+	   "but not where another hour is cheaper");
+	before[7] = NAN;
+	h.energy[2] = 0.2;
+	ebr_plan_solve(&h.problem, EBR_PLAN_AUTO, &no_limits, &h.solution, NULL, NULL, &out);
+	ok(ebr_changed_slots(&h.problem, &h.solution) == 0, "a slot without a plan is free");
+	home_close(&h);
+}
+
+/* Replans each home after its forecast has changed a little, with and without the plan before. */
+static void test_stability(uint64_t *seed)
+{
+	static const unsigned kinds[] = {HOME_ESS, HOME_PEV, HOME_ESS | HOME_PEV,
+	                                 HOME_ESS | HOME_NEGATIVE_PRICES,
+	                                 HOME_ESS | HOME_PEV | HOME_NEGATIVE_PRICES};
+	int unchanged = 0, dearer = 0, with = 0, without = 0, homes = 300;
+
+	for (int k = 0; k < homes; k++) {
+		home h;
+		outcome out;
+		double before[EBR_STORES][48], objective;
+
+		home_random(&h, 48, kinds[k % 5], seed);
+		plan(&h, (ebr_rule[EBR_STORES]){{0}}, &out);
+		for (int i = 0; i < EBR_STORES; i++) {
+			memcpy(before[i], h.solution.power_kw[i], sizeof(double) * (size_t)h.problem.slots);
+			h.problem.previous_kw[i] = before[i];
+		}
+		plan(&h, (ebr_rule[EBR_STORES]){{0}}, &out);
+		unchanged += ebr_changed_slots(&h.problem, &h.solution) == 0;
+		for (int t = 0; t < h.problem.slots; t++)
+			h.demand[t] *= between(seed, 0.99, 1.01);
+		plan(&h, (ebr_rule[EBR_STORES]){{0}}, &out);
+		with += ebr_changed_slots(&h.problem, &h.solution);
+		objective = h.solution.objective_eur;
+		h.problem.previous_kw[EBR_ESS] = h.problem.previous_kw[EBR_PEV] = NULL;
+		plan(&h, (ebr_rule[EBR_STORES]){{0}}, &out);
+		for (int i = 0; i < EBR_STORES; i++)
+			h.problem.previous_kw[i] = before[i];
+		without += ebr_changed_slots(&h.problem, &h.solution);
+		dearer +=
+		    objective > h.solution.objective_eur + 1e-6 * fmax(1, fabs(h.solution.objective_eur));
+		home_close(&h);
+	}
+	ok(unchanged == homes, "the same forecast again gives the same plan (%d of %d)", unchanged,
+	   homes);
+	ok(dearer == 0, "preferring the plan before costs nothing");
+	ok(with <= without, "and changes no more commands: %d instead of %d", with, without);
+}
+
 static bool say_yes(void *argument)
 {
 	(void)argument;
@@ -164,6 +245,8 @@ int main(void)
 	test_choice();
 	test_rules_of_two_stores(&seed);
 	test_same_plan_again(&seed);
+	test_previous_plan_settles_ties();
+	test_stability(&seed);
 	test_errors();
 	return tap_done();
 }

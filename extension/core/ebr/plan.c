@@ -5,7 +5,10 @@
 #include "pair.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define SAME_KW 1e-6 /* powers that close are the same command */
 
 static outcome_status find_curve(const ebr_model *m, int store, const ebr_limits *limits,
                                  const ebr_solution *solution, ebr_curve *curve, outcome *out)
@@ -63,6 +66,55 @@ static outcome_status choose(const ebr_model *m, const ebr_limits *limits, ebr_s
 	return status;
 }
 
+int ebr_changed_slots(const ebr_problem *problem, const ebr_solution *solution)
+{
+	int changed = 0;
+
+	if (!problem->previous_kw[EBR_ESS] && !problem->previous_kw[EBR_PEV])
+		return -1;
+	for (int t = 0; t < problem->slots; t++) {
+		bool same = true;
+
+		for (int i = 0; i < EBR_STORES; i++) {
+			const double *previous_kw = problem->previous_kw[i];
+
+			if (previous_kw && fabs(solution->power_kw[i][t] - previous_kw[t]) > SAME_KW)
+				same = false;
+		}
+		changed += !same;
+	}
+	return changed;
+}
+
+/* Takes up the previous plan where it is as good. That settles ties where no value curve did. */
+static bool keep_previous(const ebr_model *m, ebr_solution *solution)
+{
+	const size_t slots = (size_t)m->problem->slots;
+	const double *const *previous_kw = m->problem->previous_kw;
+	double best = solution->objective_eur, *solved_kw;
+
+	if (ebr_changed_slots(m->problem, solution) <= 0)
+		return false;
+	solved_kw = malloc(EBR_STORES * slots * sizeof(double));
+	if (!solved_kw)
+		return false;
+	for (int i = 0; i < EBR_STORES; i++) {
+		memcpy(solved_kw + (size_t)i * slots, solution->power_kw[i], slots * sizeof(double));
+		for (size_t t = 0; previous_kw[i] && t < slots; t++)
+			if (!isnan(previous_kw[i][t]))
+				solution->power_kw[i][t] = previous_kw[i][t];
+	}
+	ebr_account(m, solution);
+	if (solution->objective_eur > best + 1e-9 * fmax(1, fabs(best))) {
+		for (int i = 0; i < EBR_STORES; i++)
+			memcpy(solution->power_kw[i], solved_kw + (size_t)i * slots, slots * sizeof(double));
+		ebr_account(m, solution);
+		best = NAN;
+	}
+	free(solved_kw);
+	return !isnan(best);
+}
+
 static outcome_status solve(const ebr_model *m, ebr_plan_method method, const ebr_limits *limits,
                             ebr_solution *solution, ebr_curve *curve, outcome *out)
 {
@@ -89,6 +141,9 @@ outcome_status ebr_plan_solve(const ebr_problem *problem, ebr_plan_method method
 	memset(curve, 0, sizeof(curve));
 	ebr_model_init(&model, problem, solution);
 	status = solve(&model, method, limits, solution, rule_ess || rule_pev ? curve : NULL, out);
+	/* A rule holds the other store at its plan, so a new plan asks for new curves. */
+	if (status == OUTCOME_OK && method == EBR_PLAN_AUTO && keep_previous(&model, solution))
+		forget(curve);
 	for (int i = 0; i < EBR_STORES && status == OUTCOME_OK; i++) {
 		if (!rules[i])
 			continue;

@@ -21,4 +21,8 @@ outcome_status ebr_plan_solve(const ebr_problem *problem, ebr_plan_method method
                               const ebr_limits *limits, ebr_solution *solution, ebr_rule *rule_ess,
                               ebr_rule *rule_pev, outcome *out);
 
+/* Slots in which a store's power differs from the previous plan's, of those that had one; -1
+ * where there was no previous plan. */
+int ebr_changed_slots(const ebr_problem *problem, const ebr_solution *solution);
+
 #endif

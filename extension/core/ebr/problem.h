@@ -55,6 +55,9 @@ typedef struct ebr_problem {
 	double contract_min_kw;                 /* <= contract_max_kw; may be -INFINITY */
 	double contract_max_kw;                 /* may be INFINITY */
 	ebr_store store[EBR_STORES];
+	/* What was planned for these slots before, charge positive: of equally good plans the one
+	 * nearest to it is taken. NAN: no plan for the slot; NULL: none at all. */
+	const double *previous_kw[EBR_STORES];
 } ebr_problem;
 
 typedef struct ebr_limits {

@@ -50,6 +50,11 @@ void ebr_rule_from_curve(const ebr_model *m, int store, const ebr_curve *curve, 
 	find_bands(&price, root, curve, rule);
 }
 
+bool ebr_rule_has_four_levels(const ebr_rule *rule)
+{
+	return rule->kinks == 0 || (rule->kinks == 1 && rule->at_kw[0] == 0);
+}
+
 void ebr_rule_idle(double capacity_kwh, ebr_rule *rule)
 {
 	rule->grid_charge_kwh = rule->surplus_charge_kwh = 0;

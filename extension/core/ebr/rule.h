@@ -34,6 +34,9 @@ typedef struct ebr_rule {
  * discharged into, for the sake of the next one (export dearer than import). */
 void ebr_rule_from_curve(const ebr_model *model, int store, const ebr_curve *curve, ebr_rule *rule);
 
+/* Whether the four levels are all there is to the rule. */
+bool ebr_rule_has_four_levels(const ebr_rule *rule);
+
 /* The rule of a store that is away or does not exist: nothing. */
 void ebr_rule_idle(double capacity_kwh, ebr_rule *rule);
 

@@ -267,9 +267,19 @@ static outcome_status backward(session *s, const ebr_limits *limits, double dead
 	return OUTCOME_OK;
 }
 
-/* Least-cost change from a level; of several the one nearest to none. A piece is entered only when
- * the one before was used up. */
-static double best_change(const steps *c, double soc)
+/* The change that the plan before had in mind; none where there was no plan. */
+static double previous_change(const session *s, int t)
+{
+	const double *previous_kw = s->model->problem->previous_kw[s->store];
+
+	return previous_kw && !isnan(previous_kw[t])
+	           ? ebr_gain_of_power(s->model, s->store, previous_kw[t])
+	           : 0;
+}
+
+/* Least-cost change from a level; of several the one nearest to that wanted. A piece is entered
+ * only when the one before was used up. */
+static double best_change(const steps *c, double soc, double wanted)
 {
 	double least = c->at_kwh[0], most = c->at_kwh[0];
 
@@ -277,7 +287,7 @@ static double best_change(const steps *c, double soc)
 		least = ebr_greater(least, ebr_lesser(c->at_kwh[k + 1], c->low[k] - soc));
 	for (int k = 0; k < c->count && most >= c->at_kwh[k]; k++)
 		most = ebr_greater(most, ebr_lesser(c->at_kwh[k + 1], c->high[k] - soc));
-	return ebr_lesser(ebr_greater(0, least), most);
+	return ebr_lesser(ebr_greater(wanted, least), most);
 }
 
 static double forward(session *s, double *power_kw)
@@ -287,7 +297,7 @@ static double forward(session *s, double *power_kw)
 
 	for (int t = 0; t < s->model->problem->slots; t++) {
 		const steps *c = &s->steps[t];
-		double change = c->count > 0 ? best_change(c, soc) : 0;
+		double change = c->count > 0 ? best_change(c, soc, previous_change(s, t)) : 0;
 
 		if (fabs(change) <= s->same_level)
 			change = 0;

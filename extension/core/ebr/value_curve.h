@@ -24,8 +24,8 @@ void ebr_curve_free(ebr_curve *curve);
  * of stored energy at the end of slot 0. Where a slot's cost is not convex in the stored energy
  * (negative prices, export dearer than import) its convex envelope is used; *excess_eur is what the
  * plan costs more than the envelope says, 0 where the plan is optimal and the curve exact along
- * it. Of equally good powers the one nearest to idle is taken. Fails on time, memory and
- * interrupt only. */
+ * it. Of equally good powers the one nearest to the previous plan's, else to idle, is taken. Fails
+ * on time, memory and interrupt only. */
 outcome_status ebr_value_curve(const ebr_model *model, int store, const double *other_kw,
                                const ebr_limits *limits, double *power_kw, double *excess_eur,
                                ebr_curve *curve, outcome *out);
