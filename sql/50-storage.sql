@@ -37,7 +37,9 @@ CREATE TABLE pev (
 	max_kw float8 NOT NULL CHECK (max_kw BETWEEN 0 AND 1e6),
 	efficiency float8 NOT NULL DEFAULT 0.9 CHECK (efficiency BETWEEN 0.001 AND 1),
 	device_eui64 bytea CHECK (is_eui64(device_eui64)),
-	endpoint smallint NOT NULL DEFAULT 1 CHECK (endpoint BETWEEN 0 AND 255)
+	endpoint smallint NOT NULL DEFAULT 1 CHECK (endpoint BETWEEN 0 AND 255),
+	min_step_kw float8 NOT NULL DEFAULT 0,
+	CHECK (min_step_kw >= 0 AND (max_kw = 0 OR min_step_kw <= max_kw) AND (min_kw = 0 OR min_step_kw <= -min_kw))
 );
 COMMENT ON TABLE pev IS 'Configuration of a home''s plug-in electric vehicle (PEV)';
 COMMENT ON COLUMN pev.home_id IS 'The home: one PEV each';
@@ -47,6 +49,7 @@ COMMENT ON COLUMN pev.max_kw IS 'Maximum power rate, kW, at least 0';
 COMMENT ON COLUMN pev.efficiency IS 'Round-trip efficiency, from 0.001 to 1';
 COMMENT ON COLUMN pev.device_eui64 IS 'EUI-64 of the device that reports its state of charge; null: set by SQL';
 COMMENT ON COLUMN pev.endpoint IS 'ZigBee endpoint on that device';
+COMMENT ON COLUMN pev.min_step_kw IS 'Least power, kW, charging or discharging, that it runs at if at all, such as 1.4; 0: any';
 
 CREATE TABLE pev_state (
 	home_id bigint NOT NULL REFERENCES home,

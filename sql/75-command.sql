@@ -177,11 +177,11 @@ CREATE TRIGGER command_made AFTER INSERT ON command FOR EACH STATEMENT EXECUTE F
 
 CREATE FUNCTION ebr_rule_power(grid_charge_kwh float8, surplus_charge_kwh float8, cover_demand_kwh float8, export_kwh float8,
 	capacity_kwh float8, min_kw float8, max_kw float8, efficiency float8, soc_kwh float8, net_demand_kw float8, slot_length interval DEFAULT '1 hour',
-	bands float8[] DEFAULT NULL)
+	bands float8[] DEFAULT NULL, min_step_kw float8 DEFAULT 0)
 RETURNS float8
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'smarthg_ebr_rule_power';
-COMMENT ON FUNCTION ebr_rule_power(float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, interval, float8[]) IS
-'Power, kW, charge positive, that a store executes in a slot under a command''s four levels, kWh, given its state of charge and the measured net demand (demand - production + other store), kW, or under its bands where it has some; null where another argument is null (DESIGN.md section 3)';
+COMMENT ON FUNCTION ebr_rule_power(float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, interval, float8[], float8) IS
+'Power, kW, charge positive, that a store executes in a slot under a command''s four levels, kWh, given its state of charge and the measured net demand (demand - production + other store), kW, or under its bands where it has some; a store that runs at min_step_kw at least or not at all takes the nearer of the two that it has room for; null where another argument is null (DESIGN.md section 3)';
 
 CREATE FUNCTION ebr_command(home_id bigint, at timestamptz, slots integer DEFAULT 48, slot_length interval DEFAULT '1 hour',
 	objective text DEFAULT NULL, time_limit interval DEFAULT '10 s')

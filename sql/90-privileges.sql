@@ -10,9 +10,9 @@ GRANT EXECUTE ON FUNCTION
 	slot_means(timestamptz[], float8[], float8[], timestamptz, integer, interval), local_phases(timestamptz, integer, interval, text), eumf_k_series(float8[], integer[], integer[], integer),
 	ebr_solve(float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], interval, float8, float8,
 		float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, text, text, interval, integer, boolean, boolean,
-		float8[], float8[], float8[], float8[], integer, integer, integer, float8[], float8[]),
+		float8[], float8[], float8[], float8[], integer, integer, integer, float8[], float8[], float8),
 	ebr_slot_cost(float8, float8, float8, float8, float8, float8, float8, float8, interval),
-	ebr_rule_power(float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, interval, float8[])
+	ebr_rule_power(float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, interval, float8[], float8)
 TO PUBLIC;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA smarthg TO smarthg_admin;

@@ -55,13 +55,14 @@ enum {
 	ARG_REVEAL_SLOT,
 	ARG_PREVIOUS_ESS,
 	ARG_PREVIOUS_PEV,
+	ARG_PEV_STEP,
 };
 
 /* A band of a rule in SQL. */
 enum { BAND_AT, BAND_CHARGE, BAND_DISCHARGE, BAND_COLUMNS };
 
-/* Argument of ebr_rule_power after levels, store and slot_length. */
-enum { ARG_BANDS = 11 };
+/* Arguments of ebr_rule_power after levels, store and slot_length. */
+enum { ARG_BANDS = 11, ARG_STEP };
 
 /* Columns of the SQL type ebr_solution. */
 enum { SOLUTION_COLUMNS = 37 };
@@ -106,6 +107,7 @@ static void read_stores(FunctionCallInfo fcinfo, ebr_problem *problem)
 	    .target_kwh = number_argument(fcinfo, ARG_PEV_TARGET, "pev_target_kwh", NAN),
 	    .terminal_value_eur_per_kwh =
 	        number_argument(fcinfo, ARG_PEV_TERMINAL, "pev_terminal_value_eur_per_kwh", NAN),
+	    .min_step_kw = number_argument(fcinfo, ARG_PEV_STEP, "pev_min_step_kw", 0),
 	};
 }
 
@@ -442,7 +444,7 @@ Datum smarthg_ebr_rule_power(PG_FUNCTION_ARGS)
 	                                    "export_kwh",      "capacity_kwh",       "min_kw",
 	                                    "max_kw",          "efficiency",         "soc_kwh",
 	                                    "net_demand_kw"};
-	double value[lengthof(names)];
+	double value[lengthof(names)], hours, step, power;
 	ebr_rule rule;
 
 	for (int i = 0; i < (int)lengthof(names) + 1; i++)
@@ -464,7 +466,12 @@ Datum smarthg_ebr_rule_power(PG_FUNCTION_ARGS)
 		         errdetail("They are 2 to %d rows of at_kw, charge_kwh and discharge_kwh, at_kw "
 		                   "rising to infinity.",
 		                   EBR_MAX_KINKS + 1)));
-	PG_RETURN_FLOAT8(ebr_rule_power(
-	    &rule, value[4], value[5], value[6], value[7], value[8], value[9],
-	    (double)interval_us(PG_GETARG_INTERVAL_P(10), "slot_length") / USECS_PER_HOUR));
+	hours = (double)interval_us(PG_GETARG_INTERVAL_P(10), "slot_length") / USECS_PER_HOUR;
+	step = number_argument(fcinfo, ARG_STEP, "min_step_kw", 0);
+	if (step < 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		                errmsg("min_step_kw must not be negative")));
+	power =
+	    ebr_rule_power(&rule, value[4], value[5], value[6], value[7], value[8], value[9], hours);
+	PG_RETURN_FLOAT8(ebr_rule_step_power(power, step, value[4], value[7], value[8], hours));
 }

@@ -144,7 +144,6 @@ static const char *forecast(int64 home_id, const char *zone, const slot_range *r
 	int past = (int)(HISTORY_DAYS * USECS_PER_DAY / range->slot_us);
 	slot_range history = {range->start - HISTORY_DAYS * USECS_PER_DAY, range->slot_us, past};
 	double *known = palloc(sizeof(double) * 2 * past);
-	double *quantiles = palloc(sizeof(double) * 3 * range->count);
 	int *phases = palloc(sizeof(int) * (past + range->count));
 	eumf_k_input in = {.slots_per_day = (int)(USECS_PER_DAY / range->slot_us),
 	                   .history = past,
@@ -152,8 +151,7 @@ static const char *forecast(int64 home_id, const char *zone, const slot_range *r
 	                   .history_phase = phases,
 	                   .horizon = range->count,
 	                   .horizon_phase = phases + past};
-	eumf_k_forecast out = {demand_kw, quantiles, quantiles + range->count,
-	                       quantiles + 2 * range->count, EUMF_K_STANDARD};
+	eumf_k_forecast out = {.mean_kw = demand_kw, .model = EUMF_K_STANDARD};
 	outcome failed;
 	bool produces;
 	const char *model;

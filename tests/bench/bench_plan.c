@@ -129,9 +129,10 @@ static void equip(home *h, bool pev, double hours, double kwh, uint64_t *seed)
 	h->problem.production_kw = h->production;
 	h->problem.export_eur_per_kwh = h->export;
 	h->problem.store[EBR_ESS] =
-	    (ebr_store){10, -5, 5, 0.9, between(seed, 0, 10), INFINITY, NAN, NAN};
+	    (ebr_store){10, -5, 5, 0.9, between(seed, 0, 10), INFINITY, NAN, NAN, 0};
 	if (pev)
-		h->problem.store[EBR_PEV] = (ebr_store){50, -7, 7, 0.88, fmax(40 - kwh, 0), hours, 40, NAN};
+		h->problem.store[EBR_PEV] =
+		    (ebr_store){50, -7, 7, 0.88, fmax(40 - kwh, 0), hours, 40, NAN, 0};
 	if (chance(seed) > 1.0 / 3)
 		return;
 	h->problem.objective = EBR_ENERGY_CO2_DISTRIBUTION;

@@ -1,6 +1,6 @@
 -- ebr_solve: the plan is right, the input is checked (document 3.2, DESIGN.md section 3).
 \ir home.psql
-SELECT plan(59);
+SELECT plan(64);
 
 -- By hand: charge 2 h at 0.10, cover at 0.50; no loss, nothing left over.
 SELECT is((SELECT (status, round(objective_eur::numeric, 9), round(baseline_eur::numeric, 9), ess_kw)::text
@@ -66,6 +66,14 @@ SELECT throws_ok('SELECT ebr_rule_power(1, 1, 1, 1, 4, -4, 4, 1, 1, 1, bands => 
 -- Of equally good plans the previous one.
 SELECT is((SELECT (ess_kw, changed_slots)::text FROM ebr_solve('{1,1,1,5}', '{0.2,0.2,0.2,0.6}', ess_capacity_kwh => 2, ess_min_kw => -2, ess_max_kw => 2,
 	ess_terminal_value_eur_per_kwh => 0, previous_ess_kw => '{0,2,0,NULL}')), '("{0,2,0,-2}",0)', 'a previous plan settles ties');
+
+-- A charger of 1.4 to 7 kW: the cheapest hour leaves the next its least power.
+SELECT is((SELECT (status, array_agg(round(p::numeric, 3)))::text FROM ebr_solve('{1,1,1,1}', '{0.2,0.1,0.15,0.2}', contract_max_kw => 5, pev_capacity_kwh => 40, pev_max_kw => 7,
+	pev_soc_kwh => 10, pev_plugged_hours => 4, pev_target_kwh => 14.5, pev_min_step_kw => 1.4), unnest(pev_kw) AS p GROUP BY status), '(optimal,"{0.000,3.100,1.400,0.000}")', 'a least power is kept');
+SELECT is(ebr_rule_power(4, 8, 10, 10, 10, 0, 7, 1, 3.2, 1, min_step_kw => 1.4), 1.4::float8, 'a rule runs at the step rather than a little below');
+SELECT is(ebr_rule_power(4, 8, 10, 10, 10, 0, 7, 1, 3.5, 1, min_step_kw => 1.4), 0::float8, '... or not at all');
+SELECT is(ebr_rule_power(9.9, 9.9, 10, 10, 10, 0, 7, 1, 9, 1, min_step_kw => 1.4), 0::float8, '... or where the store has no room for it');
+SELECT throws_ok($$ SELECT ebr_solve('{1}', '{0.1}', pev_capacity_kwh => 5, pev_max_kw => 3, pev_plugged_hours => 1, pev_min_step_kw => 4) $$, '22023', NULL, 'a step above the full power is refused');
 
 -- Bad input.
 SELECT throws_ok('SELECT * FROM ebr_solve(' || call || ')', state::char(5), NULL, promise) FROM (VALUES

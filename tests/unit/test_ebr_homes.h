@@ -40,7 +40,7 @@ __attribute__((unused)) static void home_open(home *h, int slots, double slot_ho
 	                      &s->energy_used_eur_per_kwh,
 	                      &s->export_used_eur_per_kwh,
 	                      &s->co2_used_eur_per_kwh};
-	ebr_store absent = {0, 0, 0, 1, 0, INFINITY, NAN, NAN};
+	ebr_store absent = {0, 0, 0, 1, 0, INFINITY, NAN, NAN, 0};
 
 	memset(h, 0, sizeof(*h));
 	h->memory = calloc((size_t)slots * (HOME_SERIES + HOME_ANSWERS), sizeof(double));

@@ -41,7 +41,7 @@ static void test_arbitrage(void)
 	home h;
 
 	home_open(&h, 2, 1);
-	h.problem.store[EBR_ESS] = (ebr_store){10, -5, 5, 0.81, 0, INFINITY, NAN, 0};
+	h.problem.store[EBR_ESS] = (ebr_store){10, -5, 5, 0.81, 0, INFINITY, NAN, 0, 0};
 	h.energy[0] = 0.1;
 	h.energy[1] = 0.3;
 	h.demand[1] = 2;
@@ -64,7 +64,7 @@ static void test_departure(void)
 	home h;
 
 	home_open(&h, 4, 1);
-	h.problem.store[EBR_PEV] = (ebr_store){20, 0, 4, 1, 10, 2.5, 18, NAN};
+	h.problem.store[EBR_PEV] = (ebr_store){20, 0, 4, 1, 10, 2.5, 18, NAN, 0};
 	h.energy[0] = 0.4;
 	h.energy[3] = 0.01;
 	solve(&h, "PEV");
@@ -92,7 +92,7 @@ static void test_negative_price(void)
 	home h;
 
 	home_open(&h, 2, 1);
-	h.problem.store[EBR_ESS] = (ebr_store){4, -4, 4, 0.64, 4, INFINITY, NAN, 0};
+	h.problem.store[EBR_ESS] = (ebr_store){4, -4, 4, 0.64, 4, INFINITY, NAN, 0, 0};
 	h.energy[0] = -0.5;
 	h.energy[1] = 0.01;
 	solve(&h, "negative price");
@@ -111,7 +111,7 @@ static void test_dear_export(void)
 	home h;
 
 	home_open(&h, 1, 1);
-	h.problem.store[EBR_ESS] = (ebr_store){10, -5, 5, 1, 5, INFINITY, NAN, 0.22};
+	h.problem.store[EBR_ESS] = (ebr_store){10, -5, 5, 1, 5, INFINITY, NAN, 0.22, 0};
 	h.problem.export_eur_per_kwh = h.export;
 	h.export[0] = 0.3;
 	solve(&h, "export dearer than import");
@@ -140,9 +140,9 @@ static void test_scenarios(void)
 		for (int t = 0; t < 48; t++)
 			h.energy[t] = t % 24 >= 17 && t % 24 <= 21 ? 0.4 : 0.1;
 		h.problem.store[EBR_ESS] =
-		    (ebr_store){scenarios[k].ess_capacity, -5, 5, 0.9, 0, INFINITY, NAN, NAN};
-		h.problem.store[EBR_PEV] =
-		    (ebr_store){scenarios[k].pev_capacity, scenarios[k].pev_min, 7, 0.9, 20, 30, 30, NAN};
+		    (ebr_store){scenarios[k].ess_capacity, -5, 5, 0.9, 0, INFINITY, NAN, NAN, 0};
+		h.problem.store[EBR_PEV] = (ebr_store){
+		    scenarios[k].pev_capacity, scenarios[k].pev_min, 7, 0.9, 20, 30, 30, NAN, 0};
 		solve(&h, scenarios[k].name);
 		for (int t = 0; t < 48; t++) {
 			discharges |= h.solution.power_kw[EBR_PEV][t] < -1e-6;
@@ -165,7 +165,7 @@ static void test_objectives(void)
 	double by_objective[3];
 
 	home_open(&h, 2, 1);
-	h.problem.store[EBR_ESS] = (ebr_store){2, -2, 2, 1, 0, INFINITY, NAN, 0};
+	h.problem.store[EBR_ESS] = (ebr_store){2, -2, 2, 1, 0, INFINITY, NAN, 0, 0};
 	h.problem.co2_eur_per_kwh = h.co2;
 	h.problem.profile_low_kw = h.low;
 	h.problem.profile_high_kw = h.high;
@@ -195,7 +195,7 @@ static void test_always_answers(void)
 	home h;
 
 	home_open(&h, 3, 1);
-	h.problem.store[EBR_ESS] = (ebr_store){10, -2, 2, 1, 11, INFINITY, NAN, NAN};
+	h.problem.store[EBR_ESS] = (ebr_store){10, -2, 2, 1, 11, INFINITY, NAN, NAN, 0};
 	h.problem.contract_max_kw = 4;
 	h.problem.contract_min_kw = -1;
 	h.demand[0] = 9;
@@ -220,7 +220,7 @@ static void test_dominance(void)
 	home h;
 
 	home_open(&h, 2, 1);
-	h.problem.store[EBR_PEV] = (ebr_store){20, -5, 5, 0.9, 10, 2, NAN, NAN};
+	h.problem.store[EBR_PEV] = (ebr_store){20, -5, 5, 0.9, 10, 2, NAN, NAN, 0};
 	h.problem.contract_max_kw = 3;
 	h.energy[0] = h.energy[1] = 5;
 	solve(&h, "contract before departure");

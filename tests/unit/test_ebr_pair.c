@@ -142,8 +142,8 @@ static void test_ties(void)
 	int running = 0;
 
 	home_open(&h, 24, 1);
-	h.problem.store[EBR_ESS] = (ebr_store){10, -5, 5, 1, 5, INFINITY, NAN, 0.2};
-	h.problem.store[EBR_PEV] = (ebr_store){40, -7, 7, 1, 20, INFINITY, NAN, 0.2};
+	h.problem.store[EBR_ESS] = (ebr_store){10, -5, 5, 1, 5, INFINITY, NAN, 0.2, 0};
+	h.problem.store[EBR_PEV] = (ebr_store){40, -7, 7, 1, 20, INFINITY, NAN, 0.2, 0};
 	ebr_plan_solve(&h.problem, EBR_PLAN_AUTO, &no_limits, &h.solution, NULL, NULL, &out);
 	for (int t = 0; t < 24; t++)
 		running += h.solution.power_kw[0][t] != 0 || h.solution.power_kw[1][t] != 0;
@@ -172,8 +172,8 @@ static void test_together(void)
 	h.energy[0] = 0.5;
 	h.energy[1] = 0.5;
 	h.energy[2] = 0.1;
-	h.problem.store[EBR_ESS] = (ebr_store){10, -4, 4, 1, 4, INFINITY, NAN, 0};
-	h.problem.store[EBR_PEV] = (ebr_store){10, 0, 4, 1, 0, 1, 4, NAN};
+	h.problem.store[EBR_ESS] = (ebr_store){10, -4, 4, 1, 4, INFINITY, NAN, 0, 0};
+	h.problem.store[EBR_PEV] = (ebr_store){10, 0, 4, 1, 0, 1, 4, NAN, 0};
 	ok(ebr_plan_solve(&h.problem, EBR_PLAN_AUTO, &no_limits, &h.solution, NULL, NULL, &out) ==
 	           OUTCOME_OK &&
 	       h.solution.method == EBR_BY_PAIR && h.solution.quality == EBR_OPTIMAL,

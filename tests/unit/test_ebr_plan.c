@@ -24,12 +24,12 @@ static void test_choice(void)
 	ok(plan(&h, rules, &out) == OUTCOME_OK && h.solution.objective_eur == h.solution.baseline_eur,
 	   "no store: the plan is the bill");
 	ok(rules[EBR_ESS].export_kwh == 0 && rules[EBR_PEV].grid_charge_kwh == 0, "and idle rules");
-	h.problem.store[EBR_ESS] = (ebr_store){10, -5, 5, 0.81, 0, INFINITY, NAN, 0};
+	h.problem.store[EBR_ESS] = (ebr_store){10, -5, 5, 0.81, 0, INFINITY, NAN, 0, 0};
 	ok(plan(&h, rules, &out) == OUTCOME_OK && h.solution.method == EBR_BY_SINGLE,
 	   "one store: value curves");
 	close_to(h.solution.objective_eur, (12 + 10 / 0.9) * 0.1 + (12 - 9) * 0.3, 1e-9,
 	         "one store: cost");
-	h.problem.store[EBR_PEV] = (ebr_store){40, 0, 5, 1, 10, 12, 20, NAN};
+	h.problem.store[EBR_PEV] = (ebr_store){40, 0, 5, 1, 10, 12, 20, NAN, 0};
 	ok(plan(&h, rules, &out) == OUTCOME_OK && h.solution.method == EBR_BY_PAIR &&
 	       h.solution.quality == EBR_OPTIMAL,
 	   "two stores: their network");
@@ -141,7 +141,7 @@ static void test_previous_plan_settles_ties(void)
 	home_open(&h, 8, 1);
 	h.energy[6] = 0.6;
 	h.demand[6] = 5;
-	h.problem.store[EBR_ESS] = (ebr_store){4, -5, 5, 0.81, 0.4, INFINITY, NAN, 0};
+	h.problem.store[EBR_ESS] = (ebr_store){4, -5, 5, 0.81, 0.4, INFINITY, NAN, 0, 0};
 	ebr_plan_solve(&h.problem, EBR_PLAN_AUTO, &no_limits, &h.solution, NULL, NULL, &out);
 	ok(ebr_changed_slots(&h.problem, &h.solution) == -1, "no previous plan: nothing to compare");
 	ok(h.solution.power_kw[EBR_ESS][2] < 3.9, "left to itself it charges in another hour");
@@ -153,7 +153,7 @@ static void test_previous_plan_settles_ties(void)
 	h.demand[0] = 1.3;
 	ebr_plan_solve(&h.problem, EBR_PLAN_AUTO, &no_limits, &h.solution, NULL, NULL, &out);
 	ok(ebr_changed_slots(&h.problem, &h.solution) == 0, "nor by a forecast a little different");
-	h.problem.store[EBR_PEV] = (ebr_store){10, 0, 2, 1, 6, 5, NAN, NAN};
+	h.problem.store[EBR_PEV] = (ebr_store){10, 0, 2, 1, 6, 5, NAN, NAN, 0};
 	h.problem.previous_kw[EBR_PEV] = away;
 	away[1] = away[4] = 2;
 	ebr_plan_solve(&h.problem, EBR_PLAN_AUTO, &no_limits, &h.solution, NULL, NULL, &out);
@@ -224,7 +224,7 @@ static void test_errors(void)
 	ebr_limits stop = {.interrupted = say_yes};
 
 	home_open(&h, 24, 1);
-	h.problem.store[EBR_ESS] = (ebr_store){10, -5, 5, 0.81, 0, INFINITY, NAN, 0};
+	h.problem.store[EBR_ESS] = (ebr_store){10, -5, 5, 0.81, 0, INFINITY, NAN, 0, 0};
 	ok(ebr_plan_solve(&h.problem, EBR_PLAN_AUTO, &stop, &h.solution, NULL, NULL, &out) ==
 	           OUTCOME_INTERRUPTED &&
 	       out.status == OUTCOME_INTERRUPTED && out.message[0],

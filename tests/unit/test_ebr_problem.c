@@ -6,7 +6,7 @@
 
 static void give_ess(home *h)
 {
-	h->problem.store[EBR_ESS] = (ebr_store){10, -5, 4, 0.81, 2, INFINITY, NAN, NAN};
+	h->problem.store[EBR_ESS] = (ebr_store){10, -5, 4, 0.81, 2, INFINITY, NAN, NAN, 0};
 }
 
 /* A home that passes, with every series given. */
@@ -14,7 +14,7 @@ static void open_full(home *h)
 {
 	home_open(h, 3, 1);
 	give_ess(h);
-	h->problem.store[EBR_PEV] = (ebr_store){40, 0, 11, 0.9, 20, 2, 30, NAN};
+	h->problem.store[EBR_PEV] = (ebr_store){40, 0, 11, 0.9, 20, 2, 30, NAN, 0};
 	h->problem.production_kw = h->production;
 	h->problem.export_eur_per_kwh = h->export;
 	h->problem.co2_eur_per_kwh = h->co2;
@@ -221,7 +221,7 @@ static void test_departure_rules(void)
 	ebr_model m;
 
 	home_open(&h, 4, 0.5);
-	h.problem.store[EBR_PEV] = (ebr_store){40, -5, 10, 0.81, 20, 0.75, NAN, NAN};
+	h.problem.store[EBR_PEV] = (ebr_store){40, -5, 10, 0.81, 20, 0.75, NAN, NAN, 0};
 	ebr_model_init(&m, &h.problem, &h.solution);
 	close_to(ebr_charge_limit(&m, EBR_PEV, 0), 10, 0, "plugged for the whole first slot");
 	close_to(ebr_charge_limit(&m, EBR_PEV, 1), 5, 1e-12, "and half of the second");
@@ -251,7 +251,7 @@ static void test_fallback(void)
 
 	home_open(&h, 4, 1);
 	give_ess(&h);
-	h.problem.store[EBR_PEV] = (ebr_store){40, -5, 4, 1, 20, 4, 27, NAN};
+	h.problem.store[EBR_PEV] = (ebr_store){40, -5, 4, 1, 20, 4, 27, NAN, 0};
 	h.problem.contract_max_kw = 4;
 	h.demand[1] = 5;
 	ebr_fallback(&h.problem, s);

@@ -146,7 +146,8 @@ static void test_limits_kept(uint64_t *seed)
 		               between(seed, -1, 11),
 		               INFINITY,
 		               NAN,
-		               NAN};
+		               NAN,
+		               0};
 		ebr_rule rule = {between(seed, -1, 11),
 		                 between(seed, -1, 11),
 		                 between(seed, -1, 11),

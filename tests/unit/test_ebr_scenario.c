@@ -52,8 +52,8 @@ static void open_moment(moment *m)
 	                           .export_eur_per_kwh = m->paid,
 	                           .contract_min_kw = -INFINITY,
 	                           .contract_max_kw = INFINITY};
-	m->problem.store[EBR_ESS] = (ebr_store){8, -2, 2, 0.81, 4, INFINITY, NAN, NAN};
-	m->problem.store[EBR_PEV] = (ebr_store){0, 0, 0, 1, 0, INFINITY, NAN, NAN};
+	m->problem.store[EBR_ESS] = (ebr_store){8, -2, 2, 0.81, 4, INFINITY, NAN, NAN, 0};
+	m->problem.store[EBR_PEV] = (ebr_store){0, 0, 0, 1, 0, INFINITY, NAN, NAN, 0};
 	m->outlook = (ebr_outlook){.slots_per_day = DAY,
 	                           .history = HISTORY,
 	                           .net_kw = m->net,

@@ -19,7 +19,7 @@ static void test_by_hand(void)
 	double excess;
 
 	home_open(&h, 2, 1);
-	h.problem.store[EBR_ESS] = (ebr_store){10, -5, 5, 0.81, 0, INFINITY, NAN, 0};
+	h.problem.store[EBR_ESS] = (ebr_store){10, -5, 5, 0.81, 0, INFINITY, NAN, 0, 0};
 	h.energy[0] = 0.1;
 	h.energy[1] = 0.3;
 	h.demand[1] = 2;
@@ -57,7 +57,7 @@ static void test_not_convex(void)
 	bool applicable;
 
 	home_open(&h, 2, 1);
-	h.problem.store[EBR_ESS] = (ebr_store){4, -4, 4, 0.64, 4, INFINITY, NAN, 0};
+	h.problem.store[EBR_ESS] = (ebr_store){4, -4, 4, 0.64, 4, INFINITY, NAN, 0, 0};
 	h.energy[0] = -0.5;
 	h.energy[1] = -0.5;
 	ebr_solve_single(&h.problem, &no_limits, &h.solution, &applicable, &out);
@@ -171,7 +171,7 @@ static void test_limits(void)
 	ebr_limits stop = {.interrupted = say_yes}, small = {.memory_mb = 1}, brief = {.seconds = 1e-9};
 
 	home_open(&h, 10000, 0.25);
-	h.problem.store[EBR_ESS] = (ebr_store){10, -5, 5, 0.81, 0, INFINITY, NAN, NAN};
+	h.problem.store[EBR_ESS] = (ebr_store){10, -5, 5, 0.81, 0, INFINITY, NAN, NAN, 0};
 	for (int t = 0; t < 10000; t++)
 		h.energy[t] = 0.2 + 0.1 * sin(t * 1.7);
 	ok(ebr_solve_single(&h.problem, &stop, &h.solution, &applicable, &out) == OUTCOME_INTERRUPTED,

@@ -1,5 +1,6 @@
 /* See fallback.h. */
 #include "fallback.h"
+#include "step.h"
 
 #include <math.h>
 
@@ -43,6 +44,10 @@ void ebr_fallback(const ebr_problem *p, ebr_solution *s)
 		double left = fmax(p->contract_max_kw - ebr_net_demand(&model, t) - ess, 0);
 		double pev = fmin(left, room_to_charge(&model, EBR_PEV, t, soc[EBR_PEV], wanted));
 
+		if (ebr_below_step(ess, ebr_step(&model, EBR_ESS, t)))
+			ess = 0;
+		if (ebr_below_step(pev, ebr_step(&model, EBR_PEV, t)))
+			pev = 0;
 		s->power_kw[EBR_ESS][t] = ess;
 		s->power_kw[EBR_PEV][t] = pev;
 		soc[EBR_ESS] += ebr_gain_of_power(&model, EBR_ESS, ess);

@@ -23,6 +23,7 @@
  */
 #include "milp.h"
 #include "milp_build.h"
+#include "step.h"
 
 #include <float.h>
 #include <limits.h>
@@ -173,12 +174,12 @@ static double net_power(session *s, column_value value, int t, int i)
 	                             ebr_gain_of_power(&s->model, i, -discharge));
 }
 
-/* Keeps the solution's schedule if it is the best so far. */
+/* Keeps the solution's schedule, its steps kept, if it is the best so far. */
 static void keep_best(session *s)
 {
 	int slots = s->problem->slots;
 
-	ebr_account(&s->model, s->solution);
+	ebr_keep_steps(&s->model, s->solution);
 	if (s->solution->objective_eur >= s->best_eur)
 		return;
 	s->best_eur = s->solution->objective_eur;
@@ -201,10 +202,26 @@ static void keep_schedule(session *s, column_value value)
 	keep_best(s);
 }
 
-/* Gives every overlapping slot its integer variable; false if there was none to give. */
+/* Gives all slots of a store that breaks its steps their integer variables: given to some only,
+ * the next plan breaks them in others. */
+static void hold_steps(session *s, column_value value, int i)
+{
+	bool broken = s->plain;
+
+	for (int t = 0; t < s->problem->slots && !broken; t++)
+		broken = ebr_below_step(net_power(s, value, t, i), ebr_step(&s->model, i, t));
+	for (int t = 0; t < s->problem->slots && broken; t++)
+		milp_hold_step(s->lp, s->columns, t, i, ebr_step(&s->model, i, t));
+}
+
+/* Gives every overlapping slot, and every store that breaks its steps, integer variables; false if
+ * there was none to give. */
 static bool forbid_overlaps(session *s, column_value value)
 {
 	int before = glp_get_num_int(s->lp);
+
+	for (int i = 0; i < EBR_STORES; i++)
+		hold_steps(s, value, i);
 
 	for (int t = 0; t < s->problem->slots; t++) {
 		milp_slot *slot = &s->columns[t];
@@ -248,6 +265,7 @@ static void branch(session *s)
 	parameters.tm_lim = milliseconds_left(s);
 	parameters.cb_func = on_node;
 	parameters.cb_info = s;
+	parameters.tol_int = 1e-7; /* a step that is short by more costs money */
 	if (!s->plain) {
 		/* few integer variables, many near ties: cuts and pseudo-costs pay */
 		parameters.mip_gap = GAP / 10;
@@ -284,6 +302,8 @@ static void solve_rounds(session *s)
 
 static void solve_plain(session *s)
 {
+	for (int i = 0; i < EBR_STORES; i++)
+		hold_steps(s, glp_get_col_prim, i);
 	for (int t = 0; t < s->problem->slots; t++) {
 		for (int i = 0; i < EBR_STORES; i++)
 			milp_forbid_store_overlap(s->lp, s->columns, t, i);

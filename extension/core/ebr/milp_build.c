@@ -246,3 +246,35 @@ void milp_forbid_grid_overlap(glp_prob *lp, milp_slot *columns, int t)
 	slot->grid_binary = true;
 	forbid_both(lp, slot->import, slot->export);
 }
+
+/* step * b <= power <= its bound * b; returns b, binary. */
+static int step_or_nothing(glp_prob *lp, int power, double step_kw)
+{
+	int column[3] = {0, power, add_column(lp, 0, 1, 0)};
+	double value[3] = {0, 1, -glp_get_col_ub(lp, power)};
+
+	glp_set_col_kind(lp, column[2], GLP_BV);
+	glp_set_mat_row(lp, add_row(lp, -INFINITY, 0), 2, column, value);
+	value[2] = -step_kw;
+	glp_set_mat_row(lp, add_row(lp, 0, INFINITY), 2, column, value);
+	return column[2];
+}
+
+void milp_hold_step(glp_prob *lp, milp_slot *columns, int t, int i, double step_kw)
+{
+	milp_slot *slot = &columns[t];
+	int charges, discharges;
+
+	if (slot->step_binary[i] || step_kw <= 0 || (!slot->charge[i] && !slot->discharge[i]))
+		return;
+	slot->step_binary[i] = true;
+	charges = slot->charge[i] ? step_or_nothing(lp, slot->charge[i], step_kw) : 0;
+	discharges = slot->discharge[i] ? step_or_nothing(lp, slot->discharge[i], step_kw) : 0;
+	if (charges && discharges) {
+		int column[3] = {0, charges, discharges};
+		double value[3] = {0, 1, 1};
+
+		slot->store_binary[i] = true;
+		glp_set_mat_row(lp, add_row(lp, -INFINITY, 1), 2, column, value);
+	}
+}

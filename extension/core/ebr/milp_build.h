@@ -15,6 +15,7 @@ typedef struct milp_slot {
 	int state[EBR_STORES];     /* s at the slot's end; an earlier slot's where nothing can change */
 	int import, export;        /* g = import - export */
 	bool store_binary[EBR_STORES], grid_binary; /* has its integer variable */
+	bool step_binary[EBR_STORES];               /* those of the least power */
 } milp_slot;
 
 /* Entries of the matrix before they are loaded; index 0 is not used, as in GLPK. */
@@ -35,5 +36,9 @@ void milp_build(glp_prob *lp, const ebr_model *model, milp_matrix *matrix, milp_
 /* Forbid charging while discharging, and importing while exporting, in one slot. */
 void milp_forbid_store_overlap(glp_prob *lp, milp_slot *columns, int slot, int store);
 void milp_forbid_grid_overlap(glp_prob *lp, milp_slot *columns, int slot);
+
+/* Has a store run at a mean power of step_kw at least, or not at all, in one slot; that forbids its
+ * overlap too. */
+void milp_hold_step(glp_prob *lp, milp_slot *columns, int slot, int store, double step_kw);
 
 #endif

@@ -3,6 +3,7 @@
 #include "fallback.h"
 #include "milp.h"
 #include "pair.h"
+#include "step.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -50,6 +51,11 @@ static outcome_status choose(const ebr_model *m, const ebr_limits *limits, ebr_s
 		status = ebr_plan_single(
 		    m, limits, solution,
 		    curve ? &curve[m->store[EBR_PEV].active ? EBR_PEV : EBR_ESS] : NULL, &proved, out);
+	if (status == OUTCOME_OK && (ebr_breaks_steps(m, EBR_ESS, solution->power_kw[EBR_ESS]) ||
+	                             ebr_breaks_steps(m, EBR_PEV, solution->power_kw[EBR_PEV]))) {
+		ebr_keep_steps(m, solution);
+		proved = false;
+	}
 	if (status == OUTCOME_OK && !proved) {
 		if (curve)
 			forget(curve);
@@ -92,6 +98,7 @@ static bool keep_previous(const ebr_model *m, ebr_solution *solution)
 	const size_t slots = (size_t)m->problem->slots;
 	const double *const *previous_kw = m->problem->previous_kw;
 	double best = solution->objective_eur, *solved_kw;
+	bool possible = true;
 
 	if (ebr_changed_slots(m->problem, solution) <= 0)
 		return false;
@@ -104,8 +111,10 @@ static bool keep_previous(const ebr_model *m, ebr_solution *solution)
 			if (!isnan(previous_kw[i][t]))
 				solution->power_kw[i][t] = previous_kw[i][t];
 	}
+	for (int i = 0; i < EBR_STORES; i++)
+		possible = possible && ebr_can_run(m, i, solution->power_kw[i]);
 	ebr_account(m, solution);
-	if (solution->objective_eur > best + 1e-9 * fmax(1, fabs(best))) {
+	if (!possible || solution->objective_eur > best + 1e-9 * fmax(1, fabs(best))) {
 		for (int i = 0; i < EBR_STORES; i++)
 			memcpy(solution->power_kw[i], solved_kw + (size_t)i * slots, slots * sizeof(double));
 		ebr_account(m, solution);

@@ -101,6 +101,10 @@ static outcome_status check_store(const char *name, const ebr_store *s, outcome 
 	        "%s_min_kw is %g, but must be a number not greater than 0", name, s->min_kw);
 	REQUIRE(s->max_kw >= 0 && usable(s->max_kw), out, OUTCOME_BAD_INPUT, NULL, NULL,
 	        "%s_max_kw is %g, but must be a number not less than 0", name, s->max_kw);
+	REQUIRE(s->min_step_kw >= 0 && (s->max_kw == 0 || s->min_step_kw <= s->max_kw) &&
+	            (s->min_kw == 0 || s->min_step_kw <= -s->min_kw),
+	        out, OUTCOME_BAD_INPUT, "Give 0 for a store that runs at any power.", NULL,
+	        "%s_min_step_kw is %g, but must be from 0 to the full power", name, s->min_step_kw);
 	REQUIRE(s->efficiency >= 1e-3 && s->efficiency <= 1, out, OUTCOME_BAD_INPUT,
 	        "The round-trip efficiency is a fraction: give 0.9 for 90 %.", NULL,
 	        "%s_efficiency is %g, but must be from 0.001 to 1", name, s->efficiency);

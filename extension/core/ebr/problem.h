@@ -35,6 +35,8 @@ typedef struct ebr_store {
 	                         plugged_hours is INFINITY */
 	double terminal_value_eur_per_kwh; /* worth of a stored kWh at the horizon's end; NAN means
 	                                      the default rule, see ebr_terminal_value() */
+	double min_step_kw; /* it runs, charging or discharging, at this power at least, or not at all;
+	                       0: at any power */
 } ebr_store;
 
 /* Series have one value a slot. In the series marked *, NAN is a missing slot: it is filled by

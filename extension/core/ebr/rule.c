@@ -88,3 +88,18 @@ double ebr_rule_power(const ebr_rule *rule, double capacity_kwh, double min_kw, 
 		return fmin(charge, max_kw);
 	return discharge > 0 ? -fmin(discharge, -min_kw) : 0;
 }
+
+double ebr_rule_step_power(double power_kw, double min_step_kw, double capacity_kwh,
+                           double efficiency, double soc_kwh, double slot_hours)
+{
+	double root = sqrt(efficiency), gain = min_step_kw * slot_hours * root;
+	double loss = min_step_kw * slot_hours / root;
+
+	if (fabs(power_kw) >= min_step_kw)
+		return power_kw;
+	if (fabs(power_kw) < min_step_kw / 2)
+		return 0;
+	if (power_kw > 0)
+		return soc_kwh + gain <= capacity_kwh ? min_step_kw : 0;
+	return soc_kwh - loss >= 0 ? -min_step_kw : 0;
+}

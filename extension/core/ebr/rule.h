@@ -46,4 +46,9 @@ void ebr_rule_idle(double capacity_kwh, ebr_rule *rule);
 double ebr_rule_power(const ebr_rule *rule, double capacity_kwh, double min_kw, double max_kw,
                       double efficiency, double soc_kwh, double net_demand_kw, double slot_hours);
 
+/* The same for a store that runs at min_step_kw at least or not at all: a power below is rounded to
+ * the nearer of the two, to the step only where the store has room, or stock, for it. */
+double ebr_rule_step_power(double power_kw, double min_step_kw, double capacity_kwh,
+                           double efficiency, double soc_kwh, double slot_hours);
+
 #endif

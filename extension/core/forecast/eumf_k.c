@@ -316,7 +316,8 @@ outcome_status eumf_k(const eumf_k_input *in, eumf_k_forecast *forecast, outcome
 		                   "out of memory in a forecast from %d slots", in->history);
 	gather(in, &all);
 	find_bases(&all);
-	gather_residuals(in, &all, &found);
+	if (forecast->q10_kw)
+		gather_residuals(in, &all, &found);
 	off = find_drift(in, &all);
 	for (int h = 0; h < in->horizon; h++) {
 		double lead_days = (double)(h + 1) / in->slots_per_day;
@@ -324,6 +325,8 @@ outcome_status eumf_k(const eumf_k_input *in, eumf_k_forecast *forecast, outcome
 		              off.last * pow(off.persistence, h + 1);
 
 		forecast->mean_kw[h] = fmax(mean, 0);
+		if (!forecast->q10_kw)
+			continue;
 		spread(&found, in->horizon_phase[h] % in->slots_per_day, forecast->mean_kw[h],
 		       &forecast->q10_kw[h], &forecast->q50_kw[h], &forecast->q90_kw[h]);
 	}

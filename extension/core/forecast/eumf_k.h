@@ -28,7 +28,8 @@ typedef struct eumf_k_input {
 	const int *horizon_phase;
 } eumf_k_input;
 
-/* Arrays of N values, the caller's. 0 <= q10 <= q50 <= q90. */
+/* Arrays of N values, the caller's. 0 <= q10 <= q50 <= q90; quantiles are not computed, which is
+ * most of the work, where q10_kw is NULL. */
 typedef struct eumf_k_forecast {
 	double *mean_kw, *q10_kw, *q50_kw, *q90_kw;
 	eumf_k_model model;
