@@ -48,7 +48,7 @@ static void open_record(record *r)
 	                              .known_until = r->known,
 	                              .contract_min_kw = -INFINITY,
 	                              .contract_max_kw = INFINITY,
-	                              .store = {6, -2, 2.5, 0.9, 1, INFINITY, NAN, NAN}};
+	                              .store = {6, -2, 2.5, 0.9, 1, INFINITY, NAN, NAN, 0}};
 }
 
 static outcome_status replay(record *r)
@@ -181,7 +181,7 @@ static void long_spans_are_planned(void)
 	                          .export_eur_per_kwh = series + 2 * LONG,
 	                          .contract_min_kw = -INFINITY,
 	                          .contract_max_kw = INFINITY,
-	                          .store = {0, 0, 0, 1, 0, INFINITY, NAN, NAN}};
+	                          .store = {0, 0, 0, 1, 0, INFINITY, NAN, NAN, 0}};
 	ebr_replay_result result = {0};
 	const ebr_limits limits = {0};
 	outcome out;
