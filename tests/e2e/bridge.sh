@@ -94,9 +94,9 @@ is "$(grep -cE "$(cut -d' ' -f2 "$work/keys" | head -n 3 | paste -sd'|')" "$work
 # A command on its way to that gateway.
 sql "SELECT ebr_run(now() - interval '1 day', '{1}');
 	INSERT INTO command (command_id, home_id, plan_id, slot_start, slot_length, ess_setpoint_kw, ess_grid_charge_kwh, ess_surplus_charge_kwh,
-		ess_cover_demand_kwh, ess_export_kwh) SELECT v.id, 1, plan_id, v.at, '1 hour', 2, 7, 8, 9, 10 FROM plan, (VALUES (77, now()), (78, now() - interval '2 hours')) AS v(id, at)" >/dev/null
+		ess_cover_demand_kwh, ess_export_kwh, ess_bands) SELECT v.id, 1, plan_id, v.at, '1 hour', 2, 9, 9, 9.5, 10, '{{0,8,10},{20,7,9.5},{Infinity,0,9}}' FROM plan, (VALUES (77, now()), (78, now() - interval '2 hours')) AS v(id, at)" >/dev/null
 comes acknowledged "SELECT state FROM command WHERE command_id = 77" "a command is acknowledged by its gateway"
-comes 7 "SELECT soc_kwh FROM ess_state WHERE home_id = 1" "which charged to the rule's level and reports it"
+comes 7 "SELECT soc_kwh FROM ess_state WHERE home_id = 1" "which charged to the level of the rule's band and reports it"
 is "$(sql "SELECT state FROM command WHERE command_id = 78")" expired "a command whose slot is over expires"
 stop_sim
 comes 0 "SELECT count(*) FROM gateway WHERE online" "the gateway is gone"
