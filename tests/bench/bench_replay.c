@@ -19,7 +19,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { HOMES = 6, SOLAR = 5, HALF_HOURS = 3 * 366 * 48, PV_YEAR = 364 * 48, WARM_UP_DAYS = 28 };
+enum { HOMES = 6, SOLAR = 5, HALF_HOURS = 3 * 366 * 48, PV_YEAR = 364 * 48, WARM_UP_DAYS = 98 };
 
 typedef struct setting {
 	const char *name;

@@ -5,6 +5,7 @@
 #include "tap.h"
 #include "test_ebr_homes.h"
 #include "../../extension/core/ebr/scenario.h"
+#include "../../extension/core/forecast/price_day.h"
 
 #include <stdlib.h>
 
@@ -163,6 +164,50 @@ static void dear_days_ahead_are_feared(void)
 	   feared.grid_charge_kwh);
 }
 
+/* Steady prices; a dear day to come, which no past day was like, is forecast. */
+static void forecasts_are_believed(void)
+{
+	static double forecast[(1 + PRICE_DAY_BACK) * DAY];
+	static moment m;
+	ebr_rule rule;
+
+	open_moment(&m);
+	m.problem.slots = m.outlook.known_slots = m.outlook.reveal_slot = 1;
+	for (int t = 0; t < HISTORY; t++)
+		m.import[t] = 0.25;
+	for (int t = 0; t < KNOWN; t++)
+		m.energy[t] = 0.25;
+	for (int k = 0; k < (1 + PRICE_DAY_BACK) * DAY; k++)
+		forecast[k] = k < DAY ? 0.5 : 0.25;
+	m.outlook.forecast_eur_per_kwh = forecast;
+	rule_of(&m, &rule, NULL);
+	ok(rule.grid_charge_kwh > 1, "a dear day is forecast: it is stored for (%g kWh)",
+	   rule.grid_charge_kwh);
+	for (int k = 0; k < DAY; k++)
+		forecast[k] = 0.25;
+	rule_of(&m, &rule, NULL);
+	close_to(rule.grid_charge_kwh, 0, 1e-9, "a usual one is: nothing is");
+}
+
+/* Every other day 2 kW from the coming slot on, the days between 0; the last hours tell which. */
+static void days_like_the_present_count_most(void)
+{
+	static moment m;
+	double expected = 0;
+	ebr_rule rule;
+
+	open_moment(&m);
+	for (int t = 0; t < HISTORY; t++)
+		m.net[t] = (t - HISTORY + 8 + 100 * DAY) / DAY % 2 == 0 ? 2 : 0;
+	rule_of(&m, &rule, &expected);
+	ok(expected > 1.5, "a day that begins like those of 2 kW is expected to be one (%g kW)",
+	   expected);
+	for (int t = HISTORY - 8; t < HISTORY; t++)
+		m.net[t] = 2 - m.net[t];
+	rule_of(&m, &rule, &expected);
+	ok(expected < 0.5, "and one that begins like the others is not (%g kW)", expected);
+}
+
 static void little_history_is_enough(void)
 {
 	static moment m;
@@ -218,6 +263,8 @@ int main(void)
 	same_as_exact_without_uncertainty();
 	uncertain_demand_is_hedged();
 	dear_days_ahead_are_feared();
+	forecasts_are_believed();
+	days_like_the_present_count_most();
 	little_history_is_enough();
 	nonsense_and_limits();
 	return tap_done();

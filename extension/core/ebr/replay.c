@@ -1,5 +1,6 @@
 /* See replay.h. */
 #include "replay.h"
+#include "../forecast/price_day.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -16,6 +17,9 @@ typedef struct loop {
 	double demand_sum; /* of the slots measured so far */
 	int measured;
 	double *expected_kw; /* [slots]: their mean, for times of day never seen */
+	double *forecast;    /* of prices after those known until forecast_slot, see price_day.h */
+	int forecast_slot;
+	bool forecast_made;
 } loop;
 
 static double export_price(const loop *l, int slot)
@@ -59,6 +63,22 @@ static double power_of_rule(const loop *l, ebr_replay_way way, const ebr_rule *r
 	                      net_kw, l->slot_hours);
 }
 
+/* The forecast of the day after the slots whose prices are known; made anew when more are. */
+static const double *price_forecast(loop *l, int known)
+{
+	const ebr_replay_input *in = l->in;
+	const int week = 7 * in->slots_per_day;
+
+	if (known != l->forecast_slot) {
+		int weekday = (in->phase + known) % week / in->slots_per_day;
+
+		l->forecast_made = price_day_forecast(in->import_eur_per_kwh, known, in->slots_per_day,
+		                                      weekday, l->forecast);
+		l->forecast_slot = known;
+	}
+	return l->forecast_made ? l->forecast : NULL;
+}
+
 /* The problem as it stands at a slot's start, and what is known beside it. */
 static void look_out(loop *l, int slot, ebr_problem *problem, ebr_outlook *outlook)
 {
@@ -94,6 +114,7 @@ static void look_out(loop *l, int slot, ebr_problem *problem, ebr_outlook *outlo
 	        in->export_eur_per_kwh ? in->export_eur_per_kwh + slot - history : NULL,
 	    .phase = (in->phase + slot) % week,
 	    .known_slots = known - slot,
+	    .forecast_eur_per_kwh = price_forecast(l, known),
 	    .reveal_slot = reveal - slot,
 	};
 }
@@ -347,10 +368,13 @@ outcome_status ebr_replay(const ebr_replay_input *input, const ebr_limits *limit
 	for (int way = 0; way < EBR_REPLAY_WAYS; way++)
 		l.soc[way] = fmin(fmax(input->store.soc_kwh, 0), input->store.capacity_kwh);
 	l.expected_kw = malloc((size_t)input->slots * sizeof(double));
-	if (!l.expected_kw)
+	l.forecast =
+	    malloc((size_t)(1 + PRICE_DAY_BACK) * (size_t)input->slots_per_day * sizeof(double));
+	if (!l.expected_kw || !l.forecast)
 		return outcome_set(out, OUTCOME_MEMORY_LIMIT, NULL, NULL, "the replay ran out of memory");
 	status = run_forward(&l, out);
 	free(l.expected_kw);
+	free(l.forecast);
 	if (status == OUTCOME_OK)
 		status = plan_perfect(&l, out);
 	if (status != OUTCOME_OK)

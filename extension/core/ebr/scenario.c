@@ -12,7 +12,7 @@
  * and the mean is taken where the block is published. Some days further on one
  * expected day takes their place: there only the mean level matters.
  */
-#include "scenario.h"
+#include "scenario_demand.h"
 #include "scenario_grid.h"
 
 #include <math.h>
@@ -22,8 +22,7 @@
 enum {
 	CELLS = EBR_GRID_CELLS,
 	REFINED = 4,         /* steps of the answer in a cell, interpolated */
-	DEMAND_DAYS = 14,    /* past days that demand is drawn from */
-	DRAWS = 7,           /* mean demands of equal parts of those */
+	DRAWS = EBR_DRAWS,   /* of demand, until the next publication */
 	FAR_DRAWS = 3,       /* the same for slots after the next publication */
 	PRICE_DAYS = 14,     /* past days that unpublished prices are drawn from */
 	DRAWN_BLOCKS = 1,    /* days beyond publication with drawn prices */
@@ -56,15 +55,10 @@ typedef struct session {
 	price_day day[PRICE_DAYS];
 } session;
 
-static double past(const session *s, const double *series, int slot)
-{
-	return -slot <= s->outlook->history ? series[s->outlook->history + slot] : NAN;
-}
-
 /* Prices of a slot that was or is published. */
 static double import_price(const session *s, int slot)
 {
-	return slot < 0 ? past(s, s->outlook->import_eur_per_kwh, slot)
+	return slot < 0 ? ebr_past(s->outlook, s->outlook->import_eur_per_kwh, slot)
 	                : ebr_import_price(s->model, slot);
 }
 
@@ -74,39 +68,7 @@ static double export_price(const session *s, int slot)
 
 	if (slot >= 0)
 		return ebr_export_price(s->model, slot);
-	return past(s, series ? series : s->outlook->import_eur_per_kwh, slot);
-}
-
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* Demand at one time of day: what was measured in the last days, sorted and averaged by parts. */
-static int draw_demand(const session *s, int slot, int most, double *draws)
-{
-	const int spd = s->outlook->slots_per_day;
-	double seen[DEMAND_DAYS] = {0};
-	int count = 0, parts;
-
-	for (int day = 1; day <= DEMAND_DAYS; day++) {
-		double net = past(s, s->outlook->net_kw, slot - day * spd);
-
-		if (!isnan(net))
-			seen[count++] = net;
-	}
-	qsort(seen, (size_t)count, sizeof(double), ascending);
-	parts = count < most ? count : most;
-	for (int part = 0; part < parts; part++) {
-		int from = part * count / parts, to = (part + 1) * count / parts;
-
-		draws[part] = 0;
-		for (int k = from; k < to; k++)
-			draws[part] += seen[k] / (to - from);
-	}
-	return parts;
+	return ebr_past(s->outlook, series ? series : s->outlook->import_eur_per_kwh, slot);
 }
 
 /* Mean import price of a day; NAN where a slot is missing. */
@@ -120,14 +82,6 @@ static double day_level(const session *s, int start)
 	return sum / spd;
 }
 
-static bool is_weekend(const session *s, int slot)
-{
-	const int spd = s->outlook->slots_per_day, week = WEEK * spd;
-	int phase = ((s->outlook->phase + slot) % week + week) % week;
-
-	return phase / spd >= 5;
-}
-
 static void find_price_days(session *s)
 {
 	const int spd = s->outlook->slots_per_day;
@@ -135,7 +89,7 @@ static void find_price_days(session *s)
 	for (int k = 0; k < PRICE_DAYS; k++) {
 		int start = s->outlook->known_slots - (k + 1) * spd;
 		double recency = pow(0.5, k / PRICE_HALF_LIFE_DAYS);
-		bool weekend = is_weekend(s, start + spd / 2);
+		bool weekend = ebr_is_weekend(s->outlook, start + spd / 2);
 
 		if (isnan(day_level(s, start)))
 			continue;
@@ -233,14 +187,20 @@ static void step_back_published(const session *s, int first, int end, ebr_grid *
 	}
 }
 
-/* Back over a block beyond publication whose prices are those of a past day. */
+/* Back over a block beyond publication whose prices are those of a past day, moved by how its
+ * forecast differs from that day's. */
 static void step_back_drawn(const session *s, int block, const price_day *day, ebr_grid *w)
 {
 	const int spd = s->outlook->slots_per_day;
-	double shift = level_shift(s, day, block);
+	const int back = (s->outlook->known_slots - day->start) / spd;
+	const double *forecast = block == 0 ? s->outlook->forecast_eur_per_kwh : NULL;
+	double shift = forecast ? 0 : level_shift(s, day, block);
 
 	for (int k = spd - 1; k >= 0; k--) {
 		int slot = s->outlook->known_slots + block * spd + k;
+
+		if (forecast)
+			shift = forecast[k] - forecast[back * spd + k];
 
 		require_at_departure(s, slot, w);
 		step_back(s, slot, import_price(s, day->start + k) + shift,
@@ -251,7 +211,7 @@ static void step_back_drawn(const session *s, int block, const price_day *day, e
 static double weight_of(const session *s, const price_day *day, int block)
 {
 	const int spd = s->outlook->slots_per_day;
-	bool weekend = is_weekend(s, s->outlook->known_slots + block * spd + spd / 2);
+	bool weekend = ebr_is_weekend(s->outlook, s->outlook->known_slots + block * spd + spd / 2);
 
 	return weekend ? day->weekend_weight : day->weight;
 }
@@ -422,6 +382,7 @@ outcome_status ebr_scenario_curve(const ebr_model *model, int store, const doubl
 	const int spd = outlook->slots_per_day;
 	session s = {.model = model, .store = store, .other_kw = other_kw, .outlook = outlook};
 	outcome_status status = check(model, outlook, out);
+	ebr_past_days days;
 	double *room;
 	int *counts;
 	ebr_grid w;
@@ -446,9 +407,11 @@ outcome_status ebr_scenario_curve(const ebr_model *model, int store, const doubl
 	s.far_draws = s.draws + (size_t)spd * DRAWS;
 	s.drawn = counts;
 	s.far_drawn = s.drawn + spd;
+	ebr_compare_days(outlook, &days);
 	for (int slot = 0; slot < spd; slot++) {
-		s.drawn[slot] = draw_demand(&s, slot, DRAWS, s.draws + slot * DRAWS);
-		s.far_drawn[slot] = draw_demand(&s, slot, FAR_DRAWS, s.far_draws + slot * DRAWS);
+		s.drawn[slot] = ebr_draw_demand(outlook, &days, slot, DRAWS, s.draws + slot * DRAWS);
+		s.far_drawn[slot] =
+		    ebr_draw_demand(outlook, &days, slot, FAR_DRAWS, s.far_draws + slot * DRAWS);
 	}
 	find_price_days(&s);
 	status = step_back_all(&s, room, room + spd, &w);
@@ -466,7 +429,7 @@ outcome_status ebr_command_rule(const ebr_problem *problem, int store, const dou
 	const size_t slots = (size_t)problem->slots;
 	double *prices = malloc(3 * slots * sizeof(double)), draws[DRAWS], sum = 0;
 	ebr_solution solution = {.energy_used_eur_per_kwh = prices};
-	session s = {.outlook = outlook};
+	ebr_past_days days;
 	outcome_status status;
 	ebr_curve curve;
 	ebr_model model;
@@ -488,7 +451,8 @@ outcome_status ebr_command_rule(const ebr_problem *problem, int store, const dou
 		}
 	}
 	if (status == OUTCOME_OK && expected_kw) {
-		drawn = draw_demand(&s, 0, DRAWS, draws);
+		ebr_compare_days(outlook, &days);
+		drawn = ebr_draw_demand(outlook, &days, 0, DRAWS, draws);
 		for (int k = 0; k < drawn; k++)
 			sum += draws[k] / drawn;
 		*expected_kw = (drawn > 0 ? sum : ebr_net_demand(&model, 0)) + (other_kw ? other_kw[0] : 0);

@@ -22,16 +22,21 @@ typedef struct ebr_outlook {
 	const double *export_eur_per_kwh; /* ... or alone; NULL: equal to import */
 	int phase;                        /* of the coming slot in the local week, see eumf_k.h */
 	int known_slots; /* the problem's prices are published up to here, 1 .. slots */
-	int reveal_slot; /* more will be published at the start of this slot, counted
-	                    from the coming one, 1 .. known_slots; else known_slots */
+	const double
+	    *forecast_eur_per_kwh; /* import price of the day after known_slots as forecast,
+	                              then as it would have been for each of the
+	                              PRICE_DAY_BACK days before, see price_day.h; NULL: none */
+	int reveal_slot;           /* more will be published at the start of this slot, counted
+	                              from the coming one, 1 .. known_slots; else known_slots */
 } ebr_outlook;
 
 /* Mean marginal value of stored energy at the end of slot 0, for an active store. Demand of each
  * slot is one of what was measured at the same time of the last days, other stores at other_kw
  * (NULL: idle); where none was, it is the problem's. Published prices are taken as they are; each
- * day beyond is one of the last days, moved to the present level, and is known when it is
- * published, not before. Where a slot's cost is not convex its envelope is used. curve is to be
- * freed with ebr_curve_free(). Errors: an outlook that makes no sense; time, memory, interrupt. */
+ * day beyond is one of the last days, moved to the forecast or to the present level, and is known
+ * when it is published, not before. Where a slot's cost is not convex its envelope is used. curve
+ * is to be freed with ebr_curve_free(). Errors: an outlook that makes no sense; time, memory,
+ * interrupt. */
 outcome_status ebr_scenario_curve(const ebr_model *model, int store, const double *other_kw,
                                   const ebr_outlook *outlook, const ebr_limits *limits,
                                   ebr_curve *curve, outcome *out);
