@@ -8,15 +8,15 @@
 
 #include <limits.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 void guard_begin(milp_guard *g, const solver_limits *limits)
 {
 	g->limits = limits;
 	g->deadline = limits->seconds > 0 ? clock_seconds() + limits->seconds : INFINITY;
-	g->short_of_memory = g->unfinished = false;
+	g->short_of_memory = g->no_end = g->unfinished = false;
 	g->complaint[0] = '\0';
+	g->lent = NULL;
 	g->status = OUTCOME_OK;
 }
 
@@ -83,10 +83,33 @@ static int on_output(void *argument, const char *text)
 
 	if (strstr(text, "memory"))
 		g->short_of_memory = true;
+	if (strstr(text, "'end' missing"))
+		g->no_end = true;
 	if (!strstr(text, "Error detected in file"))
 		keep_line(g, text);
 	guard_check(g);
 	return 1;
+}
+
+void guard_lend(milp_guard *g, FILE **standard, FILE *stream)
+{
+	g->standard = standard;
+	g->kept = *standard;
+	g->lent = stream;
+	*standard = stream;
+}
+
+bool guard_give_back(milp_guard *g)
+{
+	bool good;
+
+	if (!g->lent)
+		return true;
+	*g->standard = g->kept;
+	good = !ferror(g->lent);
+	good = fclose(g->lent) == 0 && good;
+	g->lent = NULL;
+	return good;
 }
 
 /* The simplex method checks its own clock in every iteration, the hook only every millisecond. */
@@ -142,6 +165,7 @@ outcome_status guard_run(milp_guard *g, void (*work)(void *), void *argument)
 			glp_mem_limit(memory_backstop_mb(g));
 		work(argument);
 	}
+	guard_give_back(g);
 	glp_free_env();
 	return g->status;
 }

@@ -17,13 +17,17 @@
 
 #include <glpk.h>
 #include <setjmp.h>
+#include <stdbool.h>
+#include <stdio.h>
 
 typedef struct milp_guard {
 	const solver_limits *limits;
 	double deadline; /* of clock_seconds() */
 	bool short_of_memory;
+	bool no_end;         /* GLPK missed the end of a model's text */
 	bool unfinished;     /* the line of complaint has not ended yet */
 	char complaint[300]; /* the last line that GLPK said */
+	FILE **standard, *kept, *lent;
 	outcome_status status;
 	jmp_buf escape;
 } milp_guard;
@@ -48,6 +52,12 @@ void guard_check(milp_guard *guard);
 
 /* Ends the run where a limit is reached, or GLPK returned that its time is up. */
 void guard_check_after(milp_guard *guard, int failure);
+
+/* Lends a stream as standard input or output, the only ones that GLPK reads and writes without a
+ * file. Given back it is closed, and standard is what it was; false where it had an error. A run
+ * that ends early gives it back, too. */
+void guard_lend(milp_guard *guard, FILE **standard, FILE *stream);
+bool guard_give_back(milp_guard *guard);
 
 /* glp_simplex() by a method (GLP_PRIMAL ...), watched. */
 int guard_simplex(milp_guard *guard, glp_prob *lp, int method, int presolve);
