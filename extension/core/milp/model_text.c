@@ -26,7 +26,7 @@ void milp_complaint(const milp_guard *g, char *sentence, size_t size)
 	int number, skipped = 0;
 
 	if (sscanf(line, INPUT ":%d: %n", &number, &skipped) == 1 && skipped > 0)
-		snprintf(sentence, size - 1, "Line %d: %s", number, line + skipped);
+		snprintf(sentence, size - 1, "Line %d: %s", number > 0 ? number : 1, line + skipped);
 	else
 		snprintf(sentence, size - 1, "%s", line);
 	length = strlen(sentence);
