@@ -6,6 +6,7 @@
 #include "../../extension/core/ebr/model_text.h"
 #include "../../extension/core/milp/model_solution.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -24,9 +25,10 @@ static void open_home(home *h, int k, uint64_t *seed)
 {
 	const unsigned may[] = {HOME_ESS, HOME_ESS | HOME_PEV, 0,
 	                        HOME_ESS | HOME_PEV | HOME_NEGATIVE_PRICES | HOME_DEAR_EXPORT};
-	ebr_store *pev = &h->problem.store[EBR_PEV];
+	ebr_store *pev;
 
 	home_random(h, 12, may[k % 4], seed);
+	pev = &h->problem.store[EBR_PEV];
 	if (k % 3 == 0)
 		pev->min_step_kw = 0.4 * fmin(pev->max_kw, pev->min_kw < 0 ? -pev->min_kw : pev->max_kw);
 }
@@ -378,17 +380,17 @@ static void test_limits(void)
 	free(large);
 }
 
-static long resident_pages(void)
+static long memory_pages(bool resident_only)
 {
-	long size, resident = 0;
+	long size = 0, resident = 0;
 	FILE *file = fopen("/proc/self/statm", "r");
 
 	if (file) {
 		if (fscanf(file, "%ld %ld", &size, &resident) != 2)
-			resident = 0;
+			size = resident = 0;
 		fclose(file);
 	}
-	return resident;
+	return resident_only ? resident : size;
 }
 
 static void test_failures_leave_nothing(void)
@@ -409,7 +411,7 @@ static void test_failures_leave_nothing(void)
 		const char *bad = texts[k % 4];
 
 		if (k == 100)
-			before = resident_pages();
+			before = memory_pages(true);
 		failed += refused(bad, strlen(bad), k % 4 == 3 ? MILP_MPS : MILP_LP, &out);
 		if (k % 100 == 0) {
 			failed -=
@@ -422,7 +424,7 @@ static void test_failures_leave_nothing(void)
 #ifdef SANITIZED
 	ok(before > 0, "and LeakSanitizer looks for what they left # SKIP freed memory stays resident");
 #else
-	ok((resident_pages() - before) * sysconf(_SC_PAGESIZE) < 1 << 20,
+	ok((memory_pages(true) - before) * sysconf(_SC_PAGESIZE) < 1 << 20,
 	   "and the process has not grown");
 #endif
 	h.demand[3] = NAN;
@@ -430,6 +432,53 @@ static void test_failures_leave_nothing(void)
 	   "nonsense is not written: %s", out.message);
 	free(text.bytes);
 	home_close(&h);
+}
+
+/* The machine's memory runs out, at another point each time. AddressSanitizer needs an address
+ * space without limit. */
+static void test_machine_out_of_memory(void)
+{
+#ifndef SANITIZED
+	char *chain = malloc(1 << 20);
+	int size, out_of_memory = 0, other = 0;
+	home h;
+
+	if (!chain)
+		abort();
+	size = sprintf(chain, "min x_0\nst\n");
+	for (int i = 0; i < 20000; i++)
+		size += sprintf(chain + size, " x_%d + x_%d >= 1\n", i, i + 1);
+	size += sprintf(chain + size, "end\n");
+	home_open(&h, 2000, 1);
+	h.problem.store[EBR_ESS] = (ebr_store){10, -5, 5, 0.9, 5, INFINITY, NAN, NAN, 0};
+	for (int k = 0; k < 80; k++) {
+		rlim_t now = (rlim_t)memory_pages(false) * (rlim_t)sysconf(_SC_PAGESIZE);
+		struct rlimit limit = {now + (rlim_t)k * 131072, RLIM_INFINITY};
+		solver_limits brief = {.seconds = 0.02};
+		outcome_status status[2];
+		milp_solution s;
+		milp_text text;
+		outcome out;
+
+		setrlimit(RLIMIT_AS, &limit);
+		status[0] = milp_solve(chain, (size_t)size, MILP_LP, &brief, &s, &out);
+		milp_solution_free(&s);
+		status[1] = ebr_model_text(&h.problem, k % 2 ? MILP_MPS : MILP_LP, &no_limits, &text, &out);
+		free(text.bytes);
+		limit.rlim_cur = RLIM_INFINITY;
+		setrlimit(RLIMIT_AS, &limit);
+		for (int i = 0; i < 2; i++) {
+			out_of_memory += status[i] == OUTCOME_MEMORY_LIMIT;
+			other += status[i] != OUTCOME_MEMORY_LIMIT && status[i] != OUTCOME_OK &&
+			         status[i] != OUTCOME_TIME_LIMIT;
+		}
+	}
+	ok(out_of_memory > 0 && other == 0, "malloc failing %d times is a memory limit", out_of_memory);
+	free(chain);
+	home_close(&h);
+#else
+	ok(true, "malloc failing # SKIP needs a limited address space");
+#endif
 }
 
 int main(void)
@@ -442,5 +491,6 @@ int main(void)
 	test_extreme_numbers();
 	test_limits();
 	test_failures_leave_nothing();
+	test_machine_out_of_memory();
 	return tap_done();
 }

@@ -19,7 +19,9 @@ typedef struct session {
 	milp_format format;
 	milp_solution *solution;
 	glp_prob *lp;
-	bool reading, found; /* the items hold a solution */
+	bool reading;
+	bool settling; /* whether there is any solution, without the objective */
+	bool found;    /* the items hold a solution */
 	const char *too_large;
 	milp_guard guard;
 } session;
@@ -153,6 +155,7 @@ static int solve_relaxation(session *s)
 			glp_adv_basis(s->lp, 0);
 		else
 			glp_std_basis(s->lp);
+		guard_check(&s->guard);
 		failure = guard_simplex(&s->guard, s->lp, attempt == 0 ? GLP_PRIMAL : GLP_DUALP, GLP_OFF);
 		guard_check_after(&s->guard, failure);
 		status = glp_get_status(s->lp);
@@ -168,6 +171,8 @@ static void on_node(glp_tree *tree, void *argument)
 	int node;
 
 	guard_check(&s->guard);
+	if (s->settling)
+		return;
 	node = glp_ios_best_node(tree);
 	if (node != 0)
 		s->solution->bound = glp_ios_node_bound(tree, node);
@@ -196,17 +201,14 @@ static int branch(session *s)
 
 static milp_status whether_unbounded(session *s)
 {
-	milp_status status = MILP_UNBOUNDED;
-
-	if (glp_get_num_int(s->lp) > 0) {
-		for (int j = 0; j <= glp_get_num_cols(s->lp); j++)
-			glp_set_obj_coef(s->lp, j, 0);
-		if (solve_relaxation(s) != GLP_OPT)
-			guard_leave(&s->guard, OUTCOME_SOLVER_FAILED);
-		status = branch(s) == GLP_OPT ? MILP_UNBOUNDED : MILP_INFEASIBLE;
-	}
-	s->found = false;
-	return status;
+	if (glp_get_num_int(s->lp) == 0)
+		return MILP_UNBOUNDED;
+	s->settling = true;
+	for (int j = 0; j <= glp_get_num_cols(s->lp); j++)
+		glp_set_obj_coef(s->lp, j, 0);
+	if (solve_relaxation(s) != GLP_OPT)
+		guard_leave(&s->guard, OUTCOME_SOLVER_FAILED);
+	return branch(s) == GLP_OPT ? MILP_UNBOUNDED : MILP_INFEASIBLE;
 }
 
 static milp_status solve(session *s)
@@ -215,6 +217,7 @@ static milp_status solve(session *s)
 
 	if (!tidy_bounds(s))
 		return MILP_INFEASIBLE;
+	guard_check(&s->guard);
 	glp_scale_prob(s->lp, GLP_SF_AUTO);
 	relaxed = solve_relaxation(s);
 	if (relaxed == GLP_NOFEAS)

@@ -22,7 +22,7 @@ typedef enum milp_format {
 /* What texts may have. */
 enum {
 	MILP_MAX_TEXT = 64 << 20, /* bytes */
-	MILP_MAX_LINES = 1000000, /* rows, and columns */
+	MILP_MAX_LINES = 500000,  /* rows, and columns */
 	MILP_MAX_ENTRIES = 10000000,
 };
 
