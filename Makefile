@@ -31,6 +31,8 @@ backend = $(sort $(wildcard bridge/backend/*.c))
 bridge_units = $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_bridge_*.c)))
 core_units = $(filter-out $(bridge_units),$(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c))))
 fuzzers = $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+core_fuzzers = fuzz_model_text
+bridge_fuzzers = $(filter-out $(core_fuzzers),$(fuzzers))
 
 core_libraries = -lglpk -lm
 bridge_libraries = -levent_core -lcrypto -lm
@@ -95,7 +97,10 @@ $(addprefix build/plain/,$(bridge_units)): build/plain/%: build/plain/tests/unit
 $(addprefix build/sanitized/,$(bridge_units)): build/sanitized/%: build/sanitized/tests/unit/%.o $(call objects,sanitized,$(codec) $(bridge_core))
 	$(CLANG) -fsanitize=address,undefined -o $@ $^ $(bridge_libraries)
 
-$(addprefix build/fuzzed/,$(fuzzers)): build/fuzzed/%: build/fuzzed/tests/fuzz/%.o $(call objects,fuzzed,$(codec) $(bridge_core))
+$(addprefix build/fuzzed/,$(core_fuzzers)): build/fuzzed/%: build/fuzzed/tests/fuzz/%.o $(call objects,fuzzed,$(core))
+	$(CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^ $(core_libraries)
+
+$(addprefix build/fuzzed/,$(bridge_fuzzers)): build/fuzzed/%: build/fuzzed/tests/fuzz/%.o $(call objects,fuzzed,$(codec) $(bridge_core))
 	$(CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^ $(bridge_libraries)
 
 unit_programs = $(addprefix build/plain/,$(core_units) $(bridge_units)) \

@@ -12,7 +12,10 @@ GRANT EXECUTE ON FUNCTION
 		float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, text, text, interval, integer, boolean, boolean,
 		float8[], float8[], float8[], float8[], integer, integer, integer, float8[], float8[], float8),
 	ebr_slot_cost(float8, float8, float8, float8, float8, float8, float8, float8, interval),
-	ebr_rule_power(float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, interval, float8[], float8)
+	ebr_rule_power(float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, interval, float8[], float8),
+	ebr_model_text_series(float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], interval, float8, float8,
+		float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, text, text, float8),
+	ebr_model_text(ebr_input, text, text), milp_solve(text, text, interval, integer, boolean)
 TO PUBLIC;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA smarthg TO smarthg_admin;

@@ -1,5 +1,5 @@
 /* SQL binding of EBR planning and of the rule (core/ebr). */
-#include "binding.h"
+#include "ebr.h"
 
 #include <math.h>
 
@@ -107,11 +107,10 @@ static void read_stores(FunctionCallInfo fcinfo, ebr_problem *problem)
 	    .target_kwh = number_argument(fcinfo, ARG_PEV_TARGET, "pev_target_kwh", NAN),
 	    .terminal_value_eur_per_kwh =
 	        number_argument(fcinfo, ARG_PEV_TERMINAL, "pev_terminal_value_eur_per_kwh", NAN),
-	    .min_step_kw = number_argument(fcinfo, ARG_PEV_STEP, "pev_min_step_kw", 0),
 	};
 }
 
-static void read_problem(FunctionCallInfo fcinfo, ebr_problem *problem)
+void ebr_problem_arguments(FunctionCallInfo fcinfo, ebr_problem *problem)
 {
 	static const char *const objectives[] = {"energy_co2", "co2", "energy_co2_distribution"};
 	int *slots = &problem->slots;
@@ -148,11 +147,21 @@ static void read_problem(FunctionCallInfo fcinfo, ebr_problem *problem)
 	problem->objective =
 	    choice_argument(fcinfo, ARG_OBJECTIVE, "objective", objectives, lengthof(objectives),
 	                    tube ? EBR_ENERGY_CO2_DISTRIBUTION : EBR_ENERGY_CO2);
+	problem->previous_kw[EBR_ESS] = problem->previous_kw[EBR_PEV] = NULL;
+	read_stores(fcinfo, problem);
+}
+
+static void read_problem(FunctionCallInfo fcinfo, ebr_problem *problem)
+{
+	int *slots = &problem->slots;
+
+	ebr_problem_arguments(fcinfo, problem);
 	problem->previous_kw[EBR_ESS] =
 	    series_argument(fcinfo, ARG_PREVIOUS_ESS, "previous_ess_kw", slots, false, true);
 	problem->previous_kw[EBR_PEV] =
 	    series_argument(fcinfo, ARG_PREVIOUS_PEV, "previous_pev_kw", slots, false, true);
-	read_stores(fcinfo, problem);
+	problem->store[EBR_PEV].min_step_kw =
+	    number_argument(fcinfo, ARG_PEV_STEP, "pev_min_step_kw", 0);
 }
 
 static void read_limits(FunctionCallInfo fcinfo, ebr_limits *limits)

@@ -10,26 +10,14 @@
  * Each round adds at least one of finitely many integer variables, so they do.
  * Before a round, overlap is removed by running each store at the one power that
  * has the same effect on its state: often as cheap, then no round is needed.
- *
- * GLPK calls abort() on errors, running out of memory included, unless its error
- * hook jumps out. Everything is therefore done below one setjmp() in guarded(),
- * and whatever happens the environment, which owns all of GLPK's memory and
- * hooks, is freed there. The terminal hook, which GLPK calls every millisecond
- * of simplex, keeps GLPK silent and watches the clock, the memory in use and the
- * caller's interrupt.
- *
- * glp_mem_limit() is only the second line of defence: where it stops a block from
- * growing, GLPK 5.0 has already lost sight of the block and never frees it.
  */
 #include "milp.h"
 #include "milp_build.h"
 #include "step.h"
+#include "../milp/guard.h"
 
 #include <float.h>
-#include <limits.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,112 +35,24 @@ typedef struct session {
 	milp_slot *columns;
 	double *best_kw; /* all slots of one store, then of the other */
 	double best_eur, bound_eur;
-	double deadline; /* of the monotonic clock, seconds */
-	bool short_of_memory;
-	char complaint[200]; /* GLPK's own last words */
-	outcome_status status;
-	jmp_buf escape;
+	milp_guard guard;
 } session;
 
 typedef double (*column_value)(glp_prob *, int);
 
-/* What the limits say now. */
-static outcome_status watch(const session *s)
-{
-	if (s->limits->interrupted && s->limits->interrupted(s->limits->interrupted_argument))
-		return OUTCOME_INTERRUPTED;
-	if (ebr_clock_seconds() >= s->deadline)
-		return OUTCOME_TIME_LIMIT;
-	if (s->limits->memory_mb > 0) {
-		size_t used;
-
-		glp_mem_usage(NULL, NULL, &used, NULL);
-		if (used > (size_t)s->limits->memory_mb << 20)
-			return OUTCOME_MEMORY_LIMIT;
-	}
-	return OUTCOME_OK;
-}
-
-static void leave(session *s, outcome_status status)
-{
-	s->status = status;
-	longjmp(s->escape, 1);
-}
-
-/* GLPK is about to abort(); its reasons came through the terminal hook. */
-static void on_error(void *argument)
-{
-	session *s = argument;
-
-	leave(s, s->short_of_memory ? OUTCOME_MEMORY_LIMIT : OUTCOME_SOLVER_FAILED);
-}
-
-/* Nonzero: GLPK prints nothing. */
-static int on_output(void *argument, const char *text)
-{
-	session *s = argument;
-	outcome_status status = watch(s);
-
-	if (strstr(text, "memory"))
-		s->short_of_memory = true;
-	if (!strstr(text, "Error detected in file"))
-		snprintf(s->complaint, sizeof(s->complaint), "%.*s", (int)strcspn(text, "\n"), text);
-	if (status != OUTCOME_OK)
-		leave(s, status);
-	return 1;
-}
-
-static void check_limits(session *s)
-{
-	outcome_status status = watch(s);
-
-	if (status != OUTCOME_OK)
-		leave(s, status);
-}
-
-/* The simplex method checks its own clock in every iteration, the hook only every millisecond. */
-static int milliseconds_left(const session *s)
-{
-	double left = ceil((s->deadline - ebr_clock_seconds()) * 1000);
-
-	return isinf(left) || left > INT_MAX ? INT_MAX : (int)fmax(left, 1);
-}
-
-static int simplex(session *s, int method, int presolve)
-{
-	glp_smcp parameters;
-
-	glp_init_smcp(&parameters);
-	parameters.msg_lev = GLP_MSG_ALL;
-	parameters.meth = method;
-	parameters.presolve = presolve;
-	parameters.out_frq = 1;
-	parameters.out_dly = 0;
-	parameters.tm_lim = milliseconds_left(s);
-	return glp_simplex(s->lp, &parameters);
-}
-
-/* GLPK's clock may be a moment ahead of ours. */
-static void check_after(session *s, int failure)
-{
-	check_limits(s);
-	if (failure == GLP_ETMLIM)
-		leave(s, OUTCOME_TIME_LIMIT);
-}
-
 /* Solves the relaxation as it stands; a basis that turned out bad is replaced once. */
 static void solve_relaxation(session *s, int method)
 {
-	int failure = simplex(s, method, GLP_OFF);
+	int failure = guard_simplex(&s->guard, s->lp, method, GLP_OFF);
 
-	check_after(s, failure);
+	guard_check_after(&s->guard, failure);
 	if (failure != 0 || glp_get_status(s->lp) != GLP_OPT) {
 		glp_std_basis(s->lp);
-		failure = simplex(s, GLP_DUALP, GLP_ON);
-		check_after(s, failure);
+		failure = guard_simplex(&s->guard, s->lp, GLP_DUALP, GLP_ON);
+		guard_check_after(&s->guard, failure);
 	}
 	if (failure != 0 || glp_get_status(s->lp) != GLP_OPT)
-		leave(s, OUTCOME_SOLVER_FAILED);
+		guard_leave(&s->guard, OUTCOME_SOLVER_FAILED);
 }
 
 static bool overlaps(session *s, column_value value, int first, int second)
@@ -206,7 +106,7 @@ static void keep_schedule(session *s, column_value value)
  * the next plan breaks them in others. */
 static void hold_steps(session *s, column_value value, int i)
 {
-	bool broken = s->plain;
+	bool broken = false;
 
 	for (int t = 0; t < s->problem->slots && !broken; t++)
 		broken = ebr_below_step(net_power(s, value, t, i), ebr_step(&s->model, i, t));
@@ -242,7 +142,7 @@ static void on_node(glp_tree *tree, void *argument)
 	session *s = argument;
 	int reason = glp_ios_reason(tree), node;
 
-	check_limits(s);
+	guard_check(&s->guard);
 	if (reason != GLP_IBINGO && (s->plain || reason != GLP_IHEUR))
 		return;
 	keep_schedule(s, glp_get_col_prim);
@@ -258,11 +158,7 @@ static void branch(session *s)
 	glp_iocp parameters;
 	int failure;
 
-	glp_init_iocp(&parameters);
-	parameters.msg_lev = GLP_MSG_ALL;
-	parameters.out_frq = 1;
-	parameters.out_dly = 0;
-	parameters.tm_lim = milliseconds_left(s);
+	guard_intopt_parameters(&s->guard, &parameters);
 	parameters.cb_func = on_node;
 	parameters.cb_info = s;
 	parameters.tol_int = 1e-7; /* a step that is short by more costs money */
@@ -274,12 +170,12 @@ static void branch(session *s)
 		parameters.gmi_cuts = GLP_ON;
 	}
 	failure = glp_intopt(s->lp, &parameters);
-	check_after(s, failure);
+	guard_check_after(&s->guard, failure);
 	if (failure == GLP_ESTOP && proved(s))
 		return;
 	if ((failure != 0 && failure != GLP_EMIPGAP) || glp_mip_status(s->lp) == GLP_UNDEF ||
 	    glp_mip_status(s->lp) == GLP_NOFEAS)
-		leave(s, OUTCOME_SOLVER_FAILED);
+		guard_leave(&s->guard, OUTCOME_SOLVER_FAILED);
 	if (glp_mip_status(s->lp) == GLP_OPT)
 		s->bound_eur = fmax(s->bound_eur, glp_mip_obj_val(s->lp));
 	keep_schedule(s, glp_mip_col_val);
@@ -302,80 +198,52 @@ static void solve_rounds(session *s)
 
 static void solve_plain(session *s)
 {
-	for (int i = 0; i < EBR_STORES; i++)
-		hold_steps(s, glp_get_col_prim, i);
-	for (int t = 0; t < s->problem->slots; t++) {
-		for (int i = 0; i < EBR_STORES; i++)
-			milp_forbid_store_overlap(s->lp, s->columns, t, i);
-		milp_forbid_grid_overlap(s->lp, s->columns, t);
-	}
+	milp_build_integers(s->lp, &s->model, s->columns);
 	s->solution->branched = true;
 	solve_relaxation(s, GLP_DUALP);
 	s->bound_eur = glp_get_obj_val(s->lp);
 	branch(s);
 }
 
-/* Everything that calls GLPK, below the setjmp() of guarded(). */
-static void work(session *s)
+/* Everything that calls GLPK, below guard_run(). */
+static void work(void *argument)
 {
+	session *s = argument;
+
 	s->lp = glp_create_prob();
 	milp_build(s->lp, &s->model, &s->matrix, s->columns);
-	check_limits(s);
+	guard_check(&s->guard);
 	if (s->plain)
 		solve_plain(s);
 	else
 		solve_rounds(s);
 }
 
-/* Out of reach of what GLPK allocates between two looks at the memory in use. */
-static int memory_backstop_mb(const session *s)
-{
-	return (int)fmin(4.0 * s->limits->memory_mb + 64, 1 << 30);
-}
-
-/* Runs work() and leaves no trace of GLPK. No local variable here changes after setjmp(). */
-static void guarded(session *s)
-{
-	int initialised = glp_init_env();
-
-	if (initialised != 0) {
-		s->status = initialised == 2 ? OUTCOME_MEMORY_LIMIT : OUTCOME_SOLVER_FAILED;
-		strcpy(s->complaint, "GLPK cannot be initialised, or is already used in this thread");
-		return;
-	}
-	if (setjmp(s->escape) == 0) {
-		glp_error_hook(on_error, s);
-		glp_term_hook(on_output, s);
-		if (s->limits->memory_mb > 0)
-			glp_mem_limit(memory_backstop_mb(s));
-		work(s);
-	}
-	glp_free_env();
-}
-
 static outcome_status complain(const session *s, outcome *out)
 {
-	switch (s->status) {
+	outcome_status status = s->guard.status;
+
+	switch (status) {
 	case OUTCOME_INTERRUPTED:
-		return outcome_set(out, s->status, NULL, NULL, "planning was interrupted");
+		return outcome_set(out, status, NULL, NULL, "planning was interrupted");
 	case OUTCOME_TIME_LIMIT:
-		return outcome_set(out, s->status, "Allow more time, fewer slots or longer ones.", NULL,
+		return outcome_set(out, status, "Allow more time, fewer slots or longer ones.", NULL,
 		                   "planning did not end within %g seconds", s->limits->seconds);
 	case OUTCOME_MEMORY_LIMIT:
-		return outcome_set(out, s->status, "Allow more memory, fewer slots or longer ones.", NULL,
+		return outcome_set(out, status, "Allow more memory, fewer slots or longer ones.", NULL,
 		                   "planning %d slots ran out of memory", s->problem->slots);
 	default:
-		return outcome_set(out, s->status, NULL, s->complaint, "the solver failed");
+		return outcome_set(out, status, NULL, s->guard.complaint, "the solver failed");
 	}
 }
 
 static outcome_status answer(session *s, double started, outcome *out)
 {
 	size_t slots = (size_t)s->problem->slots;
-	bool in_time = s->status == OUTCOME_OK;
+	bool in_time = s->guard.status == OUTCOME_OK;
 
-	if (!in_time &&
-	    !(s->status == OUTCOME_TIME_LIMIT && s->limits->accept_incumbent && s->best_eur < INFINITY))
+	if (!in_time && !(s->guard.status == OUTCOME_TIME_LIMIT && s->limits->accept_incumbent &&
+	                  s->best_eur < INFINITY))
 		return complain(s, out);
 	for (int i = 0; i < EBR_STORES; i++)
 		memcpy(s->solution->power_kw[i], s->best_kw + (size_t)i * slots, slots * sizeof(double));
@@ -406,7 +274,7 @@ static outcome_status solve(session *s, outcome *out)
 
 	if (status != OUTCOME_OK)
 		return status;
-	s->deadline = s->limits->seconds > 0 ? started + s->limits->seconds : INFINITY;
+	guard_begin(&s->guard, s->limits);
 	s->best_eur = INFINITY;
 	s->bound_eur = -INFINITY;
 	s->solution->branched = false;
@@ -416,9 +284,9 @@ static outcome_status solve(session *s, outcome *out)
 			s->bound_eur = s->solution->bound_eur;
 			keep_best(s);
 		}
-		guarded(s);
+		guard_run(&s->guard, work, s);
 	} else {
-		s->status = OUTCOME_MEMORY_LIMIT;
+		s->guard.status = OUTCOME_MEMORY_LIMIT;
 	}
 	status = answer(s, started, out);
 	free(s->matrix.row);

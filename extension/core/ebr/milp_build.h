@@ -1,5 +1,5 @@
 /*
- * Writes the EBR model into a GLPK problem; used by milp.c alone.
+ * Writes the EBR model into a GLPK problem; used by milp.c and by model_text.c.
  */
 #ifndef SMARTHG_EBR_MILP_BUILD_H
 #define SMARTHG_EBR_MILP_BUILD_H
@@ -29,8 +29,9 @@ typedef struct milp_matrix {
 enum { MILP_ENTRIES_PER_SLOT = 28 };
 
 /* Builds the relaxation, without integer variables, and leaves a feasible starting basis (both
- * stores idle). The matrix needs room for MILP_ENTRIES_PER_SLOT entries a slot, columns one value a
- * slot, zeroed. */
+ * stores idle). Where the problem has a name, its rows and columns get names too, now and below.
+ * The matrix needs room for MILP_ENTRIES_PER_SLOT entries a slot, columns one value a slot, zeroed.
+ */
 void milp_build(glp_prob *lp, const ebr_model *model, milp_matrix *matrix, milp_slot *columns);
 
 /* Forbid charging while discharging, and importing while exporting, in one slot. */
@@ -40,5 +41,8 @@ void milp_forbid_grid_overlap(glp_prob *lp, milp_slot *columns, int slot);
 /* Has a store run at a mean power of step_kw at least, or not at all, in one slot; that forbids its
  * overlap too. */
 void milp_hold_step(glp_prob *lp, milp_slot *columns, int slot, int store, double step_kw);
+
+/* Gives every slot and store all of its integer variables: the full model. */
+void milp_build_integers(glp_prob *lp, const ebr_model *model, milp_slot *columns);
 
 #endif

@@ -6,7 +6,6 @@
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 #define NOISE        1e-9 /* kW, kWh: what a solver leaves behind where it means 0 */
 #define WORTH_A_FLAG 1e-6 /* kW, kWh */
@@ -338,12 +337,4 @@ void ebr_account(const ebr_model *m, ebr_solution *s)
 		account_slot(m, t, s);
 	s->objective_eur = of_objective(m, s->energy_eur, s->co2_eur, s->distribution_eur) +
 	                   s->penalty_eur - s->stored_value_eur;
-}
-
-double ebr_clock_seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }

@@ -9,6 +9,7 @@
 #ifndef SMARTHG_EBR_PROBLEM_H
 #define SMARTHG_EBR_PROBLEM_H
 
+#include "../limits.h"
 #include "../outcome.h"
 
 #include <stdbool.h>
@@ -62,13 +63,8 @@ typedef struct ebr_problem {
 	const double *previous_kw[EBR_STORES];
 } ebr_problem;
 
-typedef struct ebr_limits {
-	double seconds;              /* time for the solver; <= 0: none */
-	int memory_mb;               /* memory for the solver, watched every few ms; <= 0: none */
-	bool (*interrupted)(void *); /* polled every few ms; true stops the solver; may be NULL */
-	void *interrupted_argument;
-	bool accept_incumbent; /* out of time: answer with the best plan so far, EBR_FEASIBLE */
-} ebr_limits;
+/* Out of time, an accepted incumbent is the best plan so far, EBR_FEASIBLE. */
+typedef solver_limits ebr_limits;
 
 /* What was assumed to get an answer, or violated because nothing better exists. */
 enum {
