@@ -280,8 +280,7 @@ CREATE FUNCTION ebr_plan_homes(homes bigint[], at timestamptz, slots integer DEF
 	objective text DEFAULT NULL, time_limit interval DEFAULT '10 s')
 RETURNS SETOF ebr_home_planned
 LANGUAGE plpgsql STABLE ROWS 1000 SET search_path = smarthg, pg_temp
--- The planner takes a lateral function for cheap; planning is what workers are for. Compiling the
--- query in each of them is not.
+-- Planning is what workers are for; compiling the query in each of them is not.
 SET parallel_setup_cost = 0 SET parallel_tuple_cost = 0 SET min_parallel_table_scan_size = 0 SET min_parallel_index_scan_size = 0 SET jit = off AS $$
 BEGIN
 	IF cardinality(homes) < 100 THEN
@@ -289,8 +288,10 @@ BEGIN
 		RETURN QUERY SELECT p.* FROM unnest(homes) AS h(home_id) CROSS JOIN LATERAL ebr_home_plan(h.home_id, at, slots, slot_length, objective, time_limit) AS p;
 		RETURN;
 	END IF;
-	-- RETURN QUERY may use parallel workers; a statement that stores its rows may not.
-	RETURN QUERY EXECUTE 'SELECT p.* FROM smarthg.home h CROSS JOIN LATERAL smarthg.ebr_home_plan(h.home_id, $2, $3, $4, $5, $6) AS p WHERE h.home_id = ANY ($1)'
+	-- RETURN QUERY may use parallel workers; a statement that stores its rows may not. In a target
+	-- list the function has its cost, laterally it would seem to cost nothing; the offset keeps it
+	-- from being called for every column.
+	RETURN QUERY EXECUTE 'SELECT (m.p).* FROM (SELECT smarthg.ebr_home_plan(h.home_id, $2, $3, $4, $5, $6) AS p FROM smarthg.home h WHERE h.home_id = ANY ($1) OFFSET 0) AS m'
 		USING homes, at, slots, slot_length, objective, time_limit;
 END $$;
 COMMENT ON FUNCTION ebr_plan_homes(bigint[], timestamptz, integer, interval, text, interval) IS 'ebr_home_plan for many homes, each given once, in parallel where the server has workers. Stores nothing; any error ends it';
@@ -381,14 +382,16 @@ COMMENT ON FUNCTION ebr_run(timestamptz, bigint[], integer, interval, text, inte
 'One step of the control loop: plans all homes (or those given) that have an ESS or a PEV, in parallel workers where the server has them, and stores plans and commands for the slot that holds at, in one transaction. A failing home is a row with its error, not the end of the statement. Calling it again for the same slot changes nothing (document 3.2.1)';
 
 CREATE FUNCTION ebr_claim_homes(after bigint, most integer, slot timestamptz, failed bigint[], wait boolean) RETURNS bigint[]
-LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp SET jit = off AS $$
 DECLARE
 	claimed bigint[];
 BEGIN
+	-- Subqueries that are no joins: a batch reads the next homes' rows alone, never a whole table.
 	EXECUTE 'SELECT array_agg(n.home_id ORDER BY n.home_id) FROM (
-			SELECT h.home_id FROM smarthg.home h LEFT JOIN smarthg.ess e USING (home_id) LEFT JOIN smarthg.pev p USING (home_id)
-			WHERE h.home_id > $1 AND (e.home_id IS NOT NULL OR p.home_id IS NOT NULL) AND h.home_id <> ALL ($4)
-				AND NOT EXISTS (SELECT FROM smarthg.command c WHERE c.home_id = h.home_id AND c.slot_start = $3)
+			SELECT h.home_id FROM smarthg.home h
+			WHERE h.home_id > $1 AND h.home_id <> ALL ($4)
+				AND coalesce((SELECT true FROM smarthg.ess e WHERE e.home_id = h.home_id), (SELECT true FROM smarthg.pev p WHERE p.home_id = h.home_id))
+				AND NOT coalesce((SELECT true FROM smarthg.command c WHERE c.home_id = h.home_id AND c.slot_start = $3), false)
 			ORDER BY h.home_id LIMIT $2 FOR NO KEY UPDATE OF h' || CASE WHEN wait THEN '' ELSE ' SKIP LOCKED' END || ') AS n'
 		INTO claimed USING after, most, slot, failed;
 	RETURN claimed;
