@@ -47,6 +47,13 @@ LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = smarthg
 $$;
 COMMENT ON FUNCTION new_id() IS 'A new identifier, unique across shards: shard number in the upper bits, a sequence in the lower 40 (DESIGN.md section 9)';
 
+CREATE FUNCTION new_ids(count integer) RETURNS bigint[]
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+	SELECT coalesce(pg_catalog.array_agg((s.shard << 40) | pg_catalog.nextval('smarthg.id_sequence')), '{}')
+	FROM (SELECT (smarthg.settings()).shard_no::bigint AS shard OFFSET 0) AS s, pg_catalog.generate_series(1, count)
+$$;
+COMMENT ON FUNCTION new_ids(integer) IS 'So many new identifiers at once, as of new_id';
+
 CREATE FUNCTION is_time_zone(name text) RETURNS boolean
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE SET search_path = smarthg, pg_temp AS $$
 BEGIN

@@ -217,58 +217,145 @@ END $$;
 COMMENT ON FUNCTION ebr_command(bigint, timestamptz, integer, interval, text, interval) IS
 'The command for the slot that holds at: set-points, kW, and the levels of the rule, kWh, with the input and the plan that they follow from. Stores nothing. Always answers for a known home: where the solver fails or is out of time, status is fallback (document 3.2.1, DESIGN.md section 3). Error: unknown home';
 
+CREATE TYPE ebr_home_planned AS (
+	home_id bigint,
+	origin timestamptz,
+	status text,
+	objective_eur float8,
+	bound_eur float8,
+	gap float8,
+	solve_seconds float8,
+	energy_eur float8,
+	co2_eur float8,
+	distribution_eur float8,
+	stored_value_eur float8,
+	penalty_eur float8,
+	baseline_eur float8,
+	shortfall_kwh float8,
+	changed_slots integer,
+	demand_model text,
+	assumed text[],
+	violated text[],
+	demand_kw float8[],
+	production_kw float8[],
+	energy_eur_per_kwh float8[],
+	export_eur_per_kwh float8[],
+	co2_eur_per_kwh float8[],
+	profile_low_kw float8[],
+	profile_high_kw float8[],
+	penalty_low_eur_per_kwh float8[],
+	penalty_high_eur_per_kwh float8[],
+	ess_kw float8[],
+	ess_soc_kwh float8[],
+	pev_kw float8[],
+	pev_soc_kwh float8[],
+	grid_kw float8[],
+	outside_high_kw float8[],
+	outside_low_kw float8[],
+	contract_high_kw float8[],
+	contract_low_kw float8[],
+	ess_setpoint_kw float8,
+	ess_grid_charge_kwh float8,
+	ess_surplus_charge_kwh float8,
+	ess_cover_demand_kwh float8,
+	ess_export_kwh float8,
+	ess_bands float8[],
+	pev_setpoint_kw float8,
+	pev_grid_charge_kwh float8,
+	pev_surplus_charge_kwh float8,
+	pev_cover_demand_kwh float8,
+	pev_export_kwh float8,
+	pev_bands float8[]
+);
+COMMENT ON TYPE ebr_home_planned IS 'A home''s plan and command as they are stored; the columns are those of plan and command';
+
+CREATE FUNCTION ebr_home_plan(home_id bigint, at timestamptz, slots integer DEFAULT 48, slot_length interval DEFAULT '1 hour',
+	objective text DEFAULT NULL, time_limit interval DEFAULT '10 s')
+RETURNS ebr_home_planned
+LANGUAGE c STABLE PARALLEL SAFE COST 20000 SET search_path = smarthg, pg_temp AS 'MODULE_PATHNAME', 'smarthg_ebr_home_plan';
+COMMENT ON FUNCTION ebr_home_plan(bigint, timestamptz, integer, interval, text, interval) IS
+'The plan and command of a home for the slot that holds at as ebr_run stores them, made in one go: what ebr_command answers, in the columns of plan and command. Stores nothing. Errors: unknown home, slots or objective that cannot be planned';
+
+CREATE FUNCTION ebr_plan_homes(homes bigint[], at timestamptz, slots integer DEFAULT 48, slot_length interval DEFAULT '1 hour',
+	objective text DEFAULT NULL, time_limit interval DEFAULT '10 s')
+RETURNS SETOF ebr_home_planned
+LANGUAGE plpgsql STABLE ROWS 1000 SET search_path = smarthg, pg_temp
+-- Planning is what workers are for; compiling the query in each of them is not.
+SET parallel_setup_cost = 0 SET parallel_tuple_cost = 0 SET min_parallel_table_scan_size = 0 SET min_parallel_index_scan_size = 0 SET jit = off AS $$
+BEGIN
+	IF cardinality(homes) < 100 THEN
+		-- Starting workers would take longer.
+		RETURN QUERY SELECT p.* FROM unnest(homes) AS h(home_id) CROSS JOIN LATERAL ebr_home_plan(h.home_id, at, slots, slot_length, objective, time_limit) AS p;
+		RETURN;
+	END IF;
+	-- RETURN QUERY may use parallel workers; a statement that stores its rows may not. In a target
+	-- list the function has its cost, laterally it would seem to cost nothing; the offset keeps it
+	-- from being called for every column.
+	RETURN QUERY EXECUTE 'SELECT (m.p).* FROM (SELECT smarthg.ebr_home_plan(h.home_id, $2, $3, $4, $5, $6) AS p FROM smarthg.home h WHERE h.home_id = ANY ($1) OFFSET 0) AS m'
+		USING homes, at, slots, slot_length, objective, time_limit;
+END $$;
+COMMENT ON FUNCTION ebr_plan_homes(bigint[], timestamptz, integer, interval, text, interval) IS 'ebr_home_plan for many homes, each given once, in parallel where the server has workers. Stores nothing; any error ends it';
+
 CREATE FUNCTION ebr_plan_and_store(homes bigint[], at timestamptz, slots integer, slot_length interval, objective text, time_limit interval)
 RETURNS TABLE (home_id bigint, command_id bigint)
-LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp
--- The planner takes a lateral function for cheap; planning is what workers are for.
-SET parallel_setup_cost = 0 SET parallel_tuple_cost = 0 SET min_parallel_table_scan_size = 0 AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
+#variable_conflict use_column
 DECLARE
-	zeros float8[] := array_fill(0::float8, ARRAY[slots]);
+	fresh_ids bigint[] := new_ids(2 * cardinality(homes));
 BEGIN
-	-- A statement that makes a table of its result may use parallel workers, one that inserts may not.
-	-- Series that are 0 throughout are not kept.
-	EXECUTE 'CREATE TEMPORARY TABLE smarthg_ebr_made WITH (toast_tuple_target = 8160) ON COMMIT DROP AS
-		SELECT h.home_id, (c.input).origin, (c.input).demand_model, c.status, c.assumed, c.violated, (c.solution).objective_eur, (c.solution).bound_eur,
-			(c.solution).gap, (c.solution).solve_seconds, (c.solution).energy_eur, (c.solution).co2_eur, (c.solution).distribution_eur,
-			(c.solution).stored_value_eur, (c.solution).penalty_eur, (c.solution).baseline_eur, (c.solution).shortfall_kwh, (c.solution).changed_slots,
-			(c.input).demand_kw, nullif((c.input).production_kw, $7) AS production_kw, (c.input).profile_low_kw, (c.input).profile_high_kw,
-			(c.input).penalty_low_eur_per_kwh, (c.input).penalty_high_eur_per_kwh, (c.solution).energy_eur_per_kwh,
-			nullif((c.solution).export_eur_per_kwh, (c.solution).energy_eur_per_kwh) AS export_eur_per_kwh,
-			nullif((c.solution).co2_eur_per_kwh, $7) AS co2_eur_per_kwh, nullif((c.solution).ess_kw, $7) AS ess_kw,
-			nullif((c.solution).ess_soc_kwh, $7) AS ess_soc_kwh, nullif((c.solution).pev_kw, $7) AS pev_kw, nullif((c.solution).pev_soc_kwh, $7) AS pev_soc_kwh,
-			(c.solution).grid_kw, nullif((c.solution).outside_high_kw, $7) AS outside_high_kw, nullif((c.solution).outside_low_kw, $7) AS outside_low_kw,
-			nullif((c.solution).contract_high_kw, $7) AS contract_high_kw, nullif((c.solution).contract_low_kw, $7) AS contract_low_kw,
-			c.ess_setpoint_kw, c.ess_grid_charge_kwh, c.ess_surplus_charge_kwh, c.ess_cover_demand_kwh, c.ess_export_kwh, c.ess_bands, c.pev_setpoint_kw,
-			c.pev_grid_charge_kwh, c.pev_surplus_charge_kwh, c.pev_cover_demand_kwh, c.pev_export_kwh, c.pev_bands
-		FROM smarthg.home h CROSS JOIN LATERAL smarthg.ebr_command(h.home_id, $2, $3, $4, $5, $6) AS c WHERE h.home_id = ANY ($1)'
-		USING homes, at, slots, slot_length, objective, time_limit, zeros;
-	RETURN QUERY EXECUTE '
+	RETURN QUERY
 		WITH fresh AS MATERIALIZED (
-			SELECT m.*, smarthg.new_id() AS plan_id FROM pg_temp.smarthg_ebr_made AS m
+			SELECT m.*, fresh_ids[2 * row_number() OVER () - 1] AS plan_id, fresh_ids[2 * row_number() OVER ()] AS command_id
+			FROM ebr_plan_homes(homes, at, ebr_plan_and_store.slots, ebr_plan_and_store.slot_length, ebr_plan_and_store.objective, time_limit) AS m
 		), planned AS (
-			INSERT INTO smarthg.plan (planned_at, objective, slot_length, slots,
-				home_id, plan_id, origin, status, objective_eur, bound_eur, gap, solve_seconds, energy_eur, co2_eur, distribution_eur, stored_value_eur, penalty_eur,
-				baseline_eur, shortfall_kwh, changed_slots, demand_model, assumed, violated, demand_kw, production_kw, profile_low_kw, profile_high_kw,
-				penalty_low_eur_per_kwh, penalty_high_eur_per_kwh, energy_eur_per_kwh, export_eur_per_kwh, co2_eur_per_kwh, ess_kw, ess_soc_kwh, pev_kw, pev_soc_kwh,
+			INSERT INTO plan (planned_at, objective, slot_length, slots, plan_id,
+				home_id, origin, status, objective_eur, bound_eur, gap, solve_seconds, energy_eur, co2_eur, distribution_eur, stored_value_eur, penalty_eur,
+				baseline_eur, shortfall_kwh, changed_slots, demand_model, assumed, violated, demand_kw, production_kw, energy_eur_per_kwh, export_eur_per_kwh,
+				co2_eur_per_kwh, profile_low_kw, profile_high_kw, penalty_low_eur_per_kwh, penalty_high_eur_per_kwh, ess_kw, ess_soc_kwh, pev_kw, pev_soc_kwh,
 				grid_kw, outside_high_kw, outside_low_kw, contract_high_kw, contract_low_kw)
-			SELECT $1, $2, $3, $4,
-				home_id, plan_id, origin, status, objective_eur, bound_eur, gap, solve_seconds, energy_eur, co2_eur, distribution_eur, stored_value_eur, penalty_eur,
-				baseline_eur, shortfall_kwh, changed_slots, demand_model, assumed, violated, demand_kw, production_kw, profile_low_kw, profile_high_kw,
-				penalty_low_eur_per_kwh, penalty_high_eur_per_kwh, energy_eur_per_kwh, export_eur_per_kwh, co2_eur_per_kwh, ess_kw, ess_soc_kwh, pev_kw, pev_soc_kwh,
+			SELECT at, ebr_plan_and_store.objective, ebr_plan_and_store.slot_length, ebr_plan_and_store.slots, plan_id,
+				home_id, origin, status, objective_eur, bound_eur, gap, solve_seconds, energy_eur, co2_eur, distribution_eur, stored_value_eur, penalty_eur,
+				baseline_eur, shortfall_kwh, changed_slots, demand_model, assumed, violated, demand_kw, production_kw, energy_eur_per_kwh, export_eur_per_kwh,
+				co2_eur_per_kwh, profile_low_kw, profile_high_kw, penalty_low_eur_per_kwh, penalty_high_eur_per_kwh, ess_kw, ess_soc_kwh, pev_kw, pev_soc_kwh,
 				grid_kw, outside_high_kw, outside_low_kw, contract_high_kw, contract_low_kw
 			FROM fresh
 		)
-		INSERT INTO smarthg.command AS c (slot_start, slot_length,
-			home_id, plan_id, ess_setpoint_kw, ess_grid_charge_kwh, ess_surplus_charge_kwh, ess_cover_demand_kwh, ess_export_kwh, ess_bands, pev_setpoint_kw,
-			pev_grid_charge_kwh, pev_surplus_charge_kwh, pev_cover_demand_kwh, pev_export_kwh, pev_bands)
-		SELECT origin, $3,
-			home_id, plan_id, ess_setpoint_kw, ess_grid_charge_kwh, ess_surplus_charge_kwh, ess_cover_demand_kwh, ess_export_kwh, ess_bands, pev_setpoint_kw,
-			pev_grid_charge_kwh, pev_surplus_charge_kwh, pev_cover_demand_kwh, pev_export_kwh, pev_bands
+		INSERT INTO command AS c (command_id, home_id, plan_id, slot_start, slot_length,
+			ess_setpoint_kw, ess_grid_charge_kwh, ess_surplus_charge_kwh, ess_cover_demand_kwh, ess_export_kwh, ess_bands, pev_setpoint_kw, pev_grid_charge_kwh,
+			pev_surplus_charge_kwh, pev_cover_demand_kwh, pev_export_kwh, pev_bands)
+		SELECT command_id, home_id, plan_id, origin, ebr_plan_and_store.slot_length,
+			ess_setpoint_kw, ess_grid_charge_kwh, ess_surplus_charge_kwh, ess_cover_demand_kwh, ess_export_kwh, ess_bands, pev_setpoint_kw, pev_grid_charge_kwh,
+			pev_surplus_charge_kwh, pev_cover_demand_kwh, pev_export_kwh, pev_bands
 		FROM fresh
-		RETURNING c.home_id, c.command_id' USING at, objective, slot_length, slots;
-	DROP TABLE pg_temp.smarthg_ebr_made;
+		RETURNING c.home_id, c.command_id;
 END $$;
 COMMENT ON FUNCTION ebr_plan_and_store(bigint[], timestamptz, integer, interval, text, interval) IS 'Plans homes, in parallel where the server has workers, and stores their plans and commands; any error ends it';
+
+CREATE FUNCTION ebr_plan_and_store_most(homes bigint[], at timestamptz, slots integer, slot_length interval, objective text, time_limit interval)
+RETURNS TABLE (home_id bigint, command_id bigint, error text)
+LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	part integer := ceil(cardinality(homes) / 16.0);
+BEGIN
+	IF homes IS NULL THEN
+		RETURN;
+	END IF;
+	BEGIN
+		RETURN QUERY SELECT s.home_id, s.command_id, NULL FROM ebr_plan_and_store(homes, at, slots, slot_length, objective, time_limit) AS s;
+		RETURN;
+	EXCEPTION WHEN OTHERS THEN
+		IF cardinality(homes) = 1 THEN
+			RETURN QUERY SELECT homes[1], NULL::bigint, SQLERRM;
+			RETURN;
+		END IF;
+	END;
+	-- A home makes it fail: parts are tried, down to that home alone.
+	FOR n IN 1 .. cardinality(homes) BY part LOOP
+		RETURN QUERY SELECT s.* FROM ebr_plan_and_store_most(homes[n : n + part - 1], at, slots, slot_length, objective, time_limit) AS s;
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION ebr_plan_and_store_most(bigint[], timestamptz, integer, interval, text, interval) IS 'ebr_plan_and_store for all of the homes that it succeeds for; one that it fails for is a row with its error';
 
 CREATE FUNCTION ebr_run(at timestamptz DEFAULT now(), homes bigint[] DEFAULT NULL, slots integer DEFAULT 48, slot_length interval DEFAULT '1 hour',
 	objective text DEFAULT NULL, time_limit interval DEFAULT '10 s')
@@ -278,10 +365,10 @@ LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
 DECLARE
 	origin timestamptz := slot_start(ebr_run.at, ebr_run.slot_length);
 	wanted bigint[];
-	one bigint;
 BEGIN
-	-- Two runs at once would plan the same homes: the second waits, then finds their commands.
-	LOCK TABLE command IN SHARE UPDATE EXCLUSIVE MODE;
+	-- Each home is locked to the end of the transaction, in the order of all runs. Another that
+	-- wants the same home waits here, then finds its command.
+	PERFORM FROM home h WHERE ebr_run.homes IS NULL OR h.home_id = ANY (ebr_run.homes) ORDER BY h.home_id FOR NO KEY UPDATE;
 	RETURN QUERY
 		SELECT c.home_id, c.command_id, NULL FROM command c
 		WHERE c.slot_start = origin AND (ebr_run.homes IS NULL OR c.home_id = ANY (ebr_run.homes));
@@ -289,76 +376,92 @@ BEGIN
 		WHERE (ebr_run.homes IS NULL OR h.home_id = ANY (ebr_run.homes))
 			AND (EXISTS (SELECT FROM ess e WHERE e.home_id = h.home_id) OR EXISTS (SELECT FROM pev p WHERE p.home_id = h.home_id))
 			AND NOT EXISTS (SELECT FROM command c WHERE c.home_id = h.home_id AND c.slot_start = origin);
-	-- All at once; if a home makes that fail, each by itself.
-	BEGIN
-		RETURN QUERY SELECT s.home_id, s.command_id, NULL FROM ebr_plan_and_store(wanted, ebr_run.at, ebr_run.slots, ebr_run.slot_length, ebr_run.objective, ebr_run.time_limit) AS s;
-		RETURN;
-	EXCEPTION WHEN OTHERS THEN
-		NULL;
-	END;
-	FOREACH one IN ARRAY wanted LOOP
-		BEGIN
-			RETURN QUERY SELECT s.home_id, s.command_id, NULL FROM ebr_plan_and_store(ARRAY[one], ebr_run.at, ebr_run.slots, ebr_run.slot_length, ebr_run.objective, ebr_run.time_limit) AS s;
-		EXCEPTION WHEN OTHERS THEN
-			RETURN QUERY SELECT one, NULL::bigint, SQLERRM;
-		END;
-	END LOOP;
+	RETURN QUERY SELECT s.* FROM ebr_plan_and_store_most(wanted, ebr_run.at, ebr_run.slots, ebr_run.slot_length, ebr_run.objective, ebr_run.time_limit) AS s;
 END $$;
 COMMENT ON FUNCTION ebr_run(timestamptz, bigint[], integer, interval, text, interval) IS
 'One step of the control loop: plans all homes (or those given) that have an ESS or a PEV, in parallel workers where the server has them, and stores plans and commands for the slot that holds at, in one transaction. A failing home is a row with its error, not the end of the statement. Calling it again for the same slot changes nothing (document 3.2.1)';
 
-CREATE FUNCTION ebr_homes_after(home_id bigint, most integer) RETURNS bigint[]
-LANGUAGE sql STABLE SET search_path = smarthg, pg_temp AS $$
-	SELECT array_agg(n.home_id ORDER BY n.home_id) FROM (
-		SELECT h.home_id FROM home h
-		WHERE h.home_id > ebr_homes_after.home_id
-			AND (EXISTS (SELECT FROM ess e WHERE e.home_id = h.home_id) OR EXISTS (SELECT FROM pev p WHERE p.home_id = h.home_id))
-		ORDER BY h.home_id LIMIT ebr_homes_after.most
-	) AS n
-$$;
-COMMENT ON FUNCTION ebr_homes_after(bigint, integer) IS 'The next homes with an ESS or a PEV after a given one, in order; null where there is none';
+CREATE FUNCTION ebr_claim_homes(after bigint, most integer, slot timestamptz, failed bigint[], wait boolean) RETURNS bigint[]
+LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp SET jit = off AS $$
+DECLARE
+	claimed bigint[];
+BEGIN
+	-- Subqueries that are no joins: a batch reads the next homes' rows alone, never a whole table.
+	EXECUTE 'SELECT array_agg(n.home_id ORDER BY n.home_id) FROM (
+			SELECT h.home_id FROM smarthg.home h
+			WHERE h.home_id > $1 AND h.home_id <> ALL ($4)
+				AND coalesce((SELECT true FROM smarthg.ess e WHERE e.home_id = h.home_id), (SELECT true FROM smarthg.pev p WHERE p.home_id = h.home_id))
+				AND NOT coalesce((SELECT true FROM smarthg.command c WHERE c.home_id = h.home_id AND c.slot_start = $3), false)
+			ORDER BY h.home_id LIMIT $2 FOR NO KEY UPDATE OF h' || CASE WHEN wait THEN '' ELSE ' SKIP LOCKED' END || ') AS n'
+		INTO claimed USING after, most, slot, failed;
+	RETURN claimed;
+END $$;
+COMMENT ON FUNCTION ebr_claim_homes(bigint, integer, timestamptz, bigint[], boolean) IS 'The next homes after a given one that have an ESS or a PEV but no command for a slot, in order, locked to the end of the transaction; those that another session has locked are left out or waited for. Null where there is none';
 
 -- No SET clause: a procedure that has one may not commit. All names are qualified instead.
-CREATE PROCEDURE ebr_loop(at timestamptz DEFAULT now(), batch integer DEFAULT 5000, slots integer DEFAULT 48, slot_length interval DEFAULT '1 hour',
-	objective text DEFAULT NULL, time_limit interval DEFAULT '10 s')
+CREATE PROCEDURE ebr_loop(at timestamptz DEFAULT now(), batch integer DEFAULT 1000, slots integer DEFAULT 48, slot_length interval DEFAULT '1 hour',
+	objective text DEFAULT NULL, time_limit interval DEFAULT '10 s', workers boolean DEFAULT true)
 LANGUAGE plpgsql AS $$
 DECLARE
+	slot timestamptz;
 	homes bigint[];
+	last bigint;
+	wait boolean;
 	done record;
 	commanded integer := 0;
-	failed integer := 0;
+	failed bigint[] := '{}';
 BEGIN
 	IF batch < 1 THEN
 		RAISE invalid_parameter_value USING MESSAGE = pg_catalog.format('a batch of %s homes is not possible', batch);
 	END IF;
-	LOOP
-		homes := smarthg.ebr_homes_after(coalesce(homes[pg_catalog.cardinality(homes)], '-9223372036854775808'::bigint), batch);
-		EXIT WHEN homes IS NULL;
-		FOR done IN SELECT r.home_id, r.error FROM smarthg.ebr_run(at, homes, slots, slot_length, objective, time_limit) AS r LOOP
-			IF done.error IS NULL THEN
-				commanded := commanded + 1;
-			ELSE
-				failed := failed + 1;
-				RAISE WARNING USING MESSAGE = pg_catalog.format('home %s was not planned: %s', done.home_id, done.error);
+	slot := smarthg.slot_start(at, slot_length);
+	-- First what no other session is at; then what others have not done after all.
+	FOREACH wait IN ARRAY ARRAY[false, true] LOOP
+		last := '-9223372036854775808';
+		LOOP
+			IF NOT workers THEN
+				PERFORM pg_catalog.set_config('max_parallel_workers_per_gather', '0', true);
 			END IF;
+			homes := smarthg.ebr_claim_homes(last, batch, slot, failed, wait);
+			EXIT WHEN homes IS NULL;
+			last := homes[pg_catalog.cardinality(homes)];
+			FOR done IN SELECT r.home_id, r.error FROM smarthg.ebr_run(at, homes, slots, slot_length, objective, time_limit) AS r LOOP
+				IF done.error IS NULL THEN
+					commanded := commanded + 1;
+				ELSE
+					failed := failed || done.home_id;
+					RAISE WARNING USING MESSAGE = pg_catalog.format('home %s was not planned: %s', done.home_id, done.error);
+				END IF;
+			END LOOP;
+			COMMIT;
+			RAISE NOTICE USING MESSAGE = pg_catalog.format('%s homes have their commands, %s failed', commanded, pg_catalog.cardinality(failed));
 		END LOOP;
 		COMMIT;
-		RAISE NOTICE USING MESSAGE = pg_catalog.format('%s homes have their commands, %s failed', commanded, failed);
 	END LOOP;
 END $$;
-COMMENT ON PROCEDURE ebr_loop(timestamptz, integer, integer, interval, text, interval) IS
-'One turn of the control loop over the whole database: ebr_run for so many homes at a time, each batch committed, progress as notices, a home that fails as a warning. A turn that was interrupted is taken up by calling it again: homes that have their command for the slot keep it (document 3.2.1)';
+COMMENT ON PROCEDURE ebr_loop(timestamptz, integer, integer, interval, text, interval, boolean) IS
+'One turn of the control loop over the whole database: ebr_run for so many homes at a time, each batch committed, progress as notices, a home that fails as a warning. Sessions that call it at the same time share the homes: each takes batches that no other is at, and returns when all homes have their commands. workers tells whether parallel workers may help a session. A turn that was interrupted is taken up by calling it again: homes that have their command for the slot keep it (document 3.2.1)';
 
-CREATE FUNCTION ebr_schedule(schedule text DEFAULT '0 * * * *') RETURNS bigint
+CREATE FUNCTION ebr_schedule(schedule text DEFAULT '0 * * * *', sessions integer DEFAULT 1) RETURNS SETOF bigint
 LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
 DECLARE
-	job bigint;
+	command text := 'CALL smarthg.ebr_loop()';
 BEGIN
 	IF to_regprocedure('cron.schedule(text, text, text)') IS NULL THEN
 		RAISE feature_not_supported USING MESSAGE = 'pg_cron is not installed in this database',
 			HINT = 'Let a timer of the operating system run: psql -c ''CALL smarthg.ebr_loop()''';
 	END IF;
-	EXECUTE 'SELECT cron.schedule($1, $2, $3)' INTO job USING 'smarthg control loop', schedule, 'CALL smarthg.ebr_loop()';
-	RETURN job;
+	IF sessions NOT BETWEEN 0 AND 100 THEN
+		RAISE invalid_parameter_value USING MESSAGE = format('a schedule for %s sessions is not possible', sessions);
+	END IF;
+	IF sessions > 1 THEN
+		command := 'CALL smarthg.ebr_loop(workers => false)';
+	END IF;
+	FOR session IN 1 .. sessions LOOP
+		RETURN QUERY EXECUTE 'SELECT cron.schedule($1, $2, $3)' USING format('smarthg control loop %s', session), schedule, command;
+	END LOOP;
+	-- What is left of a schedule for more sessions.
+	EXECUTE 'SELECT count(cron.unschedule(jobid)) FROM cron.job WHERE database = current_database() AND username = current_user
+		AND jobname ~ ''^smarthg control loop [0-9]+$'' AND substring(jobname FROM ''[0-9]+$'')::integer > $1' USING sessions;
 END $$;
-COMMENT ON FUNCTION ebr_schedule(text) IS 'Has pg_cron run ebr_loop by a cron schedule, by default at every full hour; returns the job''s number. Error: pg_cron is not there';
+COMMENT ON FUNCTION ebr_schedule(text, integer) IS 'Has pg_cron run ebr_loop by a cron schedule, by default at every full hour, in so many sessions side by side: one that parallel workers help, or several, at best one a core, that do without. Returns the jobs'' numbers; 0 sessions end the schedule. Errors: pg_cron is not there, less than 0 or more than 100 sessions';

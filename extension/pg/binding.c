@@ -153,18 +153,39 @@ int64 interval_us(const Interval *interval, const char *name)
 	return interval->time + interval->day * USECS_PER_DAY;
 }
 
+/* Built in place: construct_md_array takes a Datum and a null flag for each element. */
 Datum series_datum(const double *values, int length)
 {
-	Datum *elements = palloc(sizeof(Datum) * Max(length, 1));
-	bool *nulls = palloc(sizeof(bool) * Max(length, 1));
-	int lower = 1;
+	int gaps = 0, offset;
+	ArrayType *array;
+	Size size;
 
-	for (int i = 0; i < length; i++) {
-		nulls[i] = isnan(values[i]);
-		elements[i] = Float8GetDatum(values[i]);
+	if (length == 0)
+		return PointerGetDatum(construct_empty_array(FLOAT8OID));
+	for (int i = 0; i < length; i++)
+		gaps += isnan(values[i]);
+	offset = gaps ? (int)ARR_OVERHEAD_WITHNULLS(1, length) : 0;
+	size = (gaps ? (Size)offset : ARR_OVERHEAD_NONULLS(1)) + sizeof(double) * (length - gaps);
+	array = palloc0(size);
+	SET_VARSIZE(array, size);
+	array->ndim = 1;
+	array->dataoffset = offset;
+	array->elemtype = FLOAT8OID;
+	ARR_DIMS(array)[0] = length;
+	ARR_LBOUND(array)[0] = 1;
+	if (gaps == 0) {
+		memcpy(ARR_DATA_PTR(array), values, sizeof(double) * length);
+	} else {
+		double *known = (double *)ARR_DATA_PTR(array);
+
+		for (int i = 0; i < length; i++) {
+			if (isnan(values[i]))
+				continue;
+			*known++ = values[i];
+			ARR_NULLBITMAP(array)[i / 8] |= 1 << (i % 8);
+		}
 	}
-	return PointerGetDatum(construct_md_array(elements, nulls, 1, &length, &lower, FLOAT8OID,
-	                                          sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	return PointerGetDatum(array);
 }
 
 Datum words_datum(const char *const *words, int length)
@@ -174,4 +195,31 @@ Datum words_datum(const char *const *words, int length)
 	for (int i = 0; i < length; i++)
 		elements[i] = CStringGetTextDatum(words[i]);
 	return PointerGetDatum(construct_array(elements, length, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+void put(result_row *row, Datum value, bool null)
+{
+	Assert(row->columns < MOST_COLUMNS);
+	row->values[row->columns] = null ? (Datum)0 : value;
+	row->nulls[row->columns++] = null;
+}
+
+void put_number(result_row *row, double value)
+{
+	put(row, Float8GetDatum(value), isnan(value));
+}
+
+void put_series(result_row *row, const double *values, int count)
+{
+	put(row, values ? series_datum(values, count) : (Datum)0, values == NULL);
+}
+
+Datum row_datum(FunctionCallInfo fcinfo, result_row *row)
+{
+	TupleDesc columns;
+
+	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE ||
+	    columns->natts != row->columns)
+		elog(ERROR, "function does not return the row that it makes");
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), row->values, row->nulls));
 }

@@ -53,4 +53,22 @@ extern int64 interval_us(const Interval *interval, const char *name);
 extern Datum series_datum(const double *values, int length);
 extern Datum words_datum(const char *const *words, int length);
 
+/* A row of an SQL type while it is filled, column by column. */
+enum { MOST_COLUMNS = 64 };
+
+typedef struct result_row {
+	Datum values[MOST_COLUMNS];
+	bool nulls[MOST_COLUMNS];
+	int columns;
+} result_row;
+
+extern void put(result_row *row, Datum value, bool null);
+
+/* A number, null where it is NAN; a series, null where it is NULL. */
+extern void put_number(result_row *row, double value);
+extern void put_series(result_row *row, const double *values, int count);
+
+/* The row as the composite type, or the OUT parameters, that the function returns. */
+extern Datum row_datum(FunctionCallInfo fcinfo, result_row *row);
+
 #endif

@@ -1,13 +1,10 @@
 /* SQL binding of EBR planning and of the rule (core/ebr). */
 #include "ebr.h"
+#include "solve.h"
 
 #include <math.h>
 
 #include "catalog/pg_type.h"
-#include "utils/builtins.h"
-
-#include "../core/ebr/plan.h"
-#include "../core/ebr/scenario.h"
 
 PG_FUNCTION_INFO_V1(smarthg_ebr_solve);
 PG_FUNCTION_INFO_V1(smarthg_ebr_rule_power);
@@ -58,31 +55,8 @@ enum {
 	ARG_PEV_STEP,
 };
 
-/* A band of a rule in SQL. */
-enum { BAND_AT, BAND_CHARGE, BAND_DISCHARGE, BAND_COLUMNS };
-
 /* Arguments of ebr_rule_power after levels, store and slot_length. */
 enum { ARG_BANDS = 11, ARG_STEP };
-
-/* Columns of the SQL type ebr_solution. */
-enum { SOLUTION_COLUMNS = 37 };
-
-/* One word of a list, by a text argument; for_null where it is null. */
-static int choice_argument(FunctionCallInfo fcinfo, int number, const char *name,
-                           const char *const *words, int count, int for_null)
-{
-	char *word;
-
-	if (PG_ARGISNULL(number))
-		return for_null;
-	word = text_to_cstring(PG_GETARG_TEXT_PP(number));
-	for (int i = 0; i < count; i++)
-		if (strcmp(word, words[i]) == 0)
-			return i;
-	ereport(ERROR,
-	        (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s \"%s\" is not known", name, word),
-	         errhint("It is one of: %s, %s, %s.", words[0], words[1], words[2])));
-}
 
 static void read_stores(FunctionCallInfo fcinfo, ebr_problem *problem)
 {
@@ -112,9 +86,7 @@ static void read_stores(FunctionCallInfo fcinfo, ebr_problem *problem)
 
 void ebr_problem_arguments(FunctionCallInfo fcinfo, ebr_problem *problem)
 {
-	static const char *const objectives[] = {"energy_co2", "co2", "energy_co2_distribution"};
 	int *slots = &problem->slots;
-	bool tube;
 
 	*slots = -1;
 	problem->demand_kw = series_argument(fcinfo, ARG_DEMAND, "demand_kw", slots, true, false);
@@ -143,10 +115,7 @@ void ebr_problem_arguments(FunctionCallInfo fcinfo, ebr_problem *problem)
 	    number_argument(fcinfo, ARG_CONTRACT_MIN, "contract_min_kw", -INFINITY);
 	problem->contract_max_kw =
 	    number_argument(fcinfo, ARG_CONTRACT_MAX, "contract_max_kw", INFINITY);
-	tube = problem->profile_low_kw || problem->profile_high_kw;
-	problem->objective =
-	    choice_argument(fcinfo, ARG_OBJECTIVE, "objective", objectives, lengthof(objectives),
-	                    tube ? EBR_ENERGY_CO2_DISTRIBUTION : EBR_ENERGY_CO2);
+	problem->objective = objective_argument(fcinfo, ARG_OBJECTIVE, problem);
 	problem->previous_kw[EBR_ESS] = problem->previous_kw[EBR_PEV] = NULL;
 	read_stores(fcinfo, problem);
 }
@@ -166,11 +135,7 @@ static void read_problem(FunctionCallInfo fcinfo, ebr_problem *problem)
 
 static void read_limits(FunctionCallInfo fcinfo, ebr_limits *limits)
 {
-	limits->seconds =
-	    PG_ARGISNULL(ARG_TIME_LIMIT)
-	        ? 0
-	        : (double)interval_us(PG_GETARG_INTERVAL_P(ARG_TIME_LIMIT), "time_limit") /
-	              USECS_PER_SEC;
+	limits->seconds = seconds_argument(fcinfo, ARG_TIME_LIMIT);
 	limits->memory_mb = PG_ARGISNULL(ARG_MEMORY_LIMIT) ? 0 : PG_GETARG_INT32(ARG_MEMORY_LIMIT);
 	if (limits->memory_mb < (PG_ARGISNULL(ARG_MEMORY_LIMIT) ? 0 : 1))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -180,164 +145,33 @@ static void read_limits(FunctionCallInfo fcinfo, ebr_limits *limits)
 	limits->accept_incumbent = !PG_ARGISNULL(ARG_INCUMBENT) && PG_GETARG_BOOL(ARG_INCUMBENT);
 }
 
-static void allocate_solution(ebr_solution *solution, int slots)
+static Datum solution_datum(FunctionCallInfo fcinfo, int slots, const ebr_answer *answer)
 {
-	double **arrays[] = {&solution->power_kw[EBR_ESS],
-	                     &solution->power_kw[EBR_PEV],
-	                     &solution->soc_kwh[EBR_ESS],
-	                     &solution->soc_kwh[EBR_PEV],
-	                     &solution->grid_kw,
-	                     &solution->outside_high_kw,
-	                     &solution->outside_low_kw,
-	                     &solution->contract_high_kw,
-	                     &solution->contract_low_kw,
-	                     &solution->energy_used_eur_per_kwh,
-	                     &solution->export_used_eur_per_kwh,
-	                     &solution->co2_used_eur_per_kwh};
+	const ebr_solution *s = &answer->solution;
+	const char *words[Max(MOST_ASSUMED, MOST_VIOLATED)];
+	result_row row = {.columns = 0};
 
-	memset(solution, 0, sizeof(*solution));
-	for (int i = 0; i < (int)lengthof(arrays); i++)
-		*arrays[i] = palloc0(sizeof(double) * Max(slots, 1));
-}
-
-/* The words of those flags that are set. */
-static Datum flag_words(unsigned flags, const unsigned *bits, const char *const *names, int count)
-{
-	const char *words[8];
-	int found = 0;
-
-	for (int i = 0; i < count; i++)
-		if (flags & bits[i])
-			words[found++] = names[i];
-	return words_datum(words, found);
-}
-
-static Datum assumed_datum(unsigned flags)
-{
-	static const unsigned bits[] = {EBR_ASSUMED_ESS_SOC,      EBR_ASSUMED_PEV_SOC,
-	                                EBR_ASSUMED_ENERGY_PRICE, EBR_ASSUMED_EXPORT_PRICE,
-	                                EBR_ASSUMED_CO2_PRICE,    EBR_ASSUMED_PROFILE};
-	static const char *const names[] = {"ess_soc",      "pev_soc",   "energy_price",
-	                                    "export_price", "co2_price", "profile"};
-
-	return flag_words(flags, bits, names, lengthof(bits));
-}
-
-static Datum violated_datum(unsigned flags)
-{
-	static const unsigned bits[] = {EBR_VIOLATED_CONTRACT_MAX, EBR_VIOLATED_CONTRACT_MIN,
-	                                EBR_VIOLATED_DEPARTURE, EBR_OUTSIDE_PROFILE};
-	static const char *const names[] = {"contract_max", "contract_min", "departure", "profile"};
-
-	return flag_words(flags, bits, names, lengthof(bits));
-}
-
-/* The bands of a rule as rows of (at_kw, charge_kwh, discharge_kwh); null where the four levels are
- * the whole rule. */
-static Datum bands_datum(const ebr_rule *rule, bool *null)
-{
-	int size[2] = {rule->kinks + 1, BAND_COLUMNS}, low[2] = {1, 1};
-	Datum values[(EBR_MAX_KINKS + 1) * BAND_COLUMNS];
-
-	*null = ebr_rule_has_four_levels(rule);
-	for (int k = 0; k <= rule->kinks; k++) {
-		Datum *band = values + k * BAND_COLUMNS;
-
-		band[BAND_AT] = Float8GetDatum(k < rule->kinks ? rule->at_kw[k] : INFINITY);
-		band[BAND_CHARGE] = Float8GetDatum(rule->charge_kwh[k]);
-		band[BAND_DISCHARGE] = Float8GetDatum(rule->discharge_kwh[k]);
-	}
-	return PointerGetDatum(construct_md_array(values, NULL, 2, size, low, FLOAT8OID, sizeof(float8),
-	                                          true, TYPALIGN_DOUBLE));
-}
-
-static Datum solution_datum(FunctionCallInfo fcinfo, const ebr_problem *problem,
-                            const ebr_solution *s, const ebr_rule rules[EBR_STORES])
-{
-	static const char *const qualities[] = {"optimal", "feasible", "fallback"};
-	const int slots = problem->slots, changed = ebr_changed_slots(problem, s);
-	bool bounded = isfinite(s->bound_eur);
-	bool nulls[SOLUTION_COLUMNS] = {false};
-	Datum row[SOLUTION_COLUMNS];
-	TupleDesc columns;
-	int n = 0;
-
-	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE ||
-	    columns->natts != SOLUTION_COLUMNS)
-		elog(ERROR, "ebr_solve must return ebr_solution");
-	row[n++] = CStringGetTextDatum(qualities[s->quality]);
-	row[n++] = Float8GetDatum(s->objective_eur);
-	nulls[n] = !bounded;
-	row[n++] = Float8GetDatum(s->bound_eur);
-	nulls[n] = !bounded;
-	row[n++] = Float8GetDatum((s->objective_eur - s->bound_eur) / Max(1, fabs(s->objective_eur)));
-	row[n++] = Float8GetDatum(s->seconds);
-	row[n++] = Float8GetDatum(s->energy_eur);
-	row[n++] = Float8GetDatum(s->co2_eur);
-	row[n++] = Float8GetDatum(s->distribution_eur);
-	row[n++] = Float8GetDatum(s->stored_value_eur);
-	row[n++] = Float8GetDatum(s->penalty_eur);
-	row[n++] = Float8GetDatum(s->baseline_eur);
-	row[n++] = Float8GetDatum(s->shortfall_kwh);
-	row[n++] = assumed_datum(s->flags);
-	row[n++] = violated_datum(s->flags);
+	put_costs(&row, s);
+	put(&row, words_datum(words, assumed_words(s->flags, words)), false);
+	put(&row, words_datum(words, violated_words(s->flags, words)), false);
 	for (int i = EBR_ESS; i <= EBR_PEV; i++) {
-		row[n++] = series_datum(s->power_kw[i], slots);
-		row[n++] = series_datum(s->soc_kwh[i], slots);
+		put_series(&row, s->power_kw[i], slots);
+		put_series(&row, s->soc_kwh[i], slots);
 	}
-	row[n++] = series_datum(s->grid_kw, slots);
-	row[n++] = series_datum(s->outside_high_kw, slots);
-	row[n++] = series_datum(s->outside_low_kw, slots);
-	row[n++] = series_datum(s->contract_high_kw, slots);
-	row[n++] = series_datum(s->contract_low_kw, slots);
-	row[n++] = series_datum(s->energy_used_eur_per_kwh, slots);
-	row[n++] = series_datum(s->export_used_eur_per_kwh, slots);
-	row[n++] = series_datum(s->co2_used_eur_per_kwh, slots);
-	for (int i = EBR_ESS; i <= EBR_PEV; i++) {
-		row[n++] = Float8GetDatum(rules[i].grid_charge_kwh);
-		row[n++] = Float8GetDatum(rules[i].surplus_charge_kwh);
-		row[n++] = Float8GetDatum(rules[i].cover_demand_kwh);
-		row[n++] = Float8GetDatum(rules[i].export_kwh);
-	}
-	for (int i = EBR_ESS; i <= EBR_PEV; i++, n++)
-		row[n] = bands_datum(&rules[i], &nulls[n]);
-	nulls[n] = changed < 0;
-	row[n++] = Int32GetDatum(changed);
-	Assert(n == SOLUTION_COLUMNS);
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), row, nulls));
-}
-
-static outcome_status plan(const ebr_problem *problem, ebr_plan_method method,
-                           const ebr_limits *limits, ebr_solution *solution, ebr_rule *rules,
-                           outcome *failed)
-{
-	return ebr_plan_solve(problem, method, limits, solution, &rules[EBR_ESS], &rules[EBR_PEV],
-	                      failed);
-}
-
-/* The cautious schedule where the caller wants an answer all the same: not to bad input, not when
- * cancelled. It needs no solver, so neither limit holds. */
-static bool answer_cautiously(FunctionCallInfo fcinfo, const ebr_problem *problem,
-                              ebr_limits limits, ebr_solution *solution, ebr_rule *rules,
-                              outcome *failed)
-{
-	if (PG_ARGISNULL(ARG_ALWAYS_ANSWER) || !PG_GETARG_BOOL(ARG_ALWAYS_ANSWER) ||
-	    failed->status == OUTCOME_BAD_INPUT || failed->status == OUTCOME_INTERRUPTED)
-		return false;
-	limits.seconds = 0;
-	limits.memory_mb = 0;
-	return plan(problem, EBR_PLAN_FALLBACK, &limits, solution, rules, failed) == OUTCOME_OK;
-}
-
-/* The prices of the history as the objective counts them. */
-static double *history_prices(const double *energy, const double *co2, const ebr_problem *problem,
-                              int length)
-{
-	double *prices = palloc(sizeof(double) * Max(length, 1));
-
-	for (int i = 0; i < length; i++)
-		prices[i] = (problem->objective == EBR_CO2 ? 0 : energy[i]) + (co2 ? co2[i] : 0);
-	return prices;
+	put_series(&row, s->grid_kw, slots);
+	put_series(&row, s->outside_high_kw, slots);
+	put_series(&row, s->outside_low_kw, slots);
+	put_series(&row, s->contract_high_kw, slots);
+	put_series(&row, s->contract_low_kw, slots);
+	put_series(&row, s->energy_used_eur_per_kwh, slots);
+	put_series(&row, s->export_used_eur_per_kwh, slots);
+	put_series(&row, s->co2_used_eur_per_kwh, slots);
+	for (int i = EBR_ESS; i <= EBR_PEV; i++)
+		put_levels(&row, &answer->rule[i], false);
+	for (int i = EBR_ESS; i <= EBR_PEV; i++)
+		put_bands(&row, &answer->rule[i], false);
+	put(&row, Int32GetDatum(answer->changed_slots), answer->changed_slots < 0);
+	return row_datum(fcinfo, &row);
 }
 
 /* What is known beside the problem; false where the caller gave no history. */
@@ -368,51 +202,24 @@ static bool read_outlook(FunctionCallInfo fcinfo, const ebr_problem *problem, eb
 	return true;
 }
 
-/* Replaces the ESS's rule by that of the scenarios, the PEV held at its plan. A rule that does not
- * come in time leaves the one that follows from the plan. */
-static void rule_from_scenarios(FunctionCallInfo fcinfo, const ebr_problem *problem,
-                                const ebr_limits *limits, const ebr_solution *solution,
-                                ebr_rule *rule)
-{
-	ebr_outlook outlook;
-	ebr_rule better;
-	outcome failed;
-
-	if (problem->store[EBR_ESS].capacity_kwh == 0 || !read_outlook(fcinfo, problem, &outlook))
-		return;
-	switch (ebr_command_rule(problem, EBR_ESS, solution->power_kw[EBR_PEV], &outlook, limits,
-	                         &better, NULL, &failed)) {
-	case OUTCOME_OK:
-		*rule = better;
-		break;
-	case OUTCOME_BAD_INPUT:
-	case OUTCOME_INTERRUPTED:
-		raise_outcome(&failed);
-	default:
-		break;
-	}
-}
-
 Datum smarthg_ebr_solve(PG_FUNCTION_ARGS)
 {
 	static const char *const methods[] = {"auto", "milp", "fallback"};
 	ebr_problem problem;
-	ebr_solution solution;
-	ebr_rule rules[EBR_STORES];
+	ebr_answer answer;
+	ebr_outlook outlook;
 	ebr_limits limits;
 	ebr_plan_method method;
-	outcome failed;
+	bool always = !PG_ARGISNULL(ARG_ALWAYS_ANSWER) && PG_GETARG_BOOL(ARG_ALWAYS_ANSWER), scenarios;
 
 	read_problem(fcinfo, &problem);
 	read_limits(fcinfo, &limits);
 	method =
 	    choice_argument(fcinfo, ARG_METHOD, "method", methods, lengthof(methods), EBR_PLAN_AUTO);
-	allocate_solution(&solution, problem.slots);
-	if (plan(&problem, method, &limits, &solution, rules, &failed) != OUTCOME_OK &&
-	    !answer_cautiously(fcinfo, &problem, limits, &solution, rules, &failed))
-		raise_outcome(&failed);
-	rule_from_scenarios(fcinfo, &problem, &limits, &solution, &rules[EBR_ESS]);
-	PG_RETURN_DATUM(solution_datum(fcinfo, &problem, &solution, rules));
+	scenarios =
+	    problem.store[EBR_ESS].capacity_kwh != 0 && read_outlook(fcinfo, &problem, &outlook);
+	answer_problem(&problem, method, &limits, always, scenarios ? &outlook : NULL, &answer);
+	PG_RETURN_DATUM(solution_datum(fcinfo, problem.slots, &answer));
 }
 
 /* Bands as rows of (at_kw, charge_kwh, discharge_kwh), at_kw rising to infinity; false where they

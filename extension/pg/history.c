@@ -20,21 +20,24 @@ PG_FUNCTION_INFO_V1(smarthg_local_phases);
 
 static const int64 MAX_SLOTS = 1000000;
 
-/* Every register of active energy that counts into a home's demand; days may be null. */
+/* Every register of active energy that counts into a home's demand; days may be null. The columns
+ * of fixed length come first, where they are found fastest. */
+enum { DAY_REGISTER = 1, DAY_DEMAND_SIGN, DAY_PRODUCTION_SIGN, DAY_DATE, DAY_ENERGY };
+
 static const char *const DAYS_QUERY =
-    "SELECT d.day, CASE WHEN d.any_estimated"
-    "   THEN (SELECT array_agg(CASE WHEN u.q <> 'estimated' THEN u.e END ORDER BY u.n)"
-    "      FROM unnest(d.energy_kwh, d.quality) WITH ORDINALITY AS u(e, q, n))"
-    "   ELSE d.energy_kwh END, CASE m.kind WHEN 'main' THEN 1 ELSE -1 END"
+    "SELECT r.register_id, CASE m.kind WHEN 'main' THEN 1 ELSE -1 END"
     "   * CASE r.obis WHEN '1-0:1.8.0.255' THEN 1 ELSE -1 END,"
     "   CASE WHEN m.role <> 'production' THEN 0 WHEN r.obis = '1-0:1.8.0.255' THEN -1 ELSE 1 END,"
-    "   r.register_id "
+    "   d.day, CASE WHEN d.any_estimated"
+    "   THEN (SELECT array_agg(CASE WHEN u.q <> 'estimated' THEN u.e END ORDER BY u.n)"
+    "      FROM unnest(d.energy_kwh, d.quality) WITH ORDINALITY AS u(e, q, n))"
+    "   ELSE d.energy_kwh END "
     "FROM smarthg.meter m "
     "JOIN smarthg.register r USING (meter_id) "
     "LEFT JOIN smarthg.energy_day d ON d.register_id = r.register_id AND d.day BETWEEN $2 AND $3 "
     "WHERE m.home_id = $1 AND m.commodity = 'electricity' "
     "AND r.obis IN ('1-0:1.8.0.255', '1-0:2.8.0.255') "
-    "AND (m.kind = 'main' OR m.role <> 'consumption') ORDER BY r.register_id";
+    "AND (m.kind = 'main' OR m.role <> 'consumption')";
 
 /* Length of the stored slots; as in smarthg.settings(), 15 minutes where nothing is set. */
 static int64 base_slot_us(void)
@@ -80,35 +83,70 @@ static slot_range range_argument(FunctionCallInfo fcinfo)
 	return (slot_range){from, slot_us, (int)((until - from) / slot_us)};
 }
 
+/* The elements of a float8[], NAN where null; in place where none is. */
+static const double *array_values(ArrayType *array, int *count)
+{
+	const double *known = (const double *)ARR_DATA_PTR(array);
+	const bits8 *bitmap = ARR_NULLBITMAP(array);
+	double *values;
+
+	*count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	if (bitmap == NULL)
+		return known;
+	values = palloc(sizeof(double) * Max(*count, 1));
+	for (int i = 0; i < *count; i++)
+		values[i] = bitmap[i / 8] & (1 << (i % 8)) ? *known++ : NAN;
+	return values;
+}
+
 /* Adds one stored day of a register. */
 static void add_day(home_history *history, TimestampTz start, int64 base_us, HeapTuple row,
                     TupleDesc columns)
 {
 	bool no_day, null;
-	DateADT day = DatumGetDateADT(SPI_getbinval(row, columns, 1, &no_day));
-	Datum *elements;
-	bool *nulls;
-	double *kwh;
+	DateADT day = DatumGetDateADT(SPI_getbinval(row, columns, DAY_DATE, &no_day));
+	const double *kwh;
 	int count;
 
 	if (no_day)
 		return;
-	deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(row, columns, 2, &null)), FLOAT8OID, 8,
-	                  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &elements, &nulls, &count);
-	kwh = palloc(sizeof(double) * Max(count, 1));
-	for (int i = 0; i < count; i++)
-		kwh[i] = nulls[i] ? NAN : DatumGetFloat8(elements[i]);
+	kwh = array_values(DatumGetArrayTypeP(SPI_getbinval(row, columns, DAY_ENERGY, &null)), &count);
 	home_history_add(history, (int)((day * USECS_PER_DAY - start) / base_us), kwh, count,
-	                 DatumGetInt32(SPI_getbinval(row, columns, 3, &null)),
-	                 DatumGetInt32(SPI_getbinval(row, columns, 4, &null)));
-	pfree(kwh);
-	pfree(elements);
-	pfree(nulls);
+	                 DatumGetInt32(SPI_getbinval(row, columns, DAY_DEMAND_SIGN, &null)),
+	                 DatumGetInt32(SPI_getbinval(row, columns, DAY_PRODUCTION_SIGN, &null)));
 }
 
 static DateADT day_of(TimestampTz at)
 {
 	return (DateADT)((at - (at % USECS_PER_DAY + USECS_PER_DAY) % USECS_PER_DAY) / USECS_PER_DAY);
+}
+
+static int64 register_of(HeapTuple row)
+{
+	bool null;
+
+	return DatumGetInt64(SPI_getbinval(row, SPI_tuptable->tupdesc, DAY_REGISTER, &null));
+}
+
+static int compare_registers(const void *a, const void *b)
+{
+	int64 one = register_of(*(const HeapTuple *)a), other = register_of(*(const HeapTuple *)b);
+
+	return one < other ? -1 : one > other;
+}
+
+/* The rows found, by register: sums must not depend on how the query was executed. Pointers are
+ * sorted here, and seldom; the server would copy every row. */
+static HeapTuple *rows_by_register(void)
+{
+	HeapTuple *rows = SPI_tuptable->vals;
+
+	for (uint64 i = 1; i < SPI_processed; i++)
+		if (register_of(rows[i]) < register_of(rows[i - 1])) {
+			qsort(rows, SPI_processed, sizeof(HeapTuple), compare_registers);
+			break;
+		}
+	return rows;
 }
 
 /* Reads all days into the history; returns the number of registers. */
@@ -120,25 +158,23 @@ static int read_days(home_history *history, const slot_range *range, int64 base_
 	TimestampTz end = range->start + range->count * range->slot_us;
 	Datum values[3] = {Int64GetDatum(home_id), DateADTGetDatum(day_of(range->start)),
 	                   DateADTGetDatum(day_of(end))};
-	int64 previous = 0;
+	HeapTuple *rows;
 	int registers = 0;
 
 	if (SPI_execute_plan(kept_plan(&plan, DAYS_QUERY, 3, types), values, NULL, true, 0) !=
 	    SPI_OK_SELECT)
 		elog(ERROR, "stored days cannot be read");
 	*produces = false;
+	rows = rows_by_register();
 	for (uint64 i = 0; i < SPI_processed; i++) {
-		HeapTuple row = SPI_tuptable->vals[i];
-		TupleDesc columns = SPI_tuptable->tupdesc;
 		bool null;
-		int64 register_id = DatumGetInt64(SPI_getbinval(row, columns, 5, &null));
 
-		if (registers == 0 || register_id != previous)
+		if (i == 0 || register_of(rows[i]) != register_of(rows[i - 1]))
 			registers++;
-		previous = register_id;
-		if (DatumGetInt32(SPI_getbinval(row, columns, 4, &null)) != 0)
+		if (DatumGetInt32(
+		        SPI_getbinval(rows[i], SPI_tuptable->tupdesc, DAY_PRODUCTION_SIGN, &null)) != 0)
 			*produces = true;
-		add_day(history, range->start, base_us, row, columns);
+		add_day(history, range->start, base_us, rows[i], SPI_tuptable->tupdesc);
 	}
 	return registers;
 }

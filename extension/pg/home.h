@@ -7,6 +7,8 @@
 
 #include "binding.h"
 
+#include "../core/ebr/problem.h"
+
 /* A query of slots on the planner's grid: count slots of slot_us from start on. */
 typedef struct slot_range {
 	TimestampTz start;
@@ -39,6 +41,53 @@ typedef struct area_prices {
 
 extern const area_prices *read_area_prices(int64 price_area_id, const slot_range *range,
                                            TimestampTz at);
+
+/* A store of a home; one of capacity 0 where the home has none. */
+typedef struct home_store {
+	bool none;
+	Datum row;      /* of table ess or pev, as found */
+	ebr_store plan; /* its limits; state of charge, stay and target are left to the planner */
+	double soc_kwh; /* last measured, NAN: not known, or a vehicle that is away */
+} home_store;
+
+enum { HOME_PROFILE_LOW, HOME_PROFILE_HIGH, HOME_PENALTY_LOW, HOME_PENALTY_HIGH };
+enum { HOME_PROFILE_SERIES = 4, MOST_HOME_ASSUMPTIONS = 3 };
+
+/* What the planner knows of a home at a moment. Series have range.count values, those of the
+ * history one for each of the recent slots before; NAN is not known. */
+typedef struct home_known {
+	int64 home_id;
+	TimestampTz at;
+	Interval *slot_length;
+	slot_range range;
+	double *demand_kw;
+	double *production_kw;
+	double *energy_eur_per_kwh;
+	double *export_eur_per_kwh;
+	const double *co2_eur_per_kwh;        /* NULL: none */
+	double *profile[HOME_PROFILE_SERIES]; /* NULL: none */
+	double contract_min_kw;
+	double contract_max_kw;
+	home_store store[EBR_STORES];
+	double plugged_hours; /* of the PEV, from the first slot's start; NAN: away */
+	double target_kwh;    /* NAN: full */
+	const char *demand_model;
+	const char *assumed[MOST_HOME_ASSUMPTIONS];
+	int assumptions;
+	int recent;
+	double *history_net_kw;
+	double *history_energy_eur_per_kwh;
+	double *history_export_eur_per_kwh;
+	const double *history_co2_eur_per_kwh; /* NULL: none */
+	int phase;                             /* of the first slot in the local week */
+	int known_slots, reveal_slot;          /* as in area_prices */
+	double *previous_kw[EBR_STORES];       /* by the plan before; NULL: there was none */
+} home_known;
+
+/* What lives as long as the SPI connection, or until the next area is read. Errors: 42704 unknown
+ * home, 22023 a time, number or length of slots that cannot be planned. */
+extern void read_home_known(int64 home_id, TimestampTz at, int slots, Interval *slot_length,
+                            home_known *known);
 
 /* Rows of start, length in seconds and value columns, as steps brought onto the range. */
 extern double *steps_on_slots(SPITupleTable *rows, uint64 count, int value_column,

@@ -1,9 +1,12 @@
 #!/bin/bash
 # The control loop's step over a fleet, end to end in the database: read the series, forecast,
-# plan, store plans and commands. Prints homes a second beside what single parts take; HOMES=2000
-# says how many. Run by `make bench` on a private cluster with fsync on.
+# plan, store plans and commands. Prints homes a second beside what single parts take, for one
+# process, for one session with parallel workers, and for one and more sessions that share the
+# homes; HOMES=2000 says how many homes, SESSIONS (by default one a core) how many sessions. Run by
+# `make bench` on a private cluster with fsync on.
 set -euo pipefail
 homes=${HOMES:-2000}
+sessions=${SESSIONS:-$(nproc)}
 database=smarthg_bench_$$
 trap 'dropdb --if-exists --force "$database"' EXIT
 createdb "$database"
@@ -41,8 +44,34 @@ END $$;
 SELECT count(home_history(home_id, '2023-03-26 17:00Z', '2023-05-21 17:00Z')::text) FROM home \g /dev/null
 CALL public.time('read eight weeks of hours, one process', 'SELECT count(home_history(home_id, ''2023-03-26 17:00Z'', ''2023-05-21 17:00Z'') IS NOT NULL) FROM smarthg.home');
 CALL public.time('read and forecast, one process', 'SELECT count(ebr_home_input(home_id, ''2023-05-21 17:00Z'') IS NOT NULL) FROM smarthg.home');
-CALL public.time('read, forecast and plan, one process', 'SELECT count(c.status) FROM smarthg.home CROSS JOIN LATERAL ebr_command(home_id, ''2023-05-21 17:00Z'') AS c');
-CALL public.time('read, forecast, plan and store (ebr_run), all cores', 'SELECT ebr_run(''2023-05-21 17:00Z'')');
+CALL public.time('read, forecast and plan, one process', 'SELECT count(p.status) FROM smarthg.home CROSS JOIN LATERAL ebr_home_plan(home_id, ''2023-05-21 17:00Z'') AS p');
+SET max_parallel_workers_per_gather = 0;
+CALL public.time('read, forecast, plan and store (ebr_run), one process', 'SELECT ebr_run(''2023-05-21 17:00Z'')');
+TRUNCATE plan, command;
+RESET max_parallel_workers_per_gather;
+CALL public.time('read, forecast, plan and store (ebr_run), parallel workers', 'SELECT ebr_run(''2023-05-21 17:00Z'')');
+TRUNCATE plan, command;
+SQL
+
+# The loop in so many sessions at once, from their start to the end of the last.
+loop() { # sessions
+	local began
+	psql -X -q -c 'CHECKPOINT'
+	began=$(date +%s.%N)
+	for _ in $(seq "$1"); do
+		psql -X -q -v ON_ERROR_STOP=1 -c "SET client_min_messages = warning" -c "CALL smarthg.ebr_loop('2023-05-21 17:00Z', 250, workers => false)" &
+	done
+	wait
+	psql -X -q -c "INSERT INTO timing (what, seconds) VALUES ('end to end (ebr_loop), sessions: $1', extract(epoch FROM clock_timestamp()) - $began)"
+}
+loop 1
+if [ "$sessions" -gt 1 ]; then
+	psql -X -q -c 'TRUNCATE smarthg.plan, smarthg.command'
+	loop "$sessions"
+fi
+echo "$homes homes on $(nproc) cores:"
+psql -X -q -v ON_ERROR_STOP=1 -v homes="$homes" <<'SQL'
+SET search_path = smarthg, public;
 SELECT what, round((:homes / seconds)::numeric) AS homes_per_second, round((1000 * seconds / :homes)::numeric, 3) AS ms_per_home FROM public.timing ORDER BY n;
-SELECT count(*) AS commands, count(*) FILTER (WHERE status = 'optimal') AS optimal, pg_size_pretty(pg_total_relation_size('plan') / count(*)) AS stored_per_plan FROM command JOIN plan USING (home_id, plan_id);
+SELECT count(*) AS commands, count(DISTINCT home_id) AS homes, count(*) FILTER (WHERE status = 'optimal') AS optimal, pg_size_pretty(pg_total_relation_size('plan') / count(*)) AS stored_per_plan FROM command JOIN plan USING (home_id, plan_id);
 SQL

@@ -1,6 +1,6 @@
 -- Plans and commands of stored homes (document 3.2.1).
 \ir home.psql
-SELECT plan(47);
+SELECT plan(50);
 
 INSERT INTO market_price (price_area_id, slot_start, energy_eur_per_kwh, published_at)
 	SELECT 1, t, 0.05 + 0.2 * (extract(hour FROM t) BETWEEN 17 AND 20)::integer, date_trunc('day', t) - interval '11 hours'
@@ -48,6 +48,7 @@ SELECT is((SELECT assumed && '{ess_soc_unknown}' FROM ebr_command(1, '2023-05-09
 INSERT INTO home (home_id, feeder_id, price_area_id, name) SELECT n, 1, 1, 'home ' || n FROM generate_series(100, 600) AS n;
 SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0; SET LOCAL min_parallel_table_scan_size = 0; SET LOCAL force_parallel_mode = on;
 SELECT is((SELECT count(status)::integer FROM home CROSS JOIN LATERAL ebr_command(home.home_id, :at, 2)), 502, 'a fleet is planned by an ordinary parallel query');
+SELECT is((SELECT count(DISTINCT p.home_id)::integer FROM ebr_plan_homes((SELECT array_agg(home_id) FROM home), :at, 2) AS p WHERE p.status = 'optimal'), 502, '... and by the one that is stored');
 RESET force_parallel_mode;
 DELETE FROM home WHERE home_id >= 100;
 SELECT is((SELECT assumed && '{ess_soc_old}' FROM ebr_command(1, '2023-05-10 12:00Z')), true, 'an old state of charge is used, and said so');
@@ -85,6 +86,14 @@ CREATE TRIGGER fail BEFORE INSERT ON plan FOR EACH ROW EXECUTE FUNCTION pg_temp.
 SELECT results_eq($$ SELECT home_id, error FROM ebr_run('2023-05-09 13:00Z') $$, $$ VALUES (1::bigint, NULL), (2, 'no room') $$, 'a failing home is a row with its error');
 SELECT is((SELECT array_agg(home_id ORDER BY slot_start) FROM command), '{1,1}', '... and the others have their commands');
 SELECT throws_ok($$ SELECT * FROM ebr_command(99, '2023-05-09') $$, '42704', NULL, 'a command for an unknown home is refused');
+-- What is stored is left out where it is 0 throughout, or the export price is the import price.
+SELECT is_empty($$ SELECT h, e.key, e.value, whole -> e.key
+	FROM (VALUES (1::bigint), (2)) AS v(h), ebr_command(h, '2023-05-09 13:00Z', 24) AS c, ebr_home_plan(h, '2023-05-09 13:00Z', 24) AS p,
+		LATERAL (SELECT to_jsonb(c.input) || to_jsonb(c.solution) || (to_jsonb(c) - '{input,solution}'::text[]) AS whole) AS w, jsonb_each(to_jsonb(p)) AS e
+	WHERE e.key <> 'solve_seconds' AND CASE WHEN e.value <> 'null' THEN e.value IS DISTINCT FROM whole -> e.key
+		ELSE whole -> e.key NOT IN ('null', to_jsonb(array_fill(0, ARRAY[24])), whole -> 'energy_eur_per_kwh') END $$,
+	'the plan and command that are stored are those of ebr_command');
+SELECT throws_ok($$ SELECT * FROM ebr_home_plan(99, '2023-05-09') $$, '42704', NULL, '... for a known home');
 
 SELECT is_empty($$ SELECT * FROM bridge_commands(10, '100 years') $$, 'a command waits for its gateway to come online');
 UPDATE gateway SET online = true;
