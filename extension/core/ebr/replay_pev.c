@@ -2,9 +2,10 @@
  * The closed loop, a PEV at its plug: commands for both stores from what was known
  * then, the announced departure and never the real one; see replay_loop.h.
  *
- * Both are planned to beyond the departure as a stored home is, demand expected at
- * the mean of the last days at the same time of day, prices beyond publication too.
- * Then each gets its rule, the other held at that plan.
+ * As for a stored home both are planned together, as far as the announced departure,
+ * with demand and unpublished prices expected at the mean of the last days at the
+ * same time of day. The PEV's rule follows from that plan, the ESS's from scenarios;
+ * each holds the other store at its plan.
  */
 #include "pair.h"
 #include "replay_loop.h"
@@ -172,18 +173,27 @@ static void look_out_both(replay_loop *l, ebr_replay_way way, int slot, int stay
 	pev->terminal_value_eur_per_kwh = NAN;
 }
 
-/* The plan of both, of which each rule needs the other store's; as good as the fast methods find
- * it. */
+/* The plan of both, of which each rule needs the other store's, as good as the fast methods find
+ * it; the PEV's rule with it. */
 static outcome_status plan_both(const ebr_problem *problem, const ebr_limits *limits,
-                                ebr_solution *solution, outcome *out)
+                                ebr_solution *solution, ebr_rule *pev_rule, outcome *out)
 {
+	ebr_curve curve[EBR_STORES];
 	ebr_model model;
+	outcome_status status;
 	bool proved;
 
+	memset(curve, 0, sizeof(curve));
 	ebr_model_init(&model, problem, solution);
 	if (model.store[EBR_ESS].active)
-		return ebr_plan_pair(&model, limits, solution, NULL, &proved, out);
-	return ebr_plan_single(&model, limits, solution, NULL, &proved, out);
+		status = ebr_plan_pair(&model, limits, solution, curve, &proved, out);
+	else
+		status = ebr_plan_single(&model, limits, solution, &curve[EBR_PEV], &proved, out);
+	if (status == OUTCOME_OK)
+		ebr_rule_from_curve(&model, EBR_PEV, &curve[EBR_PEV], pev_rule);
+	for (int i = 0; i < EBR_STORES; i++)
+		ebr_curve_free(&curve[i]);
+	return status;
 }
 
 outcome_status replay_command_both(replay_loop *l, ebr_replay_way way, int slot, int stay,
@@ -198,14 +208,14 @@ outcome_status replay_command_both(replay_loop *l, ebr_replay_way way, int slot,
 	if (status != OUTCOME_OK)
 		return status;
 	look_out_both(l, way, slot, stay, &a, &problem, &outlook);
-	status = plan_both(&problem, &limits, &a.solution, out);
-	for (int i = 0; i < EBR_STORES && status == OUTCOME_OK; i++) {
+	status = plan_both(&problem, &limits, &a.solution, &command->rule[EBR_PEV], out);
+	if (status != OUTCOME_OK)
+		return status;
+	for (int i = 0; i < EBR_STORES; i++)
 		command->planned_kw[i] = a.solution.power_kw[i][0];
-		status = ebr_command_rule(&problem, i, a.solution.power_kw[1 - i], &outlook, &limits,
-		                          &command->rule[i], &command->expected_kw, out);
-	}
-	/* what the last rule expected has the ESS in it */
-	command->expected_kw -= command->planned_kw[EBR_ESS];
+	status = ebr_command_rule(&problem, EBR_ESS, a.solution.power_kw[EBR_PEV], &outlook, &limits,
+	                          &command->rule[EBR_ESS], &command->expected_kw, out);
+	command->expected_kw -= command->planned_kw[EBR_PEV];
 	return status;
 }
 

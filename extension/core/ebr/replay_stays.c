@@ -407,14 +407,61 @@ static outcome_status find_bound(part *p, double *bound, outcome *out)
 	return status == OUTCOME_OK ? prove(p, bound, out) : status;
 }
 
-/* A PEV with a least power follows its plan as closely as that allows. */
+/* Moves energy of a window's PEV from one slot into another, so that the power of the first is 0 or
+ * that of the second at least the step; false where that does not go. */
+static bool move_power(window *w, int from, int to)
+{
+	double *power_kw = w->solution.power_kw[EBR_PEV];
+	double low = ebr_step(&w->model, EBR_PEV, to), moved = power_kw[from];
+
+	if (ebr_below_step(power_kw[to], low))
+		moved = low - power_kw[to];
+	power_kw[from] -= moved;
+	power_kw[to] += moved;
+	return !ebr_below_step(power_kw[from], ebr_step(&w->model, EBR_PEV, from)) &&
+	       power_kw[from] >= 0 && power_kw[to] <= ebr_charge_limit(&w->model, EBR_PEV, to);
+}
+
+/* Has a slot in which the PEV charges at less than its least power charge more or not at all, for
+ * some in another: the cheapest change. kept_kw is room. */
+static void mend_slot(window *w, int slot, double *kept_kw)
+{
+	const size_t bytes = (size_t)w->slots * sizeof(double);
+	double *power_kw = w->solution.power_kw[EBR_PEV], least = INFINITY;
+	int from = -1, to = -1;
+
+	memcpy(kept_kw, power_kw, bytes);
+	for (int k = 0; k < 2 * w->slots; k++) {
+		int other = k / 2, source = k % 2 ? slot : other, sink = k % 2 ? other : slot;
+		bool possible = other != slot && power_kw[other] > 0 && move_power(w, source, sink);
+
+		if (possible) {
+			ebr_account(&w->model, &w->solution);
+			if (w->solution.objective_eur < least) {
+				least = w->solution.objective_eur;
+				from = source;
+				to = sink;
+			}
+		}
+		memcpy(power_kw, kept_kw, bytes);
+	}
+	if (from >= 0)
+		move_power(w, from, to);
+}
+
+/* A PEV with a least power does what is nearest to its plan. */
 static void keep_steps(part *p, int stay)
 {
+	double *kept_kw = p->worth; /* not needed any more */
 	window w;
 
 	open_stay(p, stay, false, &w);
 	w.problem.store[EBR_PEV].min_step_kw = p->loop->in->pev.min_step_kw;
 	cost_at_hand(p, stay, &w);
+	for (int t = 0; t < w.slots; t++)
+		if (w.solution.power_kw[EBR_PEV][t] > 0 &&
+		    ebr_below_step(w.solution.power_kw[EBR_PEV][t], ebr_step(&w.model, EBR_PEV, t)))
+			mend_slot(&w, t, kept_kw);
 	ebr_keep_steps(&w.model, &w.solution);
 	keep_window(p, stay, &w, false);
 }
