@@ -40,6 +40,17 @@ typedef struct area_prices {
 extern const area_prices *read_area_prices(int64 price_area_id, const slot_range *range,
                                            TimestampTz at);
 
+/* Finds what was published of an area's prices and CO2 cost until a moment, for a range: rows of
+ * start, length in seconds, value and, for prices, when published, in no order. */
+extern void query_area_prices(int64 price_area_id, TimestampTz at, const slot_range *range);
+extern void query_area_co2(int64 price_area_id, TimestampTz at, const slot_range *range);
+
+/* A home's power profile on slots, in this order; false where there is none, and then the series
+ * are not touched. Bounds are NAN, penalties 0, where a slot has no tube. */
+enum { PROFILE_LOW, PROFILE_HIGH, PENALTY_LOW, PENALTY_HIGH, PROFILE_SERIES };
+
+extern bool read_profile(int64 home_id, const slot_range *range, double *series[PROFILE_SERIES]);
+
 /* Rows of start, length in seconds and value columns, as steps brought onto the range. */
 extern double *steps_on_slots(SPITupleTable *rows, uint64 count, int value_column,
                               const slot_range *range);

@@ -58,12 +58,6 @@ static const char *const HOME_QUERY =
     "   ON true "
     "WHERE h.home_id = $1";
 
-static const char *const PROFILE_QUERY =
-    "SELECT slot_start, extract(epoch FROM slot_length)::float8, low_kw, high_kw,"
-    "   penalty_low_eur_per_kwh, penalty_high_eur_per_kwh "
-    "FROM smarthg.power_profile WHERE home_id = $1 "
-    "AND slot_start > $2::timestamptz - interval '1 day' AND slot_start < $3";
-
 /* The plan that the one to be made replaces. */
 static const char *const PREVIOUS_QUERY =
     "SELECT origin, slots, ess_kw, pev_kw FROM smarthg.plan WHERE home_id = $1 AND origin <= $2"
@@ -176,24 +170,11 @@ static const char *forecast(int64 home_id, const char *zone, const slot_range *r
 /* The four series of the profile, or nulls where the home has none. */
 static void put_profile(input_row *row, int64 home_id, const slot_range *range)
 {
-	static SPIPlanPtr plan;
-	Oid types[3] = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID};
-	Datum values[3] = {Int64GetDatum(home_id), TimestampTzGetDatum(range->start),
-	                   TimestampTzGetDatum(range->start + range->count * range->slot_us)};
+	double *series[PROFILE_SERIES] = {NULL};
 
-	if (SPI_execute_plan(kept_plan(&plan, PROFILE_QUERY, 3, types), values, NULL, true, 0) !=
-	    SPI_OK_SELECT)
-		elog(ERROR, "power profile cannot be read");
-	for (int column = 3; column <= 6; column++) {
-		double *series =
-		    SPI_processed > 0 ? steps_on_slots(SPI_tuptable, SPI_processed, column, range) : NULL;
-
-		/* Where there is no tube there is no penalty. */
-		for (int i = 0; series && column >= 5 && i < range->count; i++)
-			if (isnan(series[i]))
-				series[i] = 0;
-		put_series(row, series, range->count);
-	}
+	read_profile(home_id, range, series);
+	for (int k = 0; k < PROFILE_SERIES; k++)
+		put_series(row, series[k], range->count);
 }
 
 /* A series of the previous plan, moved to the slots of this one; null where it is 0 throughout. */
