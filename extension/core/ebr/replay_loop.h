@@ -2,7 +2,8 @@
  * What the parts of the closed loop share: replay.c goes from slot to slot and
  * commands an ESS alone, replay_pev.c commands a PEV and the ESS beside it,
  * replay_ways.c executes and bills, replay_perfect.c plans with foresight, and
- * replay_stays.c does where a PEV comes and goes. Used by those alone.
+ * replay_stays.c does where a PEV comes and goes (replay_proof.c proves it). Used by
+ * those alone.
  */
 #ifndef SMARTHG_EBR_REPLAY_LOOP_H
 #define SMARTHG_EBR_REPLAY_LOOP_H

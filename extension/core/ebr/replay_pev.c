@@ -50,7 +50,7 @@ bool replay_make_room(replay_loop *l)
 static look_ahead take_room(const replay_loop *l)
 {
 	const size_t most = most_slots(l), past = past_slots(l);
-	look_ahead a;
+	look_ahead a = {.import = NULL};
 	ebr_solution *s = &a.solution;
 	double *at = l->numbers;
 	double **arrays[SERIES + ANSWERS - 2] = {&a.demand_kw,
@@ -71,7 +71,6 @@ static look_ahead take_room(const replay_loop *l)
 	                                         &s->export_used_eur_per_kwh,
 	                                         &s->co2_used_eur_per_kwh};
 
-	memset(&a, 0, sizeof(a));
 	for (int i = 0; i < SERIES + ANSWERS - 2; i++, at += most)
 		*arrays[i] = at;
 	a.import = at + past;

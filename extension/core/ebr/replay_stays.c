@@ -5,40 +5,20 @@
  * The methods for two stores know one stay, so each stay is planned with the ESS in
  * a window around it, the ESS held at both ends to what it has there and the other
  * stays at their plans; then the ESS alone for the whole part; and again until that
- * saves nothing more. The worths of grid power that the windows end with prove how
- * far from the best the whole is (Lagrange): the least that each slot, the ESS and
- * each stay could cost by itself at those worths.
+ * saves nothing more.
  */
 #include "pair.h"
-#include "pair_network.h"
-#include "replay_loop.h"
+#include "replay_foresight.h"
 #include "step.h"
-#include "value_exact.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MARGIN_DAYS = 2, MOST_ROUNDS = 8, ANSWERS = 12 };
+enum { MOST_ROUNDS = 8, ANSWERS = 12 };
 #define WORTH_A_ROUND 1e-4 /* EUR */
 
-typedef struct part {
-	replay_loop *loop;
-	const replay_record *record;
-	replay_planned_stay *stays;
-	int from, slots, first_stay, end_stay;
-	double *ess_kw, *ess_soc; /* [slots]; at the start of each */
-	double *pev_kw;           /* [slots], all stays together */
-	double *worth;            /* [slots] EUR per kW of a slot */
-	double *demand_kw;        /* [slots]; what a window sees */
-	double *answers;          /* [ANSWERS * slots] */
-	ebr_store ess;
-	ebr_problem whole;
-	ebr_model model; /* of the whole: the ESS alone, and everybody's penalties */
-	ebr_solution solution;
-} part;
-
-static bool is_away(const part *p, int stay)
+bool foresight_is_away(const foresight_part *p, int stay)
 {
 	const replay_planned_stay *s = &p->stays[stay];
 
@@ -46,14 +26,14 @@ static bool is_away(const part *p, int stay)
 }
 
 /* Where a stay's power in a slot of the record is kept. */
-static double *power_of(const part *p, int stay, int slot)
+static double *power_of(const foresight_part *p, int stay, int slot)
 {
 	replay_planned_stay *s = &p->stays[stay];
 
 	return slot >= s->first && slot < s->end ? &s->power_kw[slot - s->first] : NULL;
 }
 
-static void give_room(const part *p, ebr_solution *s)
+static void give_room(const foresight_part *p, ebr_solution *s)
 {
 	double **arrays[ANSWERS] = {&s->power_kw[EBR_ESS],
 	                            &s->power_kw[EBR_PEV],
@@ -73,7 +53,7 @@ static void give_room(const part *p, ebr_solution *s)
 		*arrays[k] = p->answers + (size_t)k * (size_t)p->slots;
 }
 
-static bool open_part(part *p, const replay_record *record, int from, int slots)
+static bool open_part(foresight_part *p, const replay_record *record, int from, int slots)
 {
 	double *room = calloc((size_t)(3 + 2 * ANSWERS) * (size_t)slots, sizeof(double));
 	replay_loop *l = p->loop;
@@ -108,7 +88,7 @@ static bool open_part(part *p, const replay_record *record, int from, int slots)
 }
 
 /* What the ESS has at the start of each slot. */
-static void follow_ess(part *p)
+static void follow_ess(foresight_part *p)
 {
 	double soc = p->ess.soc_kwh;
 
@@ -119,24 +99,19 @@ static void follow_ess(part *p)
 	}
 }
 
-/* A window of the part around one stay, with room for its answers. */
-typedef struct window {
-	int from, slots; /* in the part */
-	ebr_problem problem;
-	ebr_model model;
-	ebr_solution solution;
-} window;
-
-static void open_window(part *p, int stay, int from, int end, bool with_ess, window *w)
+void foresight_open_window(foresight_part *p, int stay, int from, int end, bool with_ess,
+                           foresight_window *w)
 {
 	const replay_planned_stay *s = &p->stays[stay];
 	replay_loop *l = p->loop;
 	const int start = p->from + from; /* in the record */
-	ebr_store *ess = &w->problem.store[EBR_ESS], *pev = &w->problem.store[EBR_PEV];
+	ebr_store *ess, *pev;
 
 	w->from = from;
 	w->slots = end - from;
 	w->problem = replay_part(l, p->record, start, w->slots);
+	ess = &w->problem.store[EBR_ESS];
+	pev = &w->problem.store[EBR_PEV];
 	for (int t = from; t < end; t++) {
 		const double *own = power_of(p, stay, p->from + t);
 
@@ -166,24 +141,17 @@ static void open_window(part *p, int stay, int from, int end, bool with_ess, win
 	w->model.contract_penalty = p->model.contract_penalty;
 }
 
-static int clip(int slot, int least, int most)
-{
-	return slot < least ? least : slot > most ? most : slot;
-}
-
-/* From some days before a stay, or the end of the one before if that is later, to some days after,
- * or the start of the next. */
-static void open_stay(part *p, int stay, bool with_ess, window *w)
+void foresight_open_stay(foresight_part *p, int stay, bool with_ess, foresight_window *w)
 {
 	const replay_planned_stay *s = &p->stays[stay];
-	const int margin = with_ess ? MARGIN_DAYS * p->loop->in->slots_per_day : 0;
+	const int margin = with_ess ? FORESIGHT_MARGIN_DAYS * p->loop->in->slots_per_day : 0;
 
-	open_window(p, stay, clip(s->first - margin - p->from, 0, p->slots),
-	            clip(s->end + margin - p->from, 0, p->slots), with_ess, w);
+	foresight_open_window(p, stay, foresight_clip(s->first - margin - p->from, 0, p->slots),
+	                      foresight_clip(s->end + margin - p->from, 0, p->slots), with_ess, w);
 }
 
 /* Takes up a window's plan, or leaves it. */
-static void keep_window(part *p, int stay, const window *w, bool with_ess)
+static void keep_window(foresight_part *p, int stay, const foresight_window *w, bool with_ess)
 {
 	for (int t = 0; t < w->slots; t++) {
 		double *own = power_of(p, stay, p->from + w->from + t);
@@ -199,8 +167,7 @@ static void keep_window(part *p, int stay, const window *w, bool with_ess)
 		follow_ess(p);
 }
 
-/* What the plan at hand costs in the window. */
-static double cost_at_hand(part *p, int stay, window *w)
+double foresight_cost(foresight_part *p, int stay, foresight_window *w)
 {
 	for (int t = 0; t < w->slots; t++) {
 		const double *own = power_of(p, stay, p->from + w->from + t);
@@ -213,18 +180,18 @@ static double cost_at_hand(part *p, int stay, window *w)
 	return w->solution.objective_eur;
 }
 
-static outcome_status plan_stay(part *p, int stay, bool with_ess, outcome *out)
+static outcome_status plan_stay(foresight_part *p, int stay, bool with_ess, outcome *out)
 {
 	ebr_limits limits;
 	double before, excess;
 	bool proved;
-	window w;
+	foresight_window w;
 	outcome_status status = replay_remaining(p->loop, &limits, out);
 
 	if (status != OUTCOME_OK)
 		return status;
-	open_stay(p, stay, with_ess, &w);
-	before = cost_at_hand(p, stay, &w);
+	foresight_open_stay(p, stay, with_ess, &w);
+	before = foresight_cost(p, stay, &w);
 	if (with_ess)
 		status = ebr_plan_pair(&w.model, &limits, &w.solution, NULL, &proved, out);
 	else
@@ -239,7 +206,7 @@ static outcome_status plan_stay(part *p, int stay, bool with_ess, outcome *out)
 }
 
 /* What the PEV lacks on leaving, or at the part's end of what it needs by then. */
-static double missing(const part *p, int stay)
+static double missing(const foresight_part *p, int stay)
 {
 	const replay_planned_stay *s = &p->stays[stay];
 	const replay_loop *l = p->loop;
@@ -249,13 +216,14 @@ static double missing(const part *p, int stay)
 	double later = pev->max_kw * sqrt(pev->efficiency) * l->slot_hours * fmax(s->until - end, 0);
 
 	soc = fmin(fmax(soc, 0), pev->capacity_kwh);
-	for (int t = clip(s->first, p->from, end); t < clip(s->end, p->from, end); t++)
+	for (int t = foresight_clip(s->first, p->from, end); t < foresight_clip(s->end, p->from, end);
+	     t++)
 		soc += ebr_gain_of_power(&p->model, EBR_PEV, *power_of(p, stay, t));
 	return fmax(l->stay[stay].target_kwh - later - soc, 0);
 }
 
 /* What the plan costs as the bound counts it. */
-static double cost_of(part *p)
+static double cost_of(foresight_part *p)
 {
 	double end = p->ess.soc_kwh, cost = 0;
 
@@ -265,13 +233,13 @@ static double cost_of(part *p)
 		end += ebr_gain_of_power(&p->model, EBR_ESS, p->ess_kw[t]);
 	}
 	for (int k = p->first_stay; k < p->end_stay; k++)
-		if (!is_away(p, k))
+		if (!foresight_is_away(p, k))
 			cost += p->model.departure_penalty * missing(p, k);
 	return cost - p->ess.terminal_value_eur_per_kwh * end;
 }
 
 /* The ESS alone for the whole part; kept where it costs no more. */
-static outcome_status plan_ess(part *p, outcome *out)
+static outcome_status plan_ess(foresight_part *p, outcome *out)
 {
 	const size_t bytes = (size_t)p->slots * sizeof(double);
 	double before = cost_of(p), excess, *kept = p->answers, *planned = p->answers + p->slots;
@@ -291,7 +259,7 @@ static outcome_status plan_ess(part *p, outcome *out)
 	return OUTCOME_OK;
 }
 
-static outcome_status improve(part *p, outcome *out)
+static outcome_status improve(foresight_part *p, outcome *out)
 {
 	outcome_status status = OUTCOME_OK;
 	double before = INFINITY, cost = cost_of(p);
@@ -299,7 +267,7 @@ static outcome_status improve(part *p, outcome *out)
 	for (int round = 0; round < MOST_ROUNDS && before - cost > WORTH_A_ROUND; round++) {
 		before = cost;
 		for (int k = p->first_stay; k < p->end_stay && status == OUTCOME_OK; k++)
-			if (!is_away(p, k))
+			if (!foresight_is_away(p, k))
 				status = plan_stay(p, k, true, out);
 		if (status == OUTCOME_OK)
 			status = plan_ess(p, out);
@@ -310,106 +278,9 @@ static outcome_status improve(part *p, outcome *out)
 	return status;
 }
 
-/* What grid power is worth around a stay, by the window from the end of the one before to the start
- * of the next. */
-static outcome_status find_worths(part *p, int stay, int from, int end, outcome *out)
-{
-	const int margin = MARGIN_DAYS * p->loop->in->slots_per_day;
-	double *power_kw[EBR_STORES];
-	pair_network net;
-	ebr_limits limits;
-	outcome_status status = replay_remaining(p->loop, &limits, out);
-	window w;
-
-	if (status != OUTCOME_OK)
-		return status;
-	open_window(p, stay, clip(from - margin, 0, p->slots), clip(end + margin, 0, p->slots), true,
-	            &w);
-	cost_at_hand(p, stay, &w);
-	for (int i = 0; i < EBR_STORES; i++)
-		power_kw[i] = w.solution.power_kw[i];
-	if (!pair_network_open(&net, &w.model))
-		return outcome_set(out, OUTCOME_MEMORY_LIMIT, NULL, NULL, "the replay ran out of memory");
-	status = pair_network_solve(&net, power_kw, &limits, p->loop->deadline);
-	for (int t = from; t < end; t++)
-		p->worth[t] = net.bus[t - w.from].worth;
-	pair_network_close(&net);
-	return status == OUTCOME_OK ? status
-	                            : outcome_set(out, status, NULL, NULL, "the replay was ended");
-}
-
-/* The least that a slot could cost less the worth of its power. */
-static double least_of_slot(const part *p, int t)
-{
-	const double net = ebr_net_demand(&p->model, t);
-	double low = net + p->ess.min_kw + p->loop->in->pev.min_kw;
-	double high = net + p->ess.max_kw + p->loop->in->pev.max_kw, least;
-	ebr_slot_price price;
-
-	ebr_slot_prices(&p->model, t, &price);
-	least = fmin(ebr_slot_cost(&p->model, t, low) - p->worth[t] * (low - net),
-	             ebr_slot_cost(&p->model, t, high) - p->worth[t] * (high - net));
-	for (int k = 0; k < price.kinks; k++)
-		if (price.at_kw[k] > low && price.at_kw[k] < high)
-			least = fmin(least, ebr_slot_cost(&p->model, t, price.at_kw[k]) -
-			                        p->worth[t] * (price.at_kw[k] - net));
-	return least;
-}
-
-/* The bound that the worths prove; -INFINITY where a store's least cost is not found in time. */
-static outcome_status prove(part *p, double *bound, outcome *out)
-{
-	ebr_limits limits;
-	bool finished = true;
-	double eur;
-	outcome_status status = replay_remaining(p->loop, &limits, out);
-
-	if (status == OUTCOME_OK)
-		status = ebr_value_exact(&p->model, EBR_ESS, NULL, p->worth, &limits, NULL, &eur, &finished,
-		                         out);
-	*bound = finished ? eur : -INFINITY;
-	for (int t = 0; t < p->slots; t++)
-		*bound += least_of_slot(p, t);
-	for (int k = p->first_stay; k < p->end_stay && status == OUTCOME_OK; k++) {
-		window w;
-
-		if (is_away(p, k))
-			continue;
-		open_stay(p, k, false, &w);
-		status = ebr_value_exact(&w.model, EBR_PEV, NULL, p->worth + w.from, &limits, NULL, &eur,
-		                         &finished, out);
-		*bound += finished ? eur : -INFINITY;
-	}
-	return status;
-}
-
-static outcome_status find_bound(part *p, double *bound, outcome *out)
-{
-	outcome_status status = OUTCOME_OK;
-	int from = 0, last = -1;
-
-	for (int k = p->first_stay; k < p->end_stay; k++)
-		if (!is_away(p, k))
-			last = k;
-	for (int k = p->first_stay, next; k < p->end_stay && status == OUTCOME_OK; k = next) {
-		int end = p->slots;
-
-		for (next = k + 1; next < p->end_stay && is_away(p, next);)
-			next++;
-		if (is_away(p, k))
-			continue;
-		if (k != last)
-			end = clip(p->stays[next].first - p->from, from, p->slots);
-		if (end > from)
-			status = find_worths(p, k, from, end, out);
-		from = end > from ? end : from;
-	}
-	return status == OUTCOME_OK ? prove(p, bound, out) : status;
-}
-
 /* Moves energy of a window's PEV from one slot into another, so that the power of the first is 0 or
  * that of the second at least the step; false where that does not go. */
-static bool move_power(window *w, int from, int to)
+static bool move_power(foresight_window *w, int from, int to)
 {
 	double *power_kw = w->solution.power_kw[EBR_PEV];
 	double low = ebr_step(&w->model, EBR_PEV, to), moved = power_kw[from];
@@ -424,7 +295,7 @@ static bool move_power(window *w, int from, int to)
 
 /* Has a slot in which the PEV charges at less than its least power charge more or not at all, for
  * some in another: the cheapest change. kept_kw is room. */
-static void mend_slot(window *w, int slot, double *kept_kw)
+static void mend_slot(foresight_window *w, int slot, double *kept_kw)
 {
 	const size_t bytes = (size_t)w->slots * sizeof(double);
 	double *power_kw = w->solution.power_kw[EBR_PEV], least = INFINITY;
@@ -450,14 +321,14 @@ static void mend_slot(window *w, int slot, double *kept_kw)
 }
 
 /* A PEV with a least power does what is nearest to its plan. */
-static void keep_steps(part *p, int stay)
+static void keep_steps(foresight_part *p, int stay)
 {
 	double *kept_kw = p->worth; /* not needed any more */
-	window w;
+	foresight_window w;
 
-	open_stay(p, stay, false, &w);
+	foresight_open_stay(p, stay, false, &w);
 	w.problem.store[EBR_PEV].min_step_kw = p->loop->in->pev.min_step_kw;
-	cost_at_hand(p, stay, &w);
+	foresight_cost(p, stay, &w);
 	for (int t = 0; t < w.slots; t++)
 		if (w.solution.power_kw[EBR_PEV][t] > 0 &&
 		    ebr_below_step(w.solution.power_kw[EBR_PEV][t], ebr_step(&w.model, EBR_PEV, t)))
@@ -466,7 +337,7 @@ static void keep_steps(part *p, int stay)
 	keep_window(p, stay, &w, false);
 }
 
-static outcome_status plan(part *p, double *excess_eur, outcome *out)
+static outcome_status plan(foresight_part *p, double *excess_eur, outcome *out)
 {
 	outcome_status status = OUTCOME_OK;
 	bool any = false;
@@ -477,7 +348,7 @@ static outcome_status plan(part *p, double *excess_eur, outcome *out)
 	for (int k = p->first_stay; k < p->end_stay && status == OUTCOME_OK; k++) {
 		replay_planned_stay *s = &p->stays[k];
 
-		if (is_away(p, k))
+		if (foresight_is_away(p, k))
 			continue;
 		any = true;
 		memset(s->power_kw, 0, (size_t)(s->end - s->first) * sizeof(double));
@@ -491,10 +362,10 @@ static outcome_status plan(part *p, double *excess_eur, outcome *out)
 	}
 	status = improve(p, out);
 	if (status == OUTCOME_OK)
-		status = find_bound(p, &bound, out);
+		status = foresight_bound(p, &bound, out);
 	if (status == OUTCOME_OK && p->loop->in->pev.min_step_kw > 0) {
 		for (int k = p->first_stay; k < p->end_stay; k++)
-			if (!is_away(p, k))
+			if (!foresight_is_away(p, k))
 				keep_steps(p, k);
 		status = plan_ess(p, out);
 	}
@@ -506,12 +377,12 @@ outcome_status replay_plan_stays(replay_loop *l, const replay_record *record,
                                  replay_planned_stay *stays, int from, int slots, double *left_eur,
                                  double *excess_eur, outcome *out)
 {
-	part p = {.loop = l,
-	          .record = record,
-	          .stays = stays,
-	          .from = from,
-	          .slots = slots,
-	          .end_stay = l->stays};
+	foresight_part p = {.loop = l,
+	                    .record = record,
+	                    .stays = stays,
+	                    .from = from,
+	                    .slots = slots,
+	                    .end_stay = l->stays};
 	outcome_status status;
 
 	if (!open_part(&p, record, from, slots))
