@@ -133,7 +133,8 @@ void foresight_open_window(foresight_part *p, int stay, int from, int end, bool 
 	pev->soc_kwh = s->from < p->from ? l->pev_soc[EBR_REPLAY_PERFECT] : l->stay[stay].arrival_kwh;
 	pev->plugged_hours = (s->until - start) * l->slot_hours;
 	pev->target_kwh = l->stay[stay].target_kwh;
-	pev->terminal_value_eur_per_kwh = NAN;
+	pev->terminal_value_eur_per_kwh =
+	    s->until > p->from + p->slots ? p->model.store[EBR_PEV].terminal_value : 0;
 	give_room(p, &w->solution);
 	ebr_model_init(&w->model, &w->problem, &w->solution);
 	w->model.store[EBR_PEV].arrival_slots = fmax(s->from - start, 0);
@@ -205,21 +206,24 @@ static outcome_status plan_stay(foresight_part *p, int stay, bool with_ess, outc
 	return OUTCOME_OK;
 }
 
-/* What the PEV lacks on leaving, or at the part's end of what it needs by then. */
-static double missing(const foresight_part *p, int stay)
+/* What the PEV lacks on leaving costs; where the part ends before that, what it lacks of what it
+ * needs by then, less the worth of what it has. */
+static double end_cost(const foresight_part *p, int stay)
 {
 	const replay_planned_stay *s = &p->stays[stay];
 	const replay_loop *l = p->loop;
 	const ebr_store *pev = &l->in->pev;
 	const int end = p->from + p->slots;
 	double soc = s->from < p->from ? l->pev_soc[EBR_REPLAY_PERFECT] : l->stay[stay].arrival_kwh;
-	double later = pev->max_kw * sqrt(pev->efficiency) * l->slot_hours * fmax(s->until - end, 0);
+	double later = fmax(s->until - end, 0) * ebr_gain_of_power(&p->model, EBR_PEV, pev->max_kw);
+	double worth = later > 0 ? p->model.store[EBR_PEV].terminal_value : 0;
 
 	soc = fmin(fmax(soc, 0), pev->capacity_kwh);
 	for (int t = foresight_clip(s->first, p->from, end); t < foresight_clip(s->end, p->from, end);
 	     t++)
 		soc += ebr_gain_of_power(&p->model, EBR_PEV, *power_of(p, stay, t));
-	return fmax(l->stay[stay].target_kwh - later - soc, 0);
+	return p->model.departure_penalty * fmax(l->stay[stay].target_kwh - later - soc, 0) -
+	       worth * soc;
 }
 
 /* What the plan costs as the bound counts it. */
@@ -234,7 +238,7 @@ static double cost_of(foresight_part *p)
 	}
 	for (int k = p->first_stay; k < p->end_stay; k++)
 		if (!foresight_is_away(p, k))
-			cost += p->model.departure_penalty * missing(p, k);
+			cost += end_cost(p, k);
 	return cost - p->ess.terminal_value_eur_per_kwh * end;
 }
 
