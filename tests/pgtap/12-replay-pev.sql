@@ -1,7 +1,7 @@
 -- The closed loop with a vehicle, a power profile and a contract, and over many homes (DESIGN.md
 -- section 3). 1 kW of demand, 0.45 EUR/kWh from 17 to 22 h, 0.20 at 2 h, 0.19 at 3 h, else 0.25.
 \ir home.psql
-SELECT plan(36);
+SELECT plan(37);
 
 INSERT INTO market_price (price_area_id, slot_start, energy_eur_per_kwh, published_at)
 	SELECT 1, t, CASE extract(hour FROM t) WHEN 2 THEN 0.05 WHEN 3 THEN 0.04 ELSE 0.10 END + CASE WHEN extract(hour FROM t) BETWEEN 17 AND 21 THEN 0.20 ELSE 0 END,
@@ -59,6 +59,10 @@ SELECT results_eq('SELECT * FROM ebr_replay(1, ''2023-05-02'', ''2023-05-04'')',
 DELETE FROM pev_state;
 SELECT is((SELECT max(stays) FROM ebr_replay(1, '2023-05-02', '2023-05-04')), 0, 'a stay without it is left out');
 UPDATE pev_session SET arrival_soc_kwh = 30;
+INSERT INTO pev_session (home_id, plugged_at, departs_at, unplugged_at, arrival_soc_kwh) VALUES (1, '2023-05-02 20:00Z', '2023-05-03 09:00Z', '2023-05-03 09:00Z', 20),
+	(1, '2023-05-03 23:00Z', '2023-05-04 06:00Z', '2023-05-04 06:00Z', 20), (1, '2023-05-03 23:30Z', 'infinity', NULL, 20);
+SELECT results_eq('SELECT * FROM ebr_replay(1, ''2023-05-02'', ''2023-05-04'')', 'SELECT * FROM replayed', '... and so is one within another, or not over by the end');
+DELETE FROM pev_session WHERE arrival_soc_kwh = 20;
 
 -- A second home like the first; a third whose time zone the server does not know any more.
 INSERT INTO home (home_id, feeder_id, price_area_id, tariff_id, name) VALUES (2, 1, 1, 1, 'second');

@@ -397,6 +397,48 @@ static void gaps_are_skipped(void)
 	         "foresight uses the rest");
 }
 
+/* Four months of quarter-hours are planned in parts, and a stay may be in both. */
+static void long_spans_are_planned(void)
+{
+	enum { QUARTERS = 96, LONG = 130 * QUARTERS, BEGIN = LONG - 120 * QUARTERS };
+	double *series = malloc(3 * LONG * sizeof(double)), bill = 0;
+	ebr_replay_stay stay[4] = {{0}};
+	ebr_replay_input input = {.slots = LONG,
+	                          .first = BEGIN,
+	                          .slots_per_day = QUARTERS,
+	                          .net_kw = series,
+	                          .import_eur_per_kwh = series + LONG,
+	                          .export_eur_per_kwh = series + 2 * LONG,
+	                          .contract_min_kw = -INFINITY,
+	                          .contract_max_kw = INFINITY,
+	                          .store = {0, 0, 0, 1, 0, INFINITY, NAN, NAN, 0},
+	                          .pev = {40, 0, 4, 1, 0, INFINITY, NAN, NAN, 0},
+	                          .stays = 4,
+	                          .stay = stay};
+	ebr_replay_result result = {0};
+	const ebr_limits limits = {0};
+	outcome out;
+
+	for (int t = 0; t < LONG; t++) {
+		series[t] = 1;
+		series[LONG + t] = t % QUARTERS < 48 ? 0.1 : 0.3;
+		series[2 * LONG + t] = 0;
+		bill += t >= input.first ? series[LONG + t] / 4 : 0;
+	}
+	/* across the end of what is executed of the first part, within the overlap, across its end */
+	for (int k = 0; k < 4; k++) {
+		double from = BEGIN + 10000 - (3 - k) * 7 * QUARTERS - 100.5;
+
+		stay[k] = (ebr_replay_stay){from, from + 200, from + 200, 28, NAN};
+	}
+	ok(ebr_replay(&input, &limits, &result, &out) == OUTCOME_OK && result.stays == 4,
+	   "a long span with a PEV is replayed");
+	close_to(result.cost_eur[EBR_REPLAY_PERFECT], bill + 4 * 12 * 0.1, 1e-9,
+	         "every stay of it is charged once, where it is cheap");
+	close_to(result.perfect_excess_eur, 0, 1e-6, "and that is proved");
+	free(series);
+}
+
 static void nonsense_is_refused(void)
 {
 	static record r;
@@ -455,6 +497,7 @@ int main(void)
 	foresight_is_best();
 	ess_alone_is_as_before();
 	gaps_are_skipped();
+	long_spans_are_planned();
 	nonsense_is_refused();
 	limits_are_kept();
 	return tap_done();
