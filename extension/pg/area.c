@@ -66,8 +66,8 @@ double *steps_on_slots(SPITupleTable *rows, uint64 count, int value_column, cons
 /* Where an answer is kept: SPI leaves its own context as the current one, and frees that. */
 static MemoryContext room;
 
-static double *read_steps(SPIPlanPtr *kept, const char *query, int64 price_area_id, TimestampTz at,
-                          const slot_range *range)
+static void query_steps(SPIPlanPtr *kept, const char *query, int64 price_area_id, TimestampTz at,
+                        const slot_range *range)
 {
 	Oid types[4] = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID};
 	Datum values[4] = {Int64GetDatum(price_area_id), TimestampTzGetDatum(at),
@@ -76,6 +76,25 @@ static double *read_steps(SPIPlanPtr *kept, const char *query, int64 price_area_
 
 	if (SPI_execute_plan(kept_plan(kept, query, 4, types), values, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "prices cannot be read");
+}
+
+void query_area_prices(int64 price_area_id, TimestampTz at, const slot_range *range)
+{
+	static SPIPlanPtr plan;
+
+	query_steps(&plan, PRICES_QUERY, price_area_id, at, range);
+}
+
+void query_area_co2(int64 price_area_id, TimestampTz at, const slot_range *range)
+{
+	static SPIPlanPtr plan;
+
+	query_steps(&plan, CO2_QUERY, price_area_id, at, range);
+}
+
+/* What the last query found, on slots; NULL where that was nothing. */
+static double *kept_steps(const slot_range *range)
+{
 	MemoryContextSwitchTo(room);
 	if (SPI_processed == 0)
 		return NULL;
@@ -133,7 +152,6 @@ static area_key key_of(int64 price_area_id, const slot_range *range, TimestampTz
 
 const area_prices *read_area_prices(int64 price_area_id, const slot_range *range, TimestampTz at)
 {
-	static SPIPlanPtr prices_plan, co2_plan;
 	static area_key known;
 	static area_prices answer;
 	area_key key = key_of(price_area_id, range, at);
@@ -153,7 +171,8 @@ const area_prices *read_area_prices(int64 price_area_id, const slot_range *range
 	MemoryContextReset(room);
 	callers = MemoryContextSwitchTo(room);
 	past = DAYS_BEFORE * per_day;
-	prices = read_steps(&prices_plan, PRICES_QUERY, price_area_id, at, &longer);
+	query_area_prices(price_area_id, at, &longer);
+	prices = kept_steps(&longer);
 	answer.reveal_slot = next_publication(range);
 	if (prices == NULL) {
 		prices = palloc_extended(sizeof(double) * longer.count, MCXT_ALLOC_HUGE);
@@ -173,7 +192,8 @@ const area_prices *read_area_prices(int64 price_area_id, const slot_range *range
 	before = past - DAYS_EXPECTED_FROM * per_day;
 	answer.expected = price_expect(prices + before, phases + before, DAYS_EXPECTED_FROM * per_day,
 	                               range->count, per_day, palloc(sizeof(double) * 2 * per_day));
-	answer.history_co2_eur_per_kwh = read_steps(&co2_plan, CO2_QUERY, price_area_id, at, &longer);
+	query_area_co2(price_area_id, at, &longer);
+	answer.history_co2_eur_per_kwh = kept_steps(&longer);
 	answer.co2_eur_per_kwh =
 	    answer.history_co2_eur_per_kwh ? answer.history_co2_eur_per_kwh + past : NULL;
 	MemoryContextSwitchTo(callers);

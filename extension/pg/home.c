@@ -56,12 +56,6 @@ static const char *const HOME_QUERY =
     "   ON true "
     "WHERE h.home_id = $1";
 
-static const char *const PROFILE_QUERY =
-    "SELECT slot_start, extract(epoch FROM slot_length)::float8, low_kw, high_kw,"
-    "   penalty_low_eur_per_kwh, penalty_high_eur_per_kwh "
-    "FROM smarthg.power_profile WHERE home_id = $1 "
-    "AND slot_start > $2::timestamptz - interval '1 day' AND slot_start < $3";
-
 /* The plan that the one to be made replaces. */
 static const char *const PREVIOUS_QUERY =
     "SELECT origin, slots, ess_kw, pev_kw FROM smarthg.plan WHERE home_id = $1 AND origin <= $2"
@@ -193,29 +187,6 @@ static const char *forecast(int64 home_id, const char *zone, const slot_range *r
 	return model;
 }
 
-/* The four series of the profile, or none where the home has none. */
-static void take_profile(home_known *known)
-{
-	static SPIPlanPtr plan;
-	const slot_range *range = &known->range;
-	Oid types[3] = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID};
-	Datum values[3] = {Int64GetDatum(known->home_id), TimestampTzGetDatum(range->start),
-	                   TimestampTzGetDatum(range->start + range->count * range->slot_us)};
-
-	if (SPI_execute_plan(kept_plan(&plan, PROFILE_QUERY, 3, types), values, NULL, true, 0) !=
-	    SPI_OK_SELECT)
-		elog(ERROR, "power profile cannot be read");
-	for (int i = 0; i < HOME_PROFILE_SERIES && SPI_processed > 0; i++) {
-		double *series = steps_on_slots(SPI_tuptable, SPI_processed, 3 + i, range);
-
-		/* Where there is no tube there is no penalty. */
-		for (int t = 0; i >= HOME_PENALTY_LOW && t < range->count; t++)
-			if (isnan(series[t]))
-				series[t] = 0;
-		known->profile[i] = series;
-	}
-}
-
 /* A series of the previous plan, moved to the slots of this one; null where it is 0 throughout. */
 static double *planned_before(Datum array, bool null, int planned, int passed, int count)
 {
@@ -332,6 +303,6 @@ void read_home_known(int64 home_id, TimestampTz at, int slots, Interval *slot_le
 	known->history_net_kw = known->production_kw + known->range.count;
 	known->demand_model = forecast(home_id, zone, &known->range, known->demand_kw,
 	                               known->production_kw, known->history_net_kw, &known->phase);
-	take_profile(known);
+	read_profile(home_id, &known->range, known->profile);
 	take_previous(known);
 }

@@ -42,6 +42,17 @@ typedef struct area_prices {
 extern const area_prices *read_area_prices(int64 price_area_id, const slot_range *range,
                                            TimestampTz at);
 
+/* Finds what was published of an area's prices and CO2 cost until a moment, for a range: rows of
+ * start, length in seconds, value and, for prices, when published, in no order. */
+extern void query_area_prices(int64 price_area_id, TimestampTz at, const slot_range *range);
+extern void query_area_co2(int64 price_area_id, TimestampTz at, const slot_range *range);
+
+/* A home's power profile on slots, in this order; false where there is none, and then the series
+ * are not touched. Bounds are NAN, penalties 0, where a slot has no tube. */
+enum { PROFILE_LOW, PROFILE_HIGH, PENALTY_LOW, PENALTY_HIGH, PROFILE_SERIES };
+
+extern bool read_profile(int64 home_id, const slot_range *range, double *series[PROFILE_SERIES]);
+
 /* A store of a home; one of capacity 0 where the home has none. */
 typedef struct home_store {
 	bool none;
@@ -50,8 +61,7 @@ typedef struct home_store {
 	double soc_kwh; /* last measured, NAN: not known, or a vehicle that is away */
 } home_store;
 
-enum { HOME_PROFILE_LOW, HOME_PROFILE_HIGH, HOME_PENALTY_LOW, HOME_PENALTY_HIGH };
-enum { HOME_PROFILE_SERIES = 4, MOST_HOME_ASSUMPTIONS = 3 };
+enum { MOST_HOME_ASSUMPTIONS = 3 };
 
 /* What the planner knows of a home at a moment. Series have range.count values, those of the
  * history one for each of the recent slots before; NAN is not known. */
@@ -64,8 +74,8 @@ typedef struct home_known {
 	double *production_kw;
 	double *energy_eur_per_kwh;
 	double *export_eur_per_kwh;
-	const double *co2_eur_per_kwh;        /* NULL: none */
-	double *profile[HOME_PROFILE_SERIES]; /* NULL: none */
+	const double *co2_eur_per_kwh;   /* NULL: none */
+	double *profile[PROFILE_SERIES]; /* NULL: none */
 	double contract_min_kw;
 	double contract_max_kw;
 	home_store store[EBR_STORES];

@@ -18,7 +18,7 @@ static void put_known(result_row *row, const home_known *known)
 	put_series(row, known->energy_eur_per_kwh, slots);
 	put_series(row, known->export_eur_per_kwh, slots);
 	put_series(row, known->co2_eur_per_kwh, slots);
-	for (int i = 0; i < HOME_PROFILE_SERIES; i++)
+	for (int i = 0; i < PROFILE_SERIES; i++)
 		put_series(row, known->profile[i], slots);
 	put_number(row, known->contract_min_kw);
 	put_number(row, known->contract_max_kw);

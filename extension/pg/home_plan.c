@@ -26,10 +26,10 @@ static void state_problem(FunctionCallInfo fcinfo, const home_known *known, ebr_
 	    .energy_eur_per_kwh = known->energy_eur_per_kwh,
 	    .export_eur_per_kwh = known->export_eur_per_kwh,
 	    .co2_eur_per_kwh = known->co2_eur_per_kwh,
-	    .profile_low_kw = known->profile[HOME_PROFILE_LOW],
-	    .profile_high_kw = known->profile[HOME_PROFILE_HIGH],
-	    .penalty_low_eur_per_kwh = known->profile[HOME_PENALTY_LOW],
-	    .penalty_high_eur_per_kwh = known->profile[HOME_PENALTY_HIGH],
+	    .profile_low_kw = known->profile[PROFILE_LOW],
+	    .profile_high_kw = known->profile[PROFILE_HIGH],
+	    .penalty_low_eur_per_kwh = known->profile[PENALTY_LOW],
+	    .penalty_high_eur_per_kwh = known->profile[PENALTY_HIGH],
 	    .contract_min_kw = known->contract_min_kw,
 	    .contract_max_kw = known->contract_max_kw,
 	};
@@ -111,7 +111,7 @@ static void put_plan(result_row *row, const home_known *known, const ebr_answer 
 	put_series(row, s->energy_used_eur_per_kwh, slots);
 	put_unless_same(row, s->export_used_eur_per_kwh, s->energy_used_eur_per_kwh, slots);
 	put_unless_zero(row, s->co2_used_eur_per_kwh, slots);
-	for (int i = 0; i < HOME_PROFILE_SERIES; i++)
+	for (int i = 0; i < PROFILE_SERIES; i++)
 		put_series(row, known->profile[i], slots);
 	for (int i = 0; i < EBR_STORES; i++) {
 		put_unless_zero(row, s->power_kw[i], slots);

@@ -1,6 +1,7 @@
 /*
- * SQL binding of the closed-loop replay (core/ebr/replay): reads what was measured in a home and
- * what prices were published when, and compares the ways to run its battery over that time.
+ * SQL binding of the closed-loop replay (core/ebr/replay): reads what was measured in a home, when
+ * its vehicle was plugged in and what prices were published when, and compares the ways to run its
+ * stores over that time.
  */
 #include "home.h"
 
@@ -13,7 +14,20 @@
 
 PG_FUNCTION_INFO_V1(smarthg_ebr_replay);
 
-enum { MAX_REPLAY_SLOTS = 400000 };
+enum { MAX_REPLAY_SLOTS = 400000, REPLAY_COLUMNS = 18 };
+
+/* Arguments. */
+enum {
+	ARG_HOME,
+	ARG_FROM,
+	ARG_UNTIL,
+	ARG_SLOT_LENGTH,
+	ARG_ESS_CAPACITY,
+	ARG_ESS_MIN,
+	ARG_ESS_MAX,
+	ARG_ESS_EFFICIENCY,
+	ARG_WITH_PEV,
+};
 
 /* Columns of HOME_QUERY. */
 enum {
@@ -23,29 +37,38 @@ enum {
 	HOME_CONTRACT_MAX,
 	HOME_IMPORT_MARKUP,
 	HOME_EXPORT_MARKUP,
-	HOME_CAPACITY,
-	HOME_MIN,
-	HOME_MAX,
-	HOME_EFFICIENCY,
+	HOME_ESS_CAPACITY,
+	HOME_ESS_MIN,
+	HOME_ESS_MAX,
+	HOME_ESS_EFFICIENCY,
+	HOME_PEV_CAPACITY,
+	HOME_PEV_MIN,
+	HOME_PEV_MAX,
+	HOME_PEV_EFFICIENCY,
+	HOME_PEV_STEP,
 };
 
 static const char *const HOME_QUERY =
     "SELECT h.time_zone, h.price_area_id, h.contract_min_kw, h.contract_max_kw,"
     "   coalesce(t.import_markup_eur_per_kwh, 0), coalesce(t.export_markup_eur_per_kwh, 0),"
     "   coalesce(e.capacity_kwh, 0), coalesce(e.min_kw, 0), coalesce(e.max_kw, 0),"
-    "   coalesce(e.efficiency, 1) "
+    "   coalesce(e.efficiency, 1), coalesce(p.capacity_kwh, 0), coalesce(p.min_kw, 0),"
+    "   coalesce(p.max_kw, 0), coalesce(p.efficiency, 1), coalesce(p.min_step_kw, 0) "
     "FROM smarthg.home h LEFT JOIN smarthg.tariff t USING (tariff_id) "
-    "LEFT JOIN smarthg.ess e USING (home_id) WHERE h.home_id = $1";
+    "LEFT JOIN smarthg.ess e USING (home_id) LEFT JOIN smarthg.pev p USING (home_id) "
+    "WHERE h.home_id = $1";
 
-static const char *const PRICES_QUERY =
-    "SELECT slot_start, extract(epoch FROM slot_length)::float8, energy_eur_per_kwh, published_at "
-    "FROM smarthg.market_price WHERE price_area_id = $1 "
-    "AND slot_start > $2::timestamptz - interval '1 day' AND slot_start < $3 ORDER BY slot_start";
-
-static const char *const CO2_QUERY =
-    "SELECT slot_start, extract(epoch FROM slot_length)::float8, co2_eur_per_kwh "
-    "FROM smarthg.co2_cost WHERE price_area_id = $1 "
-    "AND slot_start > $2::timestamptz - interval '1 day' AND slot_start < $3";
+/* Stays that ended within the range and whose state of charge on arrival is known. */
+static const char *const STAYS_QUERY =
+    "SELECT plugged_at, departs_at, unplugged_at, arrival, target FROM ("
+    "   SELECT s.plugged_at, s.departs_at, s.unplugged_at, s.target_soc_kwh AS target,"
+    "      coalesce(s.arrival_soc_kwh, (SELECT v.soc_kwh FROM smarthg.pev_state v"
+    "         WHERE v.home_id = s.home_id AND v.measured_at BETWEEN s.plugged_at"
+    "            AND least(s.unplugged_at, s.plugged_at + interval '15 minutes')"
+    "         ORDER BY v.measured_at LIMIT 1)) AS arrival"
+    "   FROM smarthg.pev_session s WHERE s.home_id = $1 AND s.plugged_at >= $2"
+    "   AND s.unplugged_at <= $3 AND s.unplugged_at > s.plugged_at) AS stay "
+    "WHERE arrival IS NOT NULL ORDER BY plugged_at";
 
 static double column_number(int column)
 {
@@ -55,13 +78,37 @@ static double column_number(int column)
 	    SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &null));
 }
 
-/* Reads the home and, where the caller did not give another, its battery; returns its area. */
+/* The home's battery, or the one that the caller gave. */
+static ebr_store ess_of(FunctionCallInfo fcinfo)
+{
+	return (ebr_store){
+	    .capacity_kwh = number_argument(fcinfo, ARG_ESS_CAPACITY, "ess_capacity_kwh",
+	                                    column_number(HOME_ESS_CAPACITY)),
+	    .min_kw = number_argument(fcinfo, ARG_ESS_MIN, "ess_min_kw", column_number(HOME_ESS_MIN)),
+	    .max_kw = number_argument(fcinfo, ARG_ESS_MAX, "ess_max_kw", column_number(HOME_ESS_MAX)),
+	    .efficiency = number_argument(fcinfo, ARG_ESS_EFFICIENCY, "ess_efficiency",
+	                                  column_number(HOME_ESS_EFFICIENCY)),
+	    .plugged_hours = INFINITY,
+	    .target_kwh = NAN,
+	    .terminal_value_eur_per_kwh = NAN};
+}
+
+static ebr_store pev_of_home(void)
+{
+	return (ebr_store){.capacity_kwh = column_number(HOME_PEV_CAPACITY),
+	                   .min_kw = column_number(HOME_PEV_MIN),
+	                   .max_kw = column_number(HOME_PEV_MAX),
+	                   .efficiency = column_number(HOME_PEV_EFFICIENCY),
+	                   .min_step_kw = column_number(HOME_PEV_STEP)};
+}
+
+/* Reads the home and its stores; returns its area. */
 static int64 read_home(FunctionCallInfo fcinfo, ebr_replay_input *in, char **zone,
                        double *import_markup, double *export_markup)
 {
 	static SPIPlanPtr plan;
 	Oid type = INT8OID;
-	Datum value = PG_GETARG_DATUM(0);
+	Datum value = PG_GETARG_DATUM(ARG_HOME);
 	bool null;
 
 	if (SPI_execute_plan(kept_plan(&plan, HOME_QUERY, 1, &type), &value, NULL, true, 1) !=
@@ -69,58 +116,107 @@ static int64 read_home(FunctionCallInfo fcinfo, ebr_replay_input *in, char **zon
 		elog(ERROR, "home cannot be read");
 	if (SPI_processed == 0)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-		                errmsg("home " INT64_FORMAT " does not exist", PG_GETARG_INT64(0))));
+		                errmsg("home " INT64_FORMAT " does not exist", PG_GETARG_INT64(ARG_HOME))));
 	*zone = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, HOME_ZONE);
 	*import_markup = column_number(HOME_IMPORT_MARKUP);
 	*export_markup = column_number(HOME_EXPORT_MARKUP);
 	in->contract_min_kw = column_number(HOME_CONTRACT_MIN);
 	in->contract_max_kw = column_number(HOME_CONTRACT_MAX);
-	in->store = (ebr_store){
-	    .capacity_kwh =
-	        number_argument(fcinfo, 4, "ess_capacity_kwh", column_number(HOME_CAPACITY)),
-	    .min_kw = number_argument(fcinfo, 5, "ess_min_kw", column_number(HOME_MIN)),
-	    .max_kw = number_argument(fcinfo, 6, "ess_max_kw", column_number(HOME_MAX)),
-	    .efficiency = number_argument(fcinfo, 7, "ess_efficiency", column_number(HOME_EFFICIENCY)),
-	    .plugged_hours = INFINITY,
-	    .target_kwh = NAN,
-	    .terminal_value_eur_per_kwh = NAN};
+	in->store = ess_of(fcinfo);
+	if (PG_ARGISNULL(ARG_WITH_PEV) || PG_GETARG_BOOL(ARG_WITH_PEV))
+		in->pev = pev_of_home();
 	return DatumGetInt64(
 	    SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, HOME_AREA, &null));
 }
 
-static void query_area(SPIPlanPtr *kept, const char *query, int64 area, const slot_range *range)
+/* A column of a stay in slots of the range. */
+static double stay_time(HeapTuple row, TupleDesc columns, int column, const slot_range *range)
 {
-	Oid types[3] = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID};
-	Datum values[3] = {Int64GetDatum(area), TimestampTzGetDatum(range->start),
-	                   TimestampTzGetDatum(range->start + range->count * range->slot_us)};
+	bool null;
+	TimestampTz time = DatumGetTimestampTz(SPI_getbinval(row, columns, column, &null));
 
-	if (SPI_execute_plan(kept_plan(kept, query, 3, types), values, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "prices cannot be read");
+	return TIMESTAMP_IS_NOEND(time) ? INFINITY
+	                                : (double)(time - range->start) / (double)range->slot_us;
 }
 
-/* Up to which slot prices were published at the start of each slot; the rows are those of
- * PRICES_QUERY, in time. A slot's own price counts as known. */
+static double stay_number(HeapTuple row, TupleDesc columns, int column, double for_null)
+{
+	bool null;
+	Datum value = SPI_getbinval(row, columns, column, &null);
+
+	return null ? for_null : DatumGetFloat8(value);
+}
+
+/* The vehicle's stays. One that begins before the one before had ended is no record of a stay, and
+ * is left out. */
+static void read_stays(int64 home_id, const slot_range *range, ebr_replay_input *in)
+{
+	static SPIPlanPtr plan;
+	Oid types[3] = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID};
+	Datum values[3] = {Int64GetDatum(home_id),
+	                   TimestampTzGetDatum(range->start + in->first * range->slot_us),
+	                   TimestampTzGetDatum(range->start + range->count * range->slot_us)};
+	ebr_replay_stay *stays;
+
+	if (in->pev.capacity_kwh == 0)
+		return;
+	if (SPI_execute_plan(kept_plan(&plan, STAYS_QUERY, 3, types), values, NULL, true, 0) !=
+	    SPI_OK_SELECT)
+		elog(ERROR, "stays cannot be read");
+	stays = palloc_extended(sizeof(*stays) * Max(SPI_processed, 1), MCXT_ALLOC_HUGE);
+	for (uint64 i = 0; i < SPI_processed; i++) {
+		HeapTuple row = SPI_tuptable->vals[i];
+		TupleDesc columns = SPI_tuptable->tupdesc;
+		ebr_replay_stay *s = &stays[in->stays];
+
+		s->plugged_at = stay_time(row, columns, 1, range);
+		s->departs_at = stay_time(row, columns, 2, range);
+		s->unplugged_at = stay_time(row, columns, 3, range);
+		s->arrival_kwh = stay_number(row, columns, 4, 0);
+		s->target_kwh =
+		    Min(stay_number(row, columns, 5, in->pev.capacity_kwh), in->pev.capacity_kwh);
+		if (in->stays == 0 || s->plugged_at >= stays[in->stays - 1].unplugged_at)
+			in->stays++;
+	}
+	in->stay = stays;
+}
+
+static void read_tube(int64 home_id, const slot_range *range, ebr_replay_input *in)
+{
+	double *series[PROFILE_SERIES];
+
+	if (!read_profile(home_id, range, series))
+		return;
+	in->profile_low_kw = series[PROFILE_LOW];
+	in->profile_high_kw = series[PROFILE_HIGH];
+	in->penalty_low_eur_per_kwh = series[PENALTY_LOW];
+	in->penalty_high_eur_per_kwh = series[PENALTY_HIGH];
+}
+
+/* Up to which slot prices were published at the start of each slot, by the prices just queried. A
+ * slot's own price counts as known; one without a price is published with those before it. */
 static int *publication(const slot_range *range)
 {
 	TimestampTz *published =
 	    palloc_extended(sizeof(TimestampTz) * (range->count + 1), MCXT_ALLOC_HUGE);
 	int *known_until = palloc_extended(sizeof(int) * Max(range->count, 1), MCXT_ALLOC_HUGE);
-	int filled = 0, known = 0;
-	TimestampTz last = DT_NOBEGIN;
+	int known = 0;
 
+	for (int t = 0; t < range->count; t++)
+		published[t] = DT_NOBEGIN;
 	for (uint64 i = 0; i < SPI_processed; i++) {
 		HeapTuple row = SPI_tuptable->vals[i];
 		TupleDesc columns = SPI_tuptable->tupdesc;
 		bool null;
 		TimestampTz start = DatumGetTimestampTz(SPI_getbinval(row, columns, 1, &null));
+		int64 slot = Max((start - range->start + range->slot_us - 1) / range->slot_us, 0);
 
-		/* A slot without a price of its own is published with those before it. */
-		for (; filled < range->count && range->start + filled * range->slot_us < start; filled++)
-			published[filled] = last;
-		last = Max(last, DatumGetTimestampTz(SPI_getbinval(row, columns, 4, &null)));
+		if (slot < range->count)
+			published[slot] =
+			    Max(published[slot], DatumGetTimestampTz(SPI_getbinval(row, columns, 4, &null)));
 	}
-	for (; filled < range->count; filled++)
-		published[filled] = last;
+	for (int t = 1; t < range->count; t++)
+		published[t] = Max(published[t], published[t - 1]);
 	for (int t = 0; t < range->count; t++) {
 		TimestampTz now = range->start + t * range->slot_us;
 
@@ -136,13 +232,12 @@ static int *publication(const slot_range *range)
 static void read_prices(ebr_replay_input *in, int64 area, const slot_range *range,
                         double import_markup, double export_markup)
 {
-	static SPIPlanPtr prices_plan, co2_plan;
 	double *import, *export, *co2;
 
-	query_area(&prices_plan, PRICES_QUERY, area, range);
+	query_area_prices(area, DT_NOEND, range);
 	import = steps_on_slots(SPI_tuptable, SPI_processed, 3, range);
 	in->known_until = publication(range);
-	query_area(&co2_plan, CO2_QUERY, area, range);
+	query_area_co2(area, DT_NOEND, range);
 	co2 = SPI_processed > 0 ? steps_on_slots(SPI_tuptable, SPI_processed, 3, range) : NULL;
 	export = palloc_extended(sizeof(double) * Max(range->count, 1), MCXT_ALLOC_HUGE);
 	for (int t = 0; t < range->count; t++) {
@@ -153,12 +248,13 @@ static void read_prices(ebr_replay_input *in, int64 area, const slot_range *rang
 	}
 	in->import_eur_per_kwh = import;
 	in->export_eur_per_kwh = export;
+	in->co2_eur_per_kwh = co2;
 }
 
 static slot_range range_arguments(FunctionCallInfo fcinfo, int *first)
 {
-	TimestampTz from = PG_GETARG_TIMESTAMPTZ(1), until = PG_GETARG_TIMESTAMPTZ(2);
-	int64 slot_us = interval_us(PG_GETARG_INTERVAL_P(3), "slot_length"), slots;
+	TimestampTz from = PG_GETARG_TIMESTAMPTZ(ARG_FROM), until = PG_GETARG_TIMESTAMPTZ(ARG_UNTIL);
+	int64 slot_us = interval_us(PG_GETARG_INTERVAL_P(ARG_SLOT_LENGTH), "slot_length"), slots;
 
 	check_slot_length(slot_us);
 	if (TIMESTAMP_NOT_FINITE(from) || TIMESTAMP_NOT_FINITE(until) || until <= from ||
@@ -171,27 +267,47 @@ static slot_range range_arguments(FunctionCallInfo fcinfo, int *first)
 	return (slot_range){from - *first * slot_us, slot_us, (int)slots + *first};
 }
 
-static void put_result(FunctionCallInfo fcinfo, const ebr_replay_result *result)
+static void put_way(const ebr_replay_result *r, ebr_replay_way way, ReturnSetInfo *rows)
 {
 	static const char *const ways[EBR_REPLAY_WAYS] = {"no storage", "naive rule", "set-point",
 	                                                  "rule", "perfect foresight"};
-	ReturnSetInfo *rows = (ReturnSetInfo *)fcinfo->resultinfo;
+	const double energy = r->bill_eur[way] - r->co2_eur[way] - r->distribution_eur[way];
+	const double left = r->left_eur_per_kwh * r->left_kwh[way];
+	const double numbers[] = {energy,
+	                          r->co2_eur[way],
+	                          r->distribution_eur[way],
+	                          r->bill_eur[way],
+	                          r->missed_kwh[way],
+	                          r->missed_eur[way],
+	                          r->left_kwh[way],
+	                          left,
+	                          r->cost_eur[way],
+	                          r->saving_percent[way],
+	                          way == EBR_REPLAY_PERFECT ? r->perfect_excess_eur : NAN,
+	                          r->outside_kwh[way],
+	                          r->contract_kwh[way],
+	                          r->cycles[way]};
+	const int counts[] = {r->billed, r->skipped, r->stays};
+	Datum row[REPLAY_COLUMNS];
+	bool nulls[REPLAY_COLUMNS] = {false};
+	int n = 0;
 
-	InitMaterializedSRF(fcinfo, 0);
-	for (int way = 0; way < EBR_REPLAY_WAYS; way++) {
-		Datum row[8] = {CStringGetTextDatum(ways[way]),
-		                Float8GetDatum(result->bill_eur[way]),
-		                Float8GetDatum(result->left_kwh[way]),
-		                Float8GetDatum(result->cost_eur[way]),
-		                Float8GetDatum(result->saving_percent[way]),
-		                Float8GetDatum(result->cycles[way]),
-		                Int32GetDatum(result->billed),
-		                Int32GetDatum(result->skipped)};
-		bool nulls[8] = {false};
-
-		nulls[4] = isnan(result->saving_percent[way]);
-		tuplestore_putvalues(rows->setResult, rows->setDesc, row, nulls);
+	row[n++] = CStringGetTextDatum(ways[way]);
+	for (int k = 0; k < (int)lengthof(numbers); k++) {
+		nulls[n] = isnan(numbers[k]);
+		row[n++] = Float8GetDatum(numbers[k]);
 	}
+	for (int k = 0; k < (int)lengthof(counts); k++)
+		row[n++] = Int32GetDatum(counts[k]);
+	Assert(n == REPLAY_COLUMNS);
+	tuplestore_putvalues(rows->setResult, rows->setDesc, row, nulls);
+}
+
+static void put_result(FunctionCallInfo fcinfo, const ebr_replay_result *result)
+{
+	InitMaterializedSRF(fcinfo, 0);
+	for (int way = 0; way < EBR_REPLAY_WAYS; way++)
+		put_way(result, way, (ReturnSetInfo *)fcinfo->resultinfo);
 }
 
 Datum smarthg_ebr_replay(PG_FUNCTION_ARGS)
@@ -207,7 +323,7 @@ Datum smarthg_ebr_replay(PG_FUNCTION_ARGS)
 	bool produces;
 	outcome failed;
 
-	for (int i = 0; i < 4; i++)
+	for (int i = ARG_HOME; i <= ARG_SLOT_LENGTH; i++)
 		if (PG_ARGISNULL(i))
 			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 			                errmsg("home, range and slot length must not be null")));
@@ -222,10 +338,12 @@ Datum smarthg_ebr_replay(PG_FUNCTION_ARGS)
 	in.phase = phase;
 	net = palloc_extended(sizeof(double) * 2 * range.count, MCXT_ALLOC_HUGE);
 	production = net + range.count;
-	read_history(PG_GETARG_INT64(0), &range, net, production, &produces);
+	read_history(PG_GETARG_INT64(ARG_HOME), &range, net, production, &produces);
 	for (int t = 0; t < range.count; t++)
 		net[t] -= production[t];
 	in.net_kw = net;
+	read_tube(PG_GETARG_INT64(ARG_HOME), &range, &in);
+	read_stays(PG_GETARG_INT64(ARG_HOME), &range, &in);
 	memset(&result, 0, sizeof(result));
 	if (ebr_replay(&in, &limits, &result, &failed) != OUTCOME_OK)
 		raise_outcome(&failed);

@@ -34,8 +34,8 @@ FROM demo.saving ORDER BY 2 DESC, 1;
 SELECT h.name AS home, round(ess_grid_charge_kwh::numeric, 2) AS "charge from grid below", round(ess_surplus_charge_kwh::numeric, 2) AS "from surplus below",
 	round(ess_cover_demand_kwh::numeric, 2) AS "cover demand above", round(ess_export_kwh::numeric, 2) AS "export above"
 FROM command JOIN home h USING (home_id) ORDER BY 1;
-\pset title 'The four weeks before, replayed slot by slot with what was known then: saving in percent of perfect foresight, battery alone'
-SELECT h.name AS home, round(max(r.bill_eur) FILTER (WHERE way = 'no storage')::numeric, 2) AS "EUR without storage",
+\pset title 'The four weeks before, replayed slot by slot with what was known then: saving in percent of perfect foresight; without control the vehicle is charged on arrival'
+SELECT h.name AS home, round(max(r.cost_eur) FILTER (WHERE way = 'no storage')::numeric, 2) AS "EUR without control",
 	round(max(r.cost_eur) FILTER (WHERE way = 'rule')::numeric, 2) AS "EUR by the rule", round(max(r.cost_eur) FILTER (WHERE way = 'perfect foresight')::numeric, 2) AS "EUR perfect",
 	round(max(r.saving_percent) FILTER (WHERE way = 'naive rule')::numeric, 0) AS "naive %", round(max(r.saving_percent) FILTER (WHERE way = 'set-point')::numeric, 0) AS "set-point %",
 	round(max(r.saving_percent) FILTER (WHERE way = 'rule')::numeric, 0) AS "rule %"

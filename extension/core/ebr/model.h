@@ -21,6 +21,7 @@ typedef struct ebr_model_store {
 	double root;           /* square root of the round-trip efficiency */
 	double soc_kwh;        /* at the start, inside [0, capacity] */
 	double plugged_slots;  /* may be INFINITY, and a fraction */
+	double arrival_slots;  /* plugged in from then on; 0 but where a replay knows what is to come */
 	int departure_slot;    /* required_kwh is due at the end of this slot; -1: never */
 	double required_kwh;   /* less than the target where it leaves after the horizon */
 	double terminal_value; /* EUR per kWh stored at the horizon's end */
@@ -79,7 +80,10 @@ double ebr_terminal_value(const ebr_model *model, int store);
 /* The share of a slot for which a store is plugged in. */
 static inline double ebr_plugged_share(const ebr_model_store *store, int slot)
 {
-	return store->active ? ebr_lesser(ebr_greater(store->plugged_slots - slot, 0), 1) : 0;
+	double until = ebr_lesser(ebr_greater(store->plugged_slots - slot, 0), 1);
+
+	return store->active ? until - ebr_lesser(ebr_greater(store->arrival_slots - slot, 0), until)
+	                     : 0;
 }
 
 /* Mean kW that a store can charge or discharge (both >= 0) in a slot, given how long it is plugged

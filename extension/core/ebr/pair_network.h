@@ -3,7 +3,8 @@
  * at its end; grid power, the power of a store and what it carries into the next
  * slot are arcs with convex piecewise-linear costs, and efficiency is the gain of
  * an arc (DESIGN.md section 3). pair_network.c sets it up and proves bounds, pair_tree.c
- * keeps the basis, pair_simplex.c improves the plan; used by pair.c alone.
+ * keeps the basis, pair_simplex.c improves the plan; used by pair.c, and by replay_proof.c
+ * for what grid power is worth.
  *
  * A basis is a set of trees. Slots between which a store carries energy in the
  * basis have one worth of stored energy, so they are one node, a block. A tree is

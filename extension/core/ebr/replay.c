@@ -1,70 +1,18 @@
 /* See replay.h. */
-#include "replay.h"
+#include "replay_loop.h"
 #include "../forecast/price_day.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { OVERLAP_DAYS = 14 };
-
-typedef struct loop {
-	const ebr_replay_input *in;
-	const ebr_limits *limits;
-	ebr_replay_result *result;
-	double deadline, slot_hours, root;
-	double soc[EBR_REPLAY_WAYS];
-	double demand_sum; /* of the slots measured so far */
-	int measured;
-	double *expected_kw; /* [slots]: their mean, for times of day never seen */
-	double *forecast;    /* of prices after those known until forecast_slot, see price_day.h */
-	int forecast_slot;
-	bool forecast_made;
-} loop;
-
-static double export_price(const loop *l, int slot)
+static const double *from_slot(const double *series, int slot)
 {
-	return l->in->export_eur_per_kwh ? l->in->export_eur_per_kwh[slot]
-	                                 : l->in->import_eur_per_kwh[slot];
-}
-
-static bool is_billed(const loop *l, int slot)
-{
-	return !isnan(l->in->net_kw[slot]) && !isnan(l->in->import_eur_per_kwh[slot]) &&
-	       !isnan(export_price(l, slot));
-}
-
-static void execute(loop *l, ebr_replay_way way, int slot, double power_kw)
-{
-	const ebr_store *store = &l->in->store;
-	ebr_replay_result *r = l->result;
-	double gain = l->slot_hours * (power_kw > 0 ? power_kw * l->root : power_kw / l->root);
-
-	if (is_billed(l, slot)) {
-		double grid = l->in->net_kw[slot] + power_kw;
-		double price = grid > 0 ? l->in->import_eur_per_kwh[slot] : export_price(l, slot);
-
-		r->bill_eur[way] += l->slot_hours * price * grid;
-		if (store->capacity_kwh > 0)
-			r->cycles[way] += fmax(gain, 0) / store->capacity_kwh;
-		l->soc[way] = fmin(fmax(l->soc[way] + gain, 0), store->capacity_kwh);
-	}
-	if (r->power_kw[way])
-		r->power_kw[way][slot - l->in->first] = power_kw;
-	if (r->soc_kwh[way])
-		r->soc_kwh[way][slot - l->in->first] = l->soc[way];
-}
-
-static double power_of_rule(const loop *l, ebr_replay_way way, const ebr_rule *rule, double net_kw)
-{
-	const ebr_store *s = &l->in->store;
-
-	return ebr_rule_power(rule, s->capacity_kwh, s->min_kw, s->max_kw, s->efficiency, l->soc[way],
-	                      net_kw, l->slot_hours);
+	return series ? series + slot : NULL;
 }
 
 /* The forecast of the day after the slots whose prices are known; made anew when more are. */
-static const double *price_forecast(loop *l, int known)
+static const double *price_forecast(replay_loop *l, int known)
 {
 	const ebr_replay_input *in = l->in;
 	const int week = 7 * in->slots_per_day;
@@ -79,8 +27,7 @@ static const double *price_forecast(loop *l, int known)
 	return l->forecast_made ? l->forecast : NULL;
 }
 
-/* The problem as it stands at a slot's start, and what is known beside it. */
-static void look_out(loop *l, int slot, ebr_problem *problem, ebr_outlook *outlook)
+void replay_look_out(replay_loop *l, int slot, ebr_problem *problem, ebr_outlook *outlook)
 {
 	const ebr_replay_input *in = l->in;
 	const int week = 7 * in->slots_per_day, back = EBR_OUTLOOK_DAYS * in->slots_per_day;
@@ -97,9 +44,16 @@ static void look_out(loop *l, int slot, ebr_problem *problem, ebr_outlook *outlo
 	problem->slot_hours = l->slot_hours;
 	problem->demand_kw = l->expected_kw;
 	problem->energy_eur_per_kwh = in->import_eur_per_kwh + slot;
-	problem->export_eur_per_kwh = in->export_eur_per_kwh ? in->export_eur_per_kwh + slot : NULL;
+	problem->export_eur_per_kwh = from_slot(in->export_eur_per_kwh, slot);
 	problem->contract_min_kw = in->contract_min_kw;
 	problem->contract_max_kw = in->contract_max_kw;
+	if (in->profile_low_kw || in->profile_high_kw) {
+		problem->objective = EBR_ENERGY_CO2_DISTRIBUTION;
+		problem->profile_low_kw = from_slot(in->profile_low_kw, slot);
+		problem->profile_high_kw = from_slot(in->profile_high_kw, slot);
+		problem->penalty_low_eur_per_kwh = from_slot(in->penalty_low_eur_per_kwh, slot);
+		problem->penalty_high_eur_per_kwh = from_slot(in->penalty_high_eur_per_kwh, slot);
+	}
 	problem->store[EBR_ESS] = in->store;
 	problem->store[EBR_ESS].soc_kwh = l->soc[EBR_REPLAY_RULE];
 	problem->store[EBR_ESS].plugged_hours = INFINITY;
@@ -110,8 +64,7 @@ static void look_out(loop *l, int slot, ebr_problem *problem, ebr_outlook *outlo
 	    .history = history,
 	    .net_kw = in->net_kw + slot - history,
 	    .import_eur_per_kwh = in->import_eur_per_kwh + slot - history,
-	    .export_eur_per_kwh =
-	        in->export_eur_per_kwh ? in->export_eur_per_kwh + slot - history : NULL,
+	    .export_eur_per_kwh = from_slot(in->export_eur_per_kwh, slot - history),
 	    .phase = (in->phase + slot) % week,
 	    .known_slots = known - slot,
 	    .forecast_eur_per_kwh = price_forecast(l, known),
@@ -119,7 +72,7 @@ static void look_out(loop *l, int slot, ebr_problem *problem, ebr_outlook *outlo
 	};
 }
 
-static outcome_status remaining(const loop *l, ebr_limits *limits, outcome *out)
+outcome_status replay_remaining(const replay_loop *l, ebr_limits *limits, outcome *out)
 {
 	*limits = *l->limits;
 	limits->seconds = isinf(l->deadline) ? 0 : l->deadline - ebr_clock_seconds();
@@ -129,52 +82,139 @@ static outcome_status remaining(const loop *l, ebr_limits *limits, outcome *out)
 	return OUTCOME_OK;
 }
 
-static outcome_status command_and_execute(loop *l, int slot, outcome *out)
+static double ess_power(const replay_loop *l, ebr_replay_way way, const ebr_rule *rule,
+                        double net_kw)
 {
-	const double capacity = l->in->store.capacity_kwh;
-	const ebr_rule naive = {.surplus_charge_kwh = capacity, .export_kwh = capacity};
-	const double net_kw = l->in->net_kw[slot];
-	double expected_kw;
+	const ebr_store *s = &l->in->store;
+
+	return ebr_rule_power(rule, s->capacity_kwh, s->min_kw, s->max_kw, s->efficiency, l->soc[way],
+	                      net_kw, l->slot_hours);
+}
+
+/* The ESS alone: the rule does not depend on what is stored, so one serves both ways. */
+static outcome_status command_ess(replay_loop *l, int slot, replay_command *command, outcome *out)
+{
 	ebr_outlook outlook;
 	ebr_problem problem;
 	ebr_limits limits;
-	ebr_rule rule;
-	outcome_status status = remaining(l, &limits, out);
+	outcome_status status = replay_remaining(l, &limits, out);
 
 	if (status != OUTCOME_OK)
 		return status;
-	look_out(l, slot, &problem, &outlook);
-	status = ebr_command_rule(&problem, EBR_ESS, NULL, &outlook, &limits, &rule, &expected_kw, out);
-	if (status != OUTCOME_OK)
-		return status;
-	execute(l, EBR_REPLAY_NONE, slot, 0);
-	execute(l, EBR_REPLAY_NAIVE, slot, power_of_rule(l, EBR_REPLAY_NAIVE, &naive, net_kw));
-	execute(l, EBR_REPLAY_SETPOINT, slot,
-	        power_of_rule(l, EBR_REPLAY_SETPOINT, &rule, expected_kw));
-	execute(l, EBR_REPLAY_RULE, slot, power_of_rule(l, EBR_REPLAY_RULE, &rule, net_kw));
+	replay_look_out(l, slot, &problem, &outlook);
+	memset(command, 0, sizeof(*command));
+	ebr_rule_idle(l->in->pev.capacity_kwh, &command->rule[EBR_PEV]);
+	return ebr_command_rule(&problem, EBR_ESS, NULL, &outlook, &limits, &command->rule[EBR_ESS],
+	                        &command->expected_kw, out);
+}
+
+static void run_uncontrolled(replay_loop *l, ebr_replay_way way, int slot, int first, int end)
+{
+	const double capacity = l->in->store.capacity_kwh, net_kw = l->in->net_kw[slot];
+	const ebr_rule naive = {.surplus_charge_kwh = capacity, .export_kwh = capacity};
+	double pev_kw = 0;
+
+	for (int k = first; k < end; k++) {
+		if (l->stay[k].plugged_at >= slot)
+			replay_arrive(l, way, k);
+		pev_kw += replay_run_pev(l, way, replay_at_once(l, way, k, slot));
+		replay_leave(l, way, k, slot);
+	}
+	replay_execute(l, way, slot,
+	               way == EBR_REPLAY_NONE ? 0 : ess_power(l, way, &naive, net_kw + pev_kw), pev_kw);
+}
+
+static void keep_rules(const replay_loop *l, int slot, const replay_command *ess,
+                       const replay_command *pev)
+{
+	const int at = slot - l->in->first;
+
 	if (l->result->rule)
-		l->result->rule[slot - l->in->first] = rule;
+		l->result->rule[at] = ess->rule[EBR_ESS];
+	if (l->result->pev_rule)
+		l->result->pev_rule[at] = pev->rule[EBR_PEV];
+}
+
+/* The PEV first, the ESS at its plan; then the ESS, beside what the PEV does. command holds what
+ * the ESS has without a PEV, and is replaced for one that is there at the slot's start. */
+static outcome_status run_controlled(replay_loop *l, ebr_replay_way way, int slot, int first,
+                                     int end, replay_command command, outcome *out)
+{
+	const bool measures = way == EBR_REPLAY_RULE;
+	replay_command pev = command;
+	double pev_kw = 0, net_kw;
+
+	for (int k = first; k < end; k++) {
+		const bool comes = l->stay[k].plugged_at > slot;
+		outcome_status status;
+
+		if (l->stay[k].plugged_at >= slot)
+			replay_arrive(l, way, k);
+		status = replay_command_both(l, way, slot, k, &pev, out);
+		if (status != OUTCOME_OK)
+			return status;
+		if (!comes)
+			command = pev;
+		net_kw = (measures ? l->in->net_kw[slot] : pev.expected_kw) + pev.planned_kw[EBR_ESS];
+		pev_kw += replay_run_pev(l, way, replay_pev_power(l, way, slot, k, &pev, net_kw));
+		replay_leave(l, way, k, slot);
+	}
+	net_kw =
+	    measures ? l->in->net_kw[slot] + pev_kw : command.expected_kw + command.planned_kw[EBR_PEV];
+	replay_execute(l, way, slot, ess_power(l, way, &command.rule[EBR_ESS], net_kw), pev_kw);
+	if (measures)
+		keep_rules(l, slot, &command, &pev);
 	return OUTCOME_OK;
 }
 
-static void skip(loop *l, int slot)
+static outcome_status run_slot(replay_loop *l, int slot, int first, int end, outcome *out)
 {
-	for (int way = 0; way < EBR_REPLAY_PERFECT; way++)
-		execute(l, way, slot, 0);
-	if (l->result->rule)
-		ebr_rule_idle(l->in->store.capacity_kwh, &l->result->rule[slot - l->in->first]);
+	replay_command command = {.expected_kw = 0};
+	outcome_status status = OUTCOME_OK;
+
+	/* A PEV that is there from the start brings a command for both. */
+	if (first == end || l->stay[first].plugged_at > slot)
+		status = command_ess(l, slot, &command, out);
+	if (status != OUTCOME_OK)
+		return status;
+	run_uncontrolled(l, EBR_REPLAY_NONE, slot, first, end);
+	run_uncontrolled(l, EBR_REPLAY_NAIVE, slot, first, end);
+	status = run_controlled(l, EBR_REPLAY_SETPOINT, slot, first, end, command, out);
+	if (status == OUTCOME_OK)
+		status = run_controlled(l, EBR_REPLAY_RULE, slot, first, end, command, out);
+	return status;
+}
+
+static void skip(replay_loop *l, int slot, int first, int end)
+{
+	replay_command idle = {.expected_kw = 0};
+
+	for (int way = 0; way < EBR_REPLAY_PERFECT; way++) {
+		for (int k = first; k < end; k++) {
+			if (l->stay[k].plugged_at >= slot)
+				replay_arrive(l, way, k);
+			replay_leave(l, way, k, slot);
+		}
+		replay_execute(l, way, slot, 0, 0);
+	}
+	ebr_rule_idle(l->in->store.capacity_kwh, &idle.rule[EBR_ESS]);
+	ebr_rule_idle(l->in->pev.capacity_kwh, &idle.rule[EBR_PEV]);
+	keep_rules(l, slot, &idle, &idle);
 	l->result->skipped++;
 }
 
-static outcome_status run_forward(loop *l, outcome *out)
+static outcome_status run_forward(replay_loop *l, outcome *out)
 {
+	int first = 0;
+
 	for (int slot = 0; slot < l->in->slots; slot++) {
+		const int end = replay_stays_of(l, slot, &first);
 		outcome_status status = OUTCOME_OK;
 
-		if (slot >= l->in->first && !is_billed(l, slot))
-			skip(l, slot);
+		if (slot >= l->in->first && !replay_is_billed(l, slot))
+			skip(l, slot, first, end);
 		else if (slot >= l->in->first)
-			status = command_and_execute(l, slot, out);
+			status = run_slot(l, slot, first, end, out);
 		if (status != OUTCOME_OK)
 			return status;
 		if (!isnan(l->in->net_kw[slot])) {
@@ -185,114 +225,63 @@ static outcome_status run_forward(loop *l, outcome *out)
 	return OUTCOME_OK;
 }
 
-/* The slots that are billed, one after the other. */
-typedef struct record {
-	int slots;
-	double *net_kw, *import, *export, *co2, *power_kw;
-} record;
-
-/* Plans one part of the record from what is stored at its start. */
-static outcome_status plan_part(loop *l, const record *r, int from, int slots, double *left_eur,
-                                double *excess_eur, outcome *out)
-{
-	ebr_problem problem = {.slots = slots,
-	                       .slot_hours = l->slot_hours,
-	                       .demand_kw = r->net_kw + from,
-	                       .energy_eur_per_kwh = r->import + from,
-	                       .export_eur_per_kwh = r->export + from,
-	                       .contract_min_kw = l->in->contract_min_kw,
-	                       .contract_max_kw = l->in->contract_max_kw};
-	ebr_solution solution = {.energy_used_eur_per_kwh = r->import + from,
-	                         .export_used_eur_per_kwh = r->export + from,
-	                         .co2_used_eur_per_kwh = r->co2 + from};
-	ebr_limits limits;
-	ebr_model model;
-	outcome_status status = remaining(l, &limits, out);
-
-	problem.store[EBR_ESS] = l->in->store;
-	problem.store[EBR_ESS].soc_kwh = l->soc[EBR_REPLAY_PERFECT];
-	problem.store[EBR_ESS].plugged_hours = INFINITY;
-	problem.store[EBR_PEV].efficiency = 1;
-	if (status != OUTCOME_OK)
-		return status;
-	ebr_model_init(&model, &problem, &solution);
-	*left_eur = model.store[EBR_ESS].terminal_value;
-	*excess_eur = 0;
-	if (!model.store[EBR_ESS].active) {
-		memset(r->power_kw + from, 0, (size_t)slots * sizeof(double));
-		return OUTCOME_OK;
-	}
-	return ebr_value_curve(&model, EBR_ESS, NULL, &limits, r->power_kw + from, excess_eur, NULL,
-	                       out);
-}
-
-static void execute_record(loop *l, const record *r, int *slot, int *done, int until)
-{
-	while (*slot < l->in->slots && (*done < until || until == r->slots)) {
-		double power_kw = is_billed(l, *slot) ? r->power_kw[(*done)++] : 0;
-
-		execute(l, EBR_REPLAY_PERFECT, (*slot)++, power_kw);
-	}
-}
-
-static outcome_status run_perfect(loop *l, const record *r, outcome *out)
-{
-	const int overlap = OVERLAP_DAYS * l->in->slots_per_day;
-	int slot = l->in->first, done = 0, until;
-
-	do {
-		int most = overlap < EBR_MAX_SLOTS / 2 ? overlap : EBR_MAX_SLOTS / 2;
-		int part = r->slots - done < EBR_MAX_SLOTS ? r->slots - done : EBR_MAX_SLOTS;
-		double excess;
-		outcome_status status =
-		    part > 0 ? plan_part(l, r, done, part, &l->result->left_eur_per_kwh, &excess, out)
-		             : OUTCOME_OK;
-
-		if (status != OUTCOME_OK)
-			return status;
-		l->result->perfect_excess_eur += part > 0 ? fmax(excess, 0) : 0;
-		until = done + part == r->slots ? r->slots : done + part - most;
-		execute_record(l, r, &slot, &done, until);
-	} while (until < r->slots);
-	return OUTCOME_OK;
-}
-
-static outcome_status plan_perfect(loop *l, outcome *out)
-{
-	const size_t room = (size_t)(l->in->slots - l->in->first);
-	double *memory = malloc(5 * room * sizeof(double));
-	record r = {.net_kw = memory};
-	outcome_status status;
-
-	if (!memory)
-		return outcome_set(out, OUTCOME_MEMORY_LIMIT, NULL, NULL, "the replay ran out of memory");
-	r.import = memory + room;
-	r.export = memory + 2 * room;
-	r.co2 = memory + 3 * room;
-	r.power_kw = memory + 4 * room;
-	for (int slot = l->in->first; slot < l->in->slots; slot++) {
-		if (!is_billed(l, slot))
-			continue;
-		r.net_kw[r.slots] = l->in->net_kw[slot];
-		r.import[r.slots] = l->in->import_eur_per_kwh[slot];
-		r.export[r.slots++] = export_price(l, slot);
-	}
-	l->result->billed = r.slots;
-	status = run_perfect(l, &r, out);
-	free(memory);
-	return status;
-}
-
 static outcome_status check_series(const char *name, const double *series, int slots, outcome *out)
 {
-	for (int t = 0; t < slots; t++)
+	for (int t = 0; series && t < slots; t++)
 		if (isinf(series[t]))
 			return outcome_set(out, OUTCOME_BAD_INPUT, NULL, "Slots are counted from 1.",
 			                   "%s is infinite in slot %d", name, t + 1);
 	return OUTCOME_OK;
 }
 
-static outcome_status check(const loop *l, outcome *out)
+static outcome_status check_tube(const ebr_replay_input *in, outcome *out)
+{
+	const double *low = in->profile_low_kw, *high = in->profile_high_kw;
+
+	for (int t = 0; t < in->slots; t++) {
+		if (low && high && low[t] > high[t])
+			return outcome_set(out, OUTCOME_BAD_INPUT, NULL, "Slots are counted from 1.",
+			                   "profile_low_kw %g is above profile_high_kw %g in slot %d", low[t],
+			                   high[t], t + 1);
+		if ((in->penalty_low_eur_per_kwh && !(in->penalty_low_eur_per_kwh[t] >= 0)) ||
+		    (in->penalty_high_eur_per_kwh && !(in->penalty_high_eur_per_kwh[t] >= 0)))
+			return outcome_set(out, OUTCOME_BAD_INPUT, NULL, "Slots are counted from 1.",
+			                   "a penalty is not a number of at least 0 in slot %d", t + 1);
+	}
+	if (check_series("profile_low_kw", low, in->slots, out) != OUTCOME_OK ||
+	    check_series("profile_high_kw", high, in->slots, out) != OUTCOME_OK ||
+	    check_series("penalty_low_eur_per_kwh", in->penalty_low_eur_per_kwh, in->slots, out) !=
+	        OUTCOME_OK)
+		return out->status;
+	return check_series("penalty_high_eur_per_kwh", in->penalty_high_eur_per_kwh, in->slots, out);
+}
+
+static outcome_status check_stays(const ebr_replay_input *in, outcome *out)
+{
+	for (int k = 0; k < in->stays; k++) {
+		const ebr_replay_stay *s = &in->stay[k];
+
+		if (!isfinite(s->plugged_at) || !(s->unplugged_at >= s->plugged_at) ||
+		    !(s->departs_at >= s->plugged_at) ||
+		    (k > 0 && s->plugged_at < in->stay[k - 1].unplugged_at))
+			return outcome_set(out, OUTCOME_BAD_INPUT, NULL,
+			                   "It leaves no sooner than it came, and came after the one before "
+			                   "had left.",
+			                   "stay %d of the PEV, from slot %g to slot %g, is no stay", k + 1,
+			                   s->plugged_at + 1, s->unplugged_at + 1);
+		if (!isfinite(s->arrival_kwh) ||
+		    (!isnan(s->target_kwh) &&
+		     !(s->target_kwh >= 0 && s->target_kwh <= in->pev.capacity_kwh)))
+			return outcome_set(out, OUTCOME_BAD_INPUT, NULL,
+			                   "A target is from 0 to the capacity, or left out to ask for a full "
+			                   "store.",
+			                   "stay %d of the PEV arrives with %g kWh and wants %g kWh", k + 1,
+			                   s->arrival_kwh, s->target_kwh);
+	}
+	return OUTCOME_OK;
+}
+
+static outcome_status check_home(const replay_loop *l, outcome *out)
 {
 	const ebr_replay_input *in = l->in;
 	const double nothing = 0;
@@ -317,69 +306,85 @@ static outcome_status check(const loop *l, outcome *out)
 			                   t + 1);
 	problem.store[EBR_ESS] = in->store;
 	problem.store[EBR_ESS].plugged_hours = INFINITY;
-	problem.store[EBR_PEV].efficiency = 1;
+	problem.store[EBR_PEV] = in->pev;
+	problem.store[EBR_PEV].plugged_hours = INFINITY;
+	problem.store[EBR_PEV].soc_kwh = 0;
+	problem.store[EBR_PEV].target_kwh = problem.store[EBR_PEV].terminal_value_eur_per_kwh = NAN;
 	if (check_series("net_kw", in->net_kw, in->slots, out) != OUTCOME_OK ||
 	    check_series("import_eur_per_kwh", in->import_eur_per_kwh, in->slots, out) != OUTCOME_OK ||
-	    (in->export_eur_per_kwh &&
-	     check_series("export_eur_per_kwh", in->export_eur_per_kwh, in->slots, out) != OUTCOME_OK))
+	    check_series("export_eur_per_kwh", in->export_eur_per_kwh, in->slots, out) != OUTCOME_OK ||
+	    check_series("co2_eur_per_kwh", in->co2_eur_per_kwh, in->slots, out) != OUTCOME_OK ||
+	    check_tube(in, out) != OUTCOME_OK || check_stays(in, out) != OUTCOME_OK)
 		return out->status;
 	return ebr_check(&problem, out);
-}
-
-static void sum_up(const loop *l)
-{
-	ebr_replay_result *r = l->result;
-	double most;
-
-	for (int way = 0; way < EBR_REPLAY_WAYS; way++) {
-		r->left_kwh[way] = l->soc[way];
-		r->cost_eur[way] = r->bill_eur[way] - r->left_eur_per_kwh * l->soc[way];
-	}
-	most = r->cost_eur[EBR_REPLAY_NONE] - r->cost_eur[EBR_REPLAY_PERFECT];
-	for (int way = 0; way < EBR_REPLAY_WAYS; way++)
-		r->saving_percent[way] =
-		    most > 1e-9 ? 100 * (r->cost_eur[EBR_REPLAY_NONE] - r->cost_eur[way]) / most : NAN;
 }
 
 /* Keeps the caller's arrays. */
 static void clear(ebr_replay_result *r)
 {
-	ebr_replay_result empty = {.rule = r->rule};
+	ebr_replay_result empty = {.rule = r->rule, .pev_rule = r->pev_rule};
 
 	memcpy(empty.power_kw, r->power_kw, sizeof(empty.power_kw));
 	memcpy(empty.soc_kwh, r->soc_kwh, sizeof(empty.soc_kwh));
+	memcpy(empty.pev_power_kw, r->pev_power_kw, sizeof(empty.pev_power_kw));
+	memcpy(empty.pev_soc_kwh, r->pev_soc_kwh, sizeof(empty.pev_soc_kwh));
 	*r = empty;
+}
+
+/* The stays that are replayed. */
+static void choose_stays(replay_loop *l)
+{
+	const ebr_replay_input *in = l->in;
+
+	for (int k = 0; k < in->stays && in->pev.capacity_kwh > 0; k++) {
+		ebr_replay_stay *s = &l->stay[l->stays];
+
+		*s = in->stay[k];
+		if (s->plugged_at < in->first || s->unplugged_at > in->slots ||
+		    s->unplugged_at <= s->plugged_at)
+			continue;
+		if (isnan(s->target_kwh))
+			s->target_kwh = in->pev.capacity_kwh;
+		l->stays++;
+	}
+	l->result->stays = l->stays;
 }
 
 outcome_status ebr_replay(const ebr_replay_input *input, const ebr_limits *limits,
                           ebr_replay_result *result, outcome *out)
 {
 	const double started = ebr_clock_seconds();
-	loop l = {.in = input, .limits = limits, .result = result};
+	replay_loop l = {.in = input, .limits = limits, .result = result};
 	outcome_status status;
 
 	clear(result);
 	l.deadline = limits->seconds > 0 ? started + limits->seconds : INFINITY;
 	l.slot_hours = 24.0 / input->slots_per_day;
-	status = check(&l, out);
+	status = check_home(&l, out);
 	if (status != OUTCOME_OK)
 		return status;
-	l.root = sqrt(input->store.efficiency);
 	for (int way = 0; way < EBR_REPLAY_WAYS; way++)
 		l.soc[way] = fmin(fmax(input->store.soc_kwh, 0), input->store.capacity_kwh);
 	l.expected_kw = malloc((size_t)input->slots * sizeof(double));
 	l.forecast =
 	    malloc((size_t)(1 + PRICE_DAY_BACK) * (size_t)input->slots_per_day * sizeof(double));
-	if (!l.expected_kw || !l.forecast)
-		return outcome_set(out, OUTCOME_MEMORY_LIMIT, NULL, NULL, "the replay ran out of memory");
-	status = run_forward(&l, out);
+	l.stay = calloc((size_t)input->stays + 1, sizeof(*l.stay));
+	if (l.expected_kw && l.forecast && l.stay && replay_make_room(&l)) {
+		choose_stays(&l);
+		status = run_forward(&l, out);
+	} else {
+		status = outcome_set(out, OUTCOME_MEMORY_LIMIT, NULL, NULL, "the replay ran out of memory");
+	}
+	if (status == OUTCOME_OK)
+		status = replay_plan_perfect(&l, out);
 	free(l.expected_kw);
 	free(l.forecast);
-	if (status == OUTCOME_OK)
-		status = plan_perfect(&l, out);
+	free(l.stay);
+	free(l.numbers);
+	free(l.phases);
 	if (status != OUTCOME_OK)
 		return status;
-	sum_up(&l);
+	replay_sum_up(&l);
 	result->seconds = ebr_clock_seconds() - started;
 	return OUTCOME_OK;
 }

@@ -35,6 +35,36 @@ static void find_bands(const ebr_slot_price *price, double root, const ebr_curve
 	}
 }
 
+/* From between the two levels of *none a store with a least power neither reaches its target nor
+ * has room to run; false where there are none. */
+static bool find_dead_end(const ebr_model *m, int store, double none[2])
+{
+	const ebr_model_store *s = &m->store[store];
+	double step = ebr_gain_of_power(m, store, m->problem->store[store].min_step_kw);
+
+	none[0] = s->capacity_kwh - step;
+	none[1] = s->required_kwh;
+	return step > 0 && s->departure_slot > 0 && none[0] >= 0 && none[0] < none[1];
+}
+
+/* Charging ends before the dead end, where full power in slot 0 does not take it beyond. */
+static void stop_before_dead_end(const ebr_model *m, int store, ebr_rule *rule)
+{
+	double most = ebr_gain_of_power(m, store, ebr_charge_limit(m, store, 0)), none[2];
+	double *levels[] = {&rule->grid_charge_kwh, &rule->surplus_charge_kwh};
+
+	if (!find_dead_end(m, store, none))
+		return;
+	if (m->store[store].soc_kwh < none[0] && m->store[store].soc_kwh + most < none[1])
+		none[1] = INFINITY;
+	for (int k = 0; k < 2; k++)
+		if (*levels[k] > none[0] && *levels[k] < none[1])
+			*levels[k] = none[0];
+	for (int k = 0; k <= rule->kinks; k++)
+		if (rule->charge_kwh[k] > none[0] && rule->charge_kwh[k] < none[1])
+			rule->charge_kwh[k] = none[0];
+}
+
 void ebr_rule_from_curve(const ebr_model *m, int store, const ebr_curve *curve, ebr_rule *rule)
 {
 	ebr_slot_price price = {
@@ -48,6 +78,7 @@ void ebr_rule_from_curve(const ebr_model *m, int store, const ebr_curve *curve, 
 	rule->cover_demand_kwh = rule->discharge_kwh[1];
 	ebr_slot_prices(m, 0, &price);
 	find_bands(&price, root, curve, rule);
+	stop_before_dead_end(m, store, rule);
 }
 
 bool ebr_rule_has_four_levels(const ebr_rule *rule)

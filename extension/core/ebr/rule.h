@@ -31,7 +31,8 @@ typedef struct ebr_rule {
  * kWh at the grid * sqrt(efficiency). Of levels where acting and idling cost the same, the idle
  * side is taken. Where prices put levels out of order, charging comes before discharging (import
  * price below 0: being paid to charge beats covering demand), and a band is not charged from, nor
- * discharged into, for the sake of the next one (export dearer than import). */
+ * discharged into, for the sake of the next one (export dearer than import). A store with a least
+ * power that leaves later is not charged to where it could not run up to its target any more. */
 void ebr_rule_from_curve(const ebr_model *model, int store, const ebr_curve *curve, ebr_rule *rule);
 
 /* Whether the four levels are all there is to the rule. */
