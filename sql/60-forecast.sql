@@ -47,3 +47,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION eumf_k(bigint, timestamptz, integer, interval, interval) IS
 'Forecast of a home''s demand (appliances without ESS and PEV; mean and quantiles) and production, kW, for the slots from the one that holds at onwards, from readings before it only. Errors: unknown home, slot length that the stored slots do not divide (document 3.2.2)';
+
+CREATE FUNCTION price_day_forecast(price_eur_per_kwh float8[], slots_per_day integer, weekday integer) RETURNS float8[]
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'smarthg_price_day_forecast';
+COMMENT ON FUNCTION price_day_forecast(float8[], integer, integer) IS
+'Forecasts market prices, EUR/kWh, of the day after those published: a ridge regression for each time of day on prices and levels of the days before, fitted on the last 90 days. price_eur_per_kwh holds the prices up to the end of publication, oldest first (null: not known; days before a gap are not learnt from), slots_per_day of them a day, weekday is that of the day to come (0 Monday .. 6 Sunday). Returns 15 days of prices: the one to come, then, latest first, what the forecast would have been for each of the 14 before, so that errors can be judged and ebr_solve can plan with them; null where fewer than 35 days are known or prices never change (DESIGN.md section 3)';

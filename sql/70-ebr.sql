@@ -120,13 +120,14 @@ CREATE FUNCTION ebr_solve(
 	reveal_slot integer DEFAULT NULL,
 	previous_ess_kw float8[] DEFAULT NULL,
 	previous_pev_kw float8[] DEFAULT NULL,
-	pev_min_step_kw float8 DEFAULT 0)
+	pev_min_step_kw float8 DEFAULT 0,
+	price_forecast_eur_per_kwh float8[] DEFAULT NULL)
 RETURNS ebr_solution
 LANGUAGE c STABLE PARALLEL SAFE COST 10000 AS 'MODULE_PATHNAME', 'smarthg_ebr_solve';
 COMMENT ON FUNCTION ebr_solve(float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], interval, float8, float8,
 	float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, text, text, interval, integer, boolean, boolean,
-	float8[], float8[], float8[], float8[], integer, integer, integer, float8[], float8[], float8) IS
-'Plans ESS and PEV of one home over the given slots at least cost (document 3.2, DESIGN.md section 3). Arrays have one element a slot: demand_kw of all other appliances (no nulls), prices in EUR/kWh and profile bounds in kW (null element: not known, assumed and reported). export_eur_per_kwh defaults to the import price, a profile to none. Power rates: min_kw at most 0 (discharge), max_kw at least 0 (charge); efficiency is the round trip''s, in (0, 1]. pev_plugged_hours is how long the PEV stays from now (0: away, infinity: no departure known), pev_target_kwh its state of charge then (default full), pev_min_step_kw the least power that it runs at if at all. Scenarios: BU pev_capacity_kwh 0; BC pev_min_kw 0; BD both; PC and PD ess_capacity_kwh 0. objective: energy_co2 (default without a profile), co2, energy_co2_distribution (default with one). method: auto, milp (the full MILP on GLPK, the reference) or fallback (no solver). accept_incumbent: out of time, the best plan so far is answered (status feasible) where there is one; always_answer: where the solver fails or is out of time or memory, the cautious schedule is answered (status fallback). With history_net_kw (measured demand less production, kW, of the slots just before, oldest first, null is a gap; 21 days are looked at) and the prices of the same slots, the ESS''s rule is that of a stochastic programme over what demand was at the same hour of the last days, and over guessed prices beyond the first known_slots (published) ones, of which more become known at reveal_slot; local_phase is the number of the first slot in the local week. Without, it follows from the plan. previous_ess_kw and previous_pev_kw are what was planned for these slots before (null: nothing): of equally good plans the one nearest to it is taken, and changed_slots counts the slots in which it differs. Errors: 22023 for bad input, 54000 for the time limit, 53200 for the memory limit, 38000 where the solver fails';
+	float8[], float8[], float8[], float8[], integer, integer, integer, float8[], float8[], float8, float8[]) IS
+'Plans ESS and PEV of one home over the given slots at least cost (document 3.2, DESIGN.md section 3). Arrays have one element a slot: demand_kw of all other appliances (no nulls), prices in EUR/kWh and profile bounds in kW (null element: not known, assumed and reported). export_eur_per_kwh defaults to the import price, a profile to none. Power rates: min_kw at most 0 (discharge), max_kw at least 0 (charge); efficiency is the round trip''s, in (0, 1]. pev_plugged_hours is how long the PEV stays from now (0: away, infinity: no departure known), pev_target_kwh its state of charge then (default full), pev_min_step_kw the least power that it runs at if at all. Scenarios: BU pev_capacity_kwh 0; BC pev_min_kw 0; BD both; PC and PD ess_capacity_kwh 0. objective: energy_co2 (default without a profile), co2, energy_co2_distribution (default with one). method: auto, milp (the full MILP on GLPK, the reference) or fallback (no solver). accept_incumbent: out of time, the best plan so far is answered (status feasible) where there is one; always_answer: where the solver fails or is out of time or memory, the cautious schedule is answered (status fallback). With history_net_kw (measured demand less production, kW, of the slots just before, oldest first, null is a gap; 21 days are looked at) and the prices of the same slots, the ESS''s rule is that of a stochastic programme over what demand was at the same hour of the last days, and over guessed prices beyond the first known_slots (published) ones, of which more become known at reveal_slot; price_forecast_eur_per_kwh is price_day_forecast''s answer for the day after the known slots (null: past days are moved to the present price level); local_phase is the number of the first slot in the local week. Without, it follows from the plan. previous_ess_kw and previous_pev_kw are what was planned for these slots before (null: nothing): of equally good plans the one nearest to it is taken, and changed_slots counts the slots in which it differs. Errors: 22023 for bad input, 54000 for the time limit, 53200 for the memory limit, 38000 where the solver fails';
 
 CREATE TYPE ebr_input AS (
 	home_id bigint,
@@ -159,7 +160,8 @@ CREATE TYPE ebr_input AS (
 	known_slots integer,
 	reveal_slot integer,
 	previous_ess_kw float8[],
-	previous_pev_kw float8[]
+	previous_pev_kw float8[],
+	price_forecast_eur_per_kwh float8[]
 );
 COMMENT ON TYPE ebr_input IS 'What ebr_solve needs of a stored home, as it was known at a moment; arrays have one element a slot from origin on, those of the history one for each of the slots just before';
 
@@ -167,7 +169,7 @@ CREATE FUNCTION ebr_home_input(home_id bigint, at timestamptz, slots integer DEF
 RETURNS ebr_input
 LANGUAGE c STABLE STRICT PARALLEL SAFE COST 10000 SET search_path = smarthg, pg_temp AS 'MODULE_PATHNAME', 'smarthg_ebr_home_input';
 COMMENT ON FUNCTION ebr_home_input(bigint, timestamptz, integer, interval) IS
-'What the planner knows of a stored home at a moment: forecast, published prices (beyond publication the mean at the same hour of the 14 days before, and assumed says so), profile, stores and their last measured state; nothing later than at (document 3.2.1). Errors: unknown home, slot length that the stored slots do not divide';
+'What the planner knows of a stored home at a moment: forecast, published prices (beyond publication the next day by price_day_forecast, others by the mean at the same hour of the 14 days before, and assumed says so), profile, stores and their last measured state; nothing later than at (document 3.2.1). Errors: unknown home, slot length that the stored slots do not divide';
 
 CREATE FUNCTION ebr_solve_input(known ebr_input, objective text DEFAULT NULL, method text DEFAULT 'auto', time_limit interval DEFAULT '10 s',
 	always_answer boolean DEFAULT false)
@@ -192,7 +194,7 @@ BEGIN
 		history_export_eur_per_kwh => known.history_export_eur_per_kwh, history_co2_eur_per_kwh => known.history_co2_eur_per_kwh,
 		local_phase => known.local_phase, known_slots => known.known_slots, reveal_slot => known.reveal_slot,
 		previous_ess_kw => known.previous_ess_kw, previous_pev_kw => known.previous_pev_kw,
-		pev_min_step_kw => coalesce((known.pev).min_step_kw, 0));
+		pev_min_step_kw => coalesce((known.pev).min_step_kw, 0), price_forecast_eur_per_kwh => known.price_forecast_eur_per_kwh);
 END $$;
 COMMENT ON FUNCTION ebr_solve_input(ebr_input, text, text, interval, boolean) IS 'ebr_solve for what ebr_home_input returned';
 

@@ -13,10 +13,12 @@
 #include "utils/snapmgr.h"
 
 #include "../core/forecast/price.h"
+#include "../core/forecast/price_day.h"
 #include "../core/series/slot_means.h"
 
-/* Of the days that are read, the last are those that a price is expected from. */
-enum { DAYS_BEFORE = AREA_HISTORY_DAYS, DAYS_EXPECTED_FROM = 14 };
+/* Of the days that are read, all serve the forecast of the next one, the last are those that
+ * other prices are expected from. */
+enum { DAYS_BEFORE = PRICE_DAY_HISTORY, DAYS_EXPECTED_FROM = 14 };
 
 /* What an answer depends on. */
 typedef struct area_key {
@@ -150,6 +152,29 @@ static area_key key_of(int64 price_area_id, const slot_range *range, TimestampTz
 	return key;
 }
 
+/* Forecasts the day after the slots published, and takes it for the price of slots to plan that
+ * have none; returns whether there were such. prices go past slots back from the first to plan. */
+static bool forecast_next_day(area_prices *answer, double *prices, const int *phases, int past,
+                              int slots, int per_day)
+{
+	int known = past + answer->known_slots, week = 7 * per_day;
+	bool gap = false;
+
+	answer->forecast_eur_per_kwh = palloc(sizeof(double) * (1 + PRICE_DAY_BACK) * per_day);
+	if (!price_day_forecast(prices, known, per_day, (phases[known - 1] + 1) % week / per_day,
+	                        answer->forecast_eur_per_kwh)) {
+		pfree(answer->forecast_eur_per_kwh);
+		answer->forecast_eur_per_kwh = NULL;
+		return false;
+	}
+	for (int k = 0; k < per_day && known + k < past + slots; k++) {
+		gap = gap || isnan(prices[known + k]);
+		if (isnan(prices[known + k]))
+			prices[known + k] = answer->forecast_eur_per_kwh[k];
+	}
+	return gap;
+}
+
 const area_prices *read_area_prices(int64 price_area_id, const slot_range *range, TimestampTz at)
 {
 	static area_key known;
@@ -159,8 +184,8 @@ const area_prices *read_area_prices(int64 price_area_id, const slot_range *range
 	slot_range longer = {range->start - DAYS_BEFORE * USECS_PER_DAY, range->slot_us,
 	                     DAYS_BEFORE * per_day + range->count};
 	MemoryContext callers;
-	double *prices;
-	int *phases, past, before;
+	double *prices, *co2;
+	int *phases, past, before, recent;
 
 	if (memcmp(&key, &known, sizeof(key)) == 0)
 		return &answer;
@@ -179,7 +204,8 @@ const area_prices *read_area_prices(int64 price_area_id, const slot_range *range
 		for (int i = 0; i < longer.count; i++)
 			prices[i] = NAN;
 	}
-	answer.history_energy_eur_per_kwh = prices;
+	recent = past - AREA_HISTORY_DAYS * per_day;
+	answer.history_energy_eur_per_kwh = prices + recent;
 	answer.energy_eur_per_kwh = prices + past;
 	answer.known_slots = 0;
 	while (answer.known_slots < range->count && !isnan(prices[past + answer.known_slots]))
@@ -190,12 +216,13 @@ const area_prices *read_area_prices(int64 price_area_id, const slot_range *range
 	phases = palloc_extended(sizeof(int) * longer.count, MCXT_ALLOC_HUGE);
 	read_local_phases(&longer, read_area_zone(price_area_id), phases);
 	before = past - DAYS_EXPECTED_FROM * per_day;
-	answer.expected = price_expect(prices + before, phases + before, DAYS_EXPECTED_FROM * per_day,
-	                               range->count, per_day, palloc(sizeof(double) * 2 * per_day));
+	answer.expected = forecast_next_day(&answer, prices, phases, past, range->count, per_day);
+	answer.expected |= price_expect(prices + before, phases + before, DAYS_EXPECTED_FROM * per_day,
+	                                range->count, per_day, palloc(sizeof(double) * 2 * per_day));
 	query_area_co2(price_area_id, at, &longer);
-	answer.history_co2_eur_per_kwh = kept_steps(&longer);
-	answer.co2_eur_per_kwh =
-	    answer.history_co2_eur_per_kwh ? answer.history_co2_eur_per_kwh + past : NULL;
+	co2 = kept_steps(&longer);
+	answer.history_co2_eur_per_kwh = co2 ? co2 + recent : NULL;
+	answer.co2_eur_per_kwh = co2 ? co2 + past : NULL;
 	MemoryContextSwitchTo(callers);
 	known = key;
 	return &answer;

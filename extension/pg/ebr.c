@@ -6,6 +6,8 @@
 
 #include "catalog/pg_type.h"
 
+#include "../core/forecast/price_day.h"
+
 PG_FUNCTION_INFO_V1(smarthg_ebr_solve);
 PG_FUNCTION_INFO_V1(smarthg_ebr_rule_power);
 
@@ -53,6 +55,7 @@ enum {
 	ARG_PREVIOUS_ESS,
 	ARG_PREVIOUS_PEV,
 	ARG_PEV_STEP,
+	ARG_FORECAST,
 };
 
 /* Arguments of ebr_rule_power after levels, store and slot_length. */
@@ -174,6 +177,17 @@ static Datum solution_datum(FunctionCallInfo fcinfo, int slots, const ebr_answer
 	return row_datum(fcinfo, &row);
 }
 
+/* The forecast of the day beyond publication, which counts where prices do. */
+static const double *read_forecast(FunctionCallInfo fcinfo, const ebr_problem *problem,
+                                   const ebr_outlook *outlook)
+{
+	int length = (1 + PRICE_DAY_BACK) * outlook->slots_per_day;
+	double *forecast =
+	    series_argument(fcinfo, ARG_FORECAST, "price_forecast_eur_per_kwh", &length, false, false);
+
+	return problem->objective == EBR_CO2 ? NULL : forecast;
+}
+
 /* What is known beside the problem; false where the caller gave no history. */
 static bool read_outlook(FunctionCallInfo fcinfo, const ebr_problem *problem, ebr_outlook *outlook)
 {
@@ -197,6 +211,7 @@ static bool read_outlook(FunctionCallInfo fcinfo, const ebr_problem *problem, eb
 	                         false, true);
 	co2 = series_argument(fcinfo, ARG_HISTORY_CO2, "history_co2_eur_per_kwh", &length, false, true);
 	outlook->history = length;
+	outlook->forecast_eur_per_kwh = read_forecast(fcinfo, problem, outlook);
 	outlook->import_eur_per_kwh = history_prices(energy, co2, problem, length);
 	outlook->export_eur_per_kwh = export ? history_prices(export, co2, problem, length) : NULL;
 	return true;

@@ -1,11 +1,13 @@
-/* SQL binding of EUMF-K (core/forecast). */
+/* SQL binding of the forecasts of demand (EUMF-K) and of prices (core/forecast). */
 #include "binding.h"
 
 #include "utils/builtins.h"
 
 #include "../core/forecast/eumf_k.h"
+#include "../core/forecast/price_day.h"
 
 PG_FUNCTION_INFO_V1(smarthg_eumf_k_series);
+PG_FUNCTION_INFO_V1(smarthg_price_day_forecast);
 
 Datum smarthg_eumf_k_series(PG_FUNCTION_ARGS)
 {
@@ -43,4 +45,22 @@ Datum smarthg_eumf_k_series(PG_FUNCTION_ARGS)
 		tuplestore_putvalues(result->setResult, result->setDesc, row, nulls);
 	}
 	return (Datum)0;
+}
+
+Datum smarthg_price_day_forecast(PG_FUNCTION_ARGS)
+{
+	int history = -1, slots_per_day = PG_GETARG_INT32(1), weekday = PG_GETARG_INT32(2), count;
+	double *prices = series_argument(fcinfo, 0, "price_eur_per_kwh", &history, true, true);
+	double *forecast;
+
+	if (slots_per_day < 24 || slots_per_day > 1440 || weekday < 0 || weekday > 6)
+		ereport(ERROR,
+		        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		         errmsg("%d slots a day and weekday %d are not possible", slots_per_day, weekday),
+		         errdetail("A day has 24 to 1440 slots, a week days 0 (Monday) to 6.")));
+	count = (1 + PRICE_DAY_BACK) * slots_per_day;
+	forecast = palloc(sizeof(double) * count);
+	if (!price_day_forecast(prices, history, slots_per_day, weekday, forecast))
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(series_datum(forecast, count));
 }

@@ -261,6 +261,7 @@ static void take_prices(home_known *known, const found_row *home, const area_pri
 	known->history_co2_eur_per_kwh = area->history_co2_eur_per_kwh;
 	known->known_slots = area->known_slots;
 	known->reveal_slot = area->reveal_slot;
+	known->forecast_eur_per_kwh = area->forecast_eur_per_kwh;
 	if (area->expected)
 		known->assumed[known->assumptions++] = "energy_price_forecast";
 }

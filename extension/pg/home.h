@@ -34,9 +34,11 @@ typedef struct area_prices {
 	double *history_co2_eur_per_kwh;    /* NULL: the area has no CO2 cost */
 	double *energy_eur_per_kwh;         /* NAN where neither published nor expected */
 	double *co2_eur_per_kwh;            /* NULL: the area has no CO2 cost */
-	bool expected;                      /* some were not published yet */
-	int known_slots;                    /* published without a gap, at least 1 */
-	int reveal_slot;                    /* more are to be expected at its start, 1 .. known_slots */
+	double *forecast_eur_per_kwh; /* of the day after known_slots and, as it would have been, of
+	                                 days before it, see price_day.h; NULL: none */
+	bool expected;                /* some were not published yet */
+	int known_slots;              /* published without a gap, at least 1 */
+	int reveal_slot;              /* more are to be expected at its start, 1 .. known_slots */
 } area_prices;
 
 extern const area_prices *read_area_prices(int64 price_area_id, const slot_range *range,
@@ -91,6 +93,7 @@ typedef struct home_known {
 	const double *history_co2_eur_per_kwh; /* NULL: none */
 	int phase;                             /* of the first slot in the local week */
 	int known_slots, reveal_slot;          /* as in area_prices */
+	const double *forecast_eur_per_kwh;    /* the same */
 	double *previous_kw[EBR_STORES];       /* by the plan before; NULL: there was none */
 } home_known;
 

@@ -1,6 +1,8 @@
 /* SQL binding that shows what the planner knows of a stored home at a moment (home.h). */
 #include "home.h"
 
+#include "../core/forecast/price_day.h"
+
 #include "utils/builtins.h"
 
 PG_FUNCTION_INFO_V1(smarthg_ebr_home_input);
@@ -39,6 +41,8 @@ static void put_known(result_row *row, const home_known *known)
 	put(row, Int32GetDatum(known->reveal_slot), false);
 	for (int i = 0; i < EBR_STORES; i++)
 		put_series(row, known->previous_kw[i], slots);
+	put_series(row, known->forecast_eur_per_kwh,
+	           (int)((1 + PRICE_DAY_BACK) * USECS_PER_DAY / known->range.slot_us));
 }
 
 Datum smarthg_ebr_home_input(PG_FUNCTION_ARGS)

@@ -57,6 +57,7 @@ static ebr_outlook outlook_of(const home_known *known, const ebr_problem *proble
 	                       problem, known->recent),
 	    .phase = known->phase,
 	    .known_slots = known->known_slots,
+	    .forecast_eur_per_kwh = problem->objective == EBR_CO2 ? NULL : known->forecast_eur_per_kwh,
 	    .reveal_slot = known->reveal_slot,
 	};
 }

@@ -11,8 +11,7 @@ static const double *from_slot(const double *series, int slot)
 	return series ? series + slot : NULL;
 }
 
-/* The forecast of the day after the slots whose prices are known; made anew when more are. */
-static const double *price_forecast(replay_loop *l, int known)
+const double *replay_price_forecast(replay_loop *l, int known)
 {
 	const ebr_replay_input *in = l->in;
 	const int week = 7 * in->slots_per_day;
@@ -67,7 +66,7 @@ void replay_look_out(replay_loop *l, int slot, ebr_problem *problem, ebr_outlook
 	    .export_eur_per_kwh = from_slot(in->export_eur_per_kwh, slot - history),
 	    .phase = (in->phase + slot) % week,
 	    .known_slots = known - slot,
-	    .forecast_eur_per_kwh = price_forecast(l, known),
+	    .forecast_eur_per_kwh = replay_price_forecast(l, known),
 	    .reveal_slot = reveal - slot,
 	};
 }

@@ -41,6 +41,9 @@ typedef struct replay_command {
 /* The problem at a slot's start as an ESS alone has it, and what is known beside it. */
 void replay_look_out(replay_loop *loop, int slot, ebr_problem *problem, ebr_outlook *outlook);
 
+/* The forecast of prices of the day after the slots known, made anew when more are; NULL: none. */
+const double *replay_price_forecast(replay_loop *loop, int known);
+
 /* Commands both stores of a way in a slot of a PEV's stay, at the slot's start or on arrival. */
 outcome_status replay_command_both(replay_loop *loop, ebr_replay_way way, int slot, int stay,
                                    replay_command *command, outcome *out);

@@ -90,6 +90,22 @@ static void read_prices(const replay_loop *l, const double *series, int slot, in
 	price_expect(prices - past, l->phases, past, slots, l->in->slots_per_day, sums);
 }
 
+/* The day after the published ones is forecast better than by a mean. */
+static void believe_forecast(const replay_loop *l, const ebr_outlook *outlook, int slots,
+                             look_ahead *a)
+{
+	const int known = outlook->known_slots;
+
+	for (int k = 0; outlook->forecast_eur_per_kwh && k < l->in->slots_per_day && known + k < slots;
+	     k++) {
+		double shift = outlook->forecast_eur_per_kwh[k] - a->import[known + k];
+
+		a->import[known + k] += shift;
+		if (l->in->export_eur_per_kwh)
+			a->export[known + k] += shift;
+	}
+}
+
 /* The mean of the last days at the same time of day, else that of all that was measured. */
 static double expected_demand(const replay_loop *l, int slot)
 {
@@ -147,8 +163,10 @@ static void look_out_both(replay_loop *l, ebr_replay_way way, int slot, int stay
 	if (isfinite(departs))
 		problem->slots = (int)fmax(problem->slots, fmin(ceil(departs), most));
 	problem->slots = problem->slots < most ? problem->slots : most;
-	if (outlook->known_slots > problem->slots)
+	if (outlook->known_slots > problem->slots) {
 		outlook->known_slots = problem->slots;
+		outlook->forecast_eur_per_kwh = NULL;
+	}
 	if (outlook->reveal_slot > outlook->known_slots)
 		outlook->reveal_slot = outlook->known_slots;
 	read_prices(l, l->in->import_eur_per_kwh, slot, outlook->known_slots, problem->slots, a->import,
@@ -159,6 +177,7 @@ static void look_out_both(replay_loop *l, ebr_replay_way way, int slot, int stay
 		            a->export, a->sums);
 		problem->export_eur_per_kwh = a->export;
 	}
+	believe_forecast(l, outlook, problem->slots, a);
 	for (int t = 0; t < problem->slots; t++)
 		a->demand_kw[t] = t < l->in->slots_per_day ? expected_demand(l, slot + t)
 		                                           : a->demand_kw[t - l->in->slots_per_day];
