@@ -14,7 +14,8 @@
 
 /* Beyond this nothing is a battery: who gets there has no finite best one. */
 #define FARTHEST 1e6
-/* Of the mean power: a battery too small to matter. */
+/* Of the mean power: a battery too small to matter; of each other: a capacity in kWh and a power in
+ * kW that hardly meet. Passes run with no less. */
 #define SMALLEST 1e-6
 
 #define TOLERANCE        5e-7
@@ -97,8 +98,11 @@ static outcome_status look(search *s, outcome *out)
 	sizing_plane plane;
 	double cost;
 
-	for (int i = 0; i < 2; i++)
-		s->x[i] = ebr_greater(s->x[i], s->smallest[i]);
+	for (int i = 0; i < 2; i++) {
+		double least = ebr_greater(s->smallest[i], SMALLEST * s->x[1 - i]);
+
+		s->x[i] = ebr_greater(s->x[i], ebr_lesser(least, s->box.high[i]));
+	}
 	if (sizing_pass_run(&s->pass, s->x, &cost, &plane, out) != OUTCOME_OK)
 		return out->status;
 	s->passes++;
@@ -315,23 +319,22 @@ static outcome_status check_finite(const search *s, outcome *out)
 static outcome_status size(search *s, double *soc_kwh, int *place, ebr_sizing_result *r,
                            outcome *out)
 {
-	bool late;
+	outcome_status status = OUTCOME_OK;
 
 	if (s->box.high[SIZING_CAPACITY] == 0 || s->box.high[SIZING_POWER] == 0) {
 		s->bound_eur = s->best_eur;
 		return answer(s, soc_kwh, r, out);
 	}
-	if (s->model->slots >= SAMPLE_FROM_SLOTS && begin_by_sample(s, place, out) != OUTCOME_OK)
-		return out->status;
-	late = run(s, SIZING_MAX_PLANES, out) != OUTCOME_OK;
-	if (late && !(out->status == OUTCOME_TIME_LIMIT && s->pass.limits->accept_incumbent))
-		return out->status;
-	if (check_finite(s, out) != OUTCOME_OK)
-		return out->status;
-	if (late) {
+	if (s->model->slots >= SAMPLE_FROM_SLOTS)
+		status = begin_by_sample(s, place, out);
+	if (status == OUTCOME_OK)
+		status = run(s, SIZING_MAX_PLANES, out);
+	if (status == OUTCOME_TIME_LIMIT && s->pass.limits->accept_incumbent) {
 		s->pass.deadline = INFINITY;
-		out->status = OUTCOME_OK;
+		status = out->status = OUTCOME_OK;
 	}
+	if (status != OUTCOME_OK || check_finite(s, out) != OUTCOME_OK)
+		return out->status;
 	return answer(s, soc_kwh, r, out);
 }
 
