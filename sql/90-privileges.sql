@@ -12,6 +12,7 @@ GRANT EXECUTE ON FUNCTION
 		float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, text, text, interval, integer, boolean, boolean,
 		float8[], float8[], float8[], float8[], integer, integer, integer, float8[], float8[], float8),
 	ebr_slot_cost(float8, float8, float8, float8, float8, float8, float8, float8, interval),
+	ebr_dimension_series(float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], interval, float8, float8, float8, float8, float8, float8, float8, float8, float8, text, interval, integer, boolean, boolean),
 	ebr_rule_power(float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, interval, float8[], float8)
 TO PUBLIC;
 
