@@ -17,10 +17,13 @@
 /* Of the mean power: a battery too small to matter; of each other: a capacity in kWh and a power in
  * kW that hardly meet. Passes run with no less. */
 #define SMALLEST 1e-6
+/* kW a kWh: slower batteries cost passes much time, and are the best only once nothing else is. */
+#define SLOWEST 0.02
 
 #define TOLERANCE        5e-7
 #define SAMPLE_TOLERANCE 1e-4
 
+enum { PATIENCE = 20 }; /* passes */
 enum { SAMPLE_DAYS = 2, SAMPLE_ONE_IN = 8, SAMPLE_FROM_SLOTS = 3000 };
 
 typedef struct search {
@@ -36,6 +39,8 @@ typedef struct search {
 	int best_rotation;
 	int passes;
 	bool rotated, idle; /* the best is a battery that rests */
+	bool smooth;        /* as good as: the span is long */
+	sizing_curvature curvature;
 } search;
 
 static double clamp(double value, double low, double high)
@@ -92,23 +97,22 @@ static void keep_best(search *s, double cost)
 		memcpy(s->best_soc, s->pass.soc_kwh, ((size_t)s->model->slots + 1) * sizeof(*s->best_soc));
 }
 
-/* Runs a pass at x and adds its plane; the oldest goes where there is no room. */
+/* Runs a pass at x and adds its plane. */
 static outcome_status look(search *s, outcome *out)
 {
 	sizing_plane plane;
 	double cost;
 
 	for (int i = 0; i < 2; i++) {
-		double least = ebr_greater(s->smallest[i], SMALLEST * s->x[1 - i]);
+		bool slow = i == SIZING_POWER && s->passes < PATIENCE;
+		double least = ebr_greater(s->smallest[i], (slow ? SLOWEST : SMALLEST) * s->x[1 - i]);
 
 		s->x[i] = ebr_greater(s->x[i], ebr_lesser(least, s->box.high[i]));
 	}
 	if (sizing_pass_run(&s->pass, s->x, &cost, &plane, out) != OUTCOME_OK)
 		return out->status;
 	s->passes++;
-	if (s->master.planes == SIZING_MAX_PLANES)
-		memmove(s->master.plane, s->master.plane + 1, (size_t)--s->master.planes * sizeof(plane));
-	s->master.plane[s->master.planes++] = plane;
+	sizing_master_add(&s->master, &plane, s->x, cost);
 	if (cost < s->best_eur)
 		keep_best(s, cost);
 	if (!s->rotated) {
@@ -121,12 +125,35 @@ static outcome_status look(search *s, outcome *out)
 	return OUTCOME_OK;
 }
 
+/* Looks where a smooth cost would be least, in turn with where the planes say; false where that is
+ * no place to look at. */
+static bool choose_bottom(search *s)
+{
+	double x[SIZING_VARIABLES];
+
+	if (!s->smooth || s->passes % 2 == 0 || !sizing_master_bottom(&s->master, &s->curvature, x))
+		return false;
+	for (int i = 0; i < 2; i++)
+		if (!(x[i] > s->box.low[i] && x[i] < s->box.high[i]))
+			return false;
+	if (sizing_master_at(&s->master, x) >= s->best_eur)
+		return false;
+	/* planes are wanted not much farther away than the bottom may be */
+	for (int i = 0; i < 2; i++)
+		s->step[i] = ebr_lesser(ebr_greater(2 * fabs(x[i] - s->best[i]), 1e-3 * x[i]), s->step[i]);
+	memcpy(s->x, x, sizeof(x));
+	return true;
+}
+
 /* The next place to look at: the best by the planes not far from the best so far, which may reach
  * farther each time that it pays. */
 static void choose_next(search *s, const double *of_bound)
 {
 	sizing_box near;
 	bool inside = true;
+
+	if (choose_bottom(s))
+		return;
 
 	for (int i = 0; i < 2; i++) {
 		near.low[i] = ebr_greater(s->best[i] - s->step[i], s->box.low[i]);
@@ -186,6 +213,17 @@ static bool open_sample(const sizing_model *m, sizing_model *sample, int *place)
 	return true;
 }
 
+/* What the sample knows of the curvature, for so many times its slots. */
+static void begin_curvature(search *s, search *small, double times)
+{
+	double unused[SIZING_VARIABLES];
+
+	s->smooth = sizing_master_bottom(&small->master, &small->curvature, unused);
+	s->curvature =
+	    (sizing_curvature){times * small->curvature.capacity, times * small->curvature.both,
+	                       times * small->curvature.power};
+}
+
 /* Moves the search to the sample's best battery; a sample that fails in its own way leaves it. */
 static outcome_status begin_by_sample(search *s, int *place, outcome *out)
 {
@@ -207,6 +245,7 @@ static outcome_status begin_by_sample(search *s, int *place, outcome *out)
 			s->rotated = true;
 			for (int i = 0; i < 2; i++)
 				s->step[i] = 0.1 * s->x[i];
+			begin_curvature(s, &small, (double)s->model->slots / sample.slots);
 		}
 		sizing_pass_close(&small.pass);
 	}

@@ -1,5 +1,5 @@
 /*
- * The dual simplex method on at most four active constraints, see
+ * The dual simplex method on four active constraints, see
  * sizing_master.h. All constraints read row . (z, C, R, s0) >= right. The active
  * ones determine a point, and their multipliers, none negative, prove its z to be
  * a lower bound; the constraint that the point breaks most replaces the one whose
@@ -10,7 +10,7 @@
 #include <float.h>
 #include <string.h>
 
-enum { N = SIZING_VARIABLES + 1, MOST_ROUNDS = 2000, PATIENCE = 200 };
+enum { N = SIZING_VARIABLES + 1, FIT = 5, FEWEST_TO_FIT = 4, MOST_ROUNDS = 2000, PATIENCE = 200 };
 
 /* Constraints by number: the box first, then the planes. */
 enum { LOW_CAPACITY, LOW_POWER, HIGH_CAPACITY, HIGH_POWER, LOW_START, HIGH_START, FIRST_PLANE };
@@ -50,40 +50,46 @@ static constraint constraint_of(const sizing_master *m, const sizing_box *box, i
 	return c;
 }
 
+/* Solves the n equations a . answer = a[..][n]; false where they are singular. */
+static bool eliminate(int n, double a[][FIT + 1], double *answer)
+{
+	for (int k = 0; k < n; k++) {
+		int pivot = k;
+
+		for (int i = k + 1; i < n; i++)
+			if (fabs(a[i][k]) > fabs(a[pivot][k]))
+				pivot = i;
+		if (fabs(a[pivot][k]) < DBL_MIN)
+			return false;
+		for (int j = k; j <= n; j++) {
+			double kept = a[k][j];
+
+			a[k][j] = a[pivot][j];
+			a[pivot][j] = kept;
+		}
+		for (int i = 0; i < n; i++) {
+			double factor = a[i][k] / a[k][k];
+
+			for (int j = k; i != k && j <= n; j++)
+				a[i][j] -= factor * a[k][j];
+		}
+	}
+	for (int i = 0; i < n; i++)
+		answer[i] = a[i][n] / a[i][i];
+	return true;
+}
+
 /* Solves matrix . answer = right, or with the transposed matrix; false where it is singular. */
 static bool solve(double matrix[N][N], const double *right, bool transposed, double *answer)
 {
-	double a[N][N + 1];
+	double a[N][FIT + 1];
 
 	for (int i = 0; i < N; i++) {
 		for (int j = 0; j < N; j++)
 			a[i][j] = transposed ? matrix[j][i] : matrix[i][j];
 		a[i][N] = right[i];
 	}
-	for (int k = 0; k < N; k++) {
-		int pivot = k;
-
-		for (int i = k + 1; i < N; i++)
-			if (fabs(a[i][k]) > fabs(a[pivot][k]))
-				pivot = i;
-		if (fabs(a[pivot][k]) < DBL_MIN)
-			return false;
-		for (int j = k; j <= N; j++) {
-			double kept = a[k][j];
-
-			a[k][j] = a[pivot][j];
-			a[pivot][j] = kept;
-		}
-		for (int i = 0; i < N; i++) {
-			double factor = a[i][k] / a[k][k];
-
-			for (int j = k; i != k && j <= N; j++)
-				a[i][j] -= factor * a[k][j];
-		}
-	}
-	for (int i = 0; i < N; i++)
-		answer[i] = a[i][N] / a[i][i];
-	return true;
+	return eliminate(N, a, answer);
 }
 
 /* The last plane, and of each variable the bound that holds it. */
@@ -179,4 +185,78 @@ double sizing_master_at(const sizing_master *m, const double x[SIZING_VARIABLES]
 		highest = ebr_greater(highest, value);
 	}
 	return highest;
+}
+
+void sizing_master_add(sizing_master *m, const sizing_plane *plane,
+                       const double x[SIZING_VARIABLES], double cost_eur)
+{
+	if (m->planes == SIZING_MAX_PLANES) {
+		size_t kept = (size_t)--m->planes;
+
+		memmove(m->plane, m->plane + 1, kept * sizeof(m->plane[0]));
+		memmove(m->at, m->at + 1, kept * sizeof(m->at[0]));
+		memmove(m->cost_eur, m->cost_eur + 1, kept * sizeof(m->cost_eur[0]));
+	}
+	m->plane[m->planes] = *plane;
+	memcpy(m->at[m->planes], x, sizeof(m->at[0]));
+	m->cost_eur[m->planes++] = cost_eur;
+}
+
+/* Adds an equation of the five unknowns, weighted, to the normal equations. */
+static void add_equation(double a[FIT][FIT + 1], const double *row, double right, double weight)
+{
+	for (int i = 0; i < FIT; i++) {
+		for (int j = 0; j < FIT; j++)
+			a[i][j] += weight * row[i] * row[j];
+		a[i][FIT] += weight * row[i] * right;
+	}
+}
+
+/* Least squares: slopes = curvature . (x - x of best) + slope at best. */
+static bool fit(const sizing_master *m, int best, sizing_curvature *found, double slope[2])
+{
+	double a[FIT][FIT + 1] = {{0}}, answer[FIT];
+	double same = 1e-6 * ebr_greater(fabs(m->cost_eur[best]), 0.1);
+
+	for (int k = 0; k < m->planes; k++) {
+		double dx = m->at[k][0] - m->at[best][0], dy = m->at[k][1] - m->at[best][1];
+		/* what is left out grows with the square of the distance, as the cost does */
+		double weight = same / (m->cost_eur[k] - m->cost_eur[best] + same);
+		const double of_capacity[FIT] = {dx, dy, 0, 1, 0}, of_power[FIT] = {0, dx, dy, 0, 1};
+
+		add_equation(a, of_capacity, m->plane[k].slope[SIZING_CAPACITY], weight * weight);
+		add_equation(a, of_power, m->plane[k].slope[SIZING_POWER], weight * weight);
+	}
+	if (!eliminate(FIT, a, answer))
+		return false;
+	*found = (sizing_curvature){answer[0], answer[1], answer[2]};
+	slope[0] = answer[3];
+	slope[1] = answer[4];
+	return true;
+}
+
+bool sizing_master_bottom(const sizing_master *m, sizing_curvature *known,
+                          double x[SIZING_VARIABLES])
+{
+	sizing_curvature h = *known;
+	double slope[2], determinant;
+	int best = 0;
+
+	for (int k = 1; k < m->planes; k++)
+		if (m->cost_eur[k] < m->cost_eur[best])
+			best = k;
+	slope[0] = m->plane[best].slope[SIZING_CAPACITY];
+	slope[1] = m->plane[best].slope[SIZING_POWER];
+	if (m->planes >= FEWEST_TO_FIT && !fit(m, best, &h, slope))
+		return false;
+	determinant = h.capacity * h.power - h.both * h.both;
+	if (!(h.capacity > 0 && h.power > 0 && determinant > 1e-3 * h.capacity * h.power))
+		return false;
+	*known = h;
+	x[SIZING_CAPACITY] =
+	    m->at[best][SIZING_CAPACITY] - (h.power * slope[0] - h.both * slope[1]) / determinant;
+	x[SIZING_POWER] =
+	    m->at[best][SIZING_POWER] - (h.capacity * slope[1] - h.both * slope[0]) / determinant;
+	x[SIZING_START] = 0;
+	return true;
 }
