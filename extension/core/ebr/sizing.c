@@ -14,9 +14,10 @@
 
 /* Beyond this nothing is a battery: who gets there has no finite best one. */
 #define FARTHEST 1e6
-/* Of the mean power: a battery too small to matter; of each other: a capacity in kWh and a power in
- * kW that hardly meet. Passes run with no less. */
-#define SMALLEST 1e-6
+/* Of the mean power: a battery too small to matter; kWh a kW and kW a kWh: capacity and power that
+ * hardly meet. Passes run with no less. */
+#define SMALLEST    1e-6
+#define HARDLY_MEET 1e-8
 /* kW a kWh: slower batteries cost passes much time, and are the best only once nothing else is. */
 #define SLOWEST 0.02
 
@@ -33,6 +34,7 @@ typedef struct search {
 	sizing_box box;     /* all that may be asked for */
 	double smallest[2]; /* that passes run with */
 	double step[2];     /* half the size of the box to look in */
+	bool reaching[2];   /* the last look was at its border */
 	double x[SIZING_VARIABLES], best[SIZING_VARIABLES];
 	double best_eur, bound_eur, tolerance;
 	double *best_soc; /* from the cut on; NULL: not kept */
@@ -105,7 +107,7 @@ static outcome_status look(search *s, outcome *out)
 
 	for (int i = 0; i < 2; i++) {
 		bool slow = i == SIZING_POWER && s->passes < PATIENCE;
-		double least = ebr_greater(s->smallest[i], (slow ? SLOWEST : SMALLEST) * s->x[1 - i]);
+		double least = ebr_greater(s->smallest[i], (slow ? SLOWEST : HARDLY_MEET) * s->x[1 - i]);
 
 		s->x[i] = ebr_greater(s->x[i], ebr_lesser(least, s->box.high[i]));
 	}
@@ -145,35 +147,54 @@ static bool choose_bottom(search *s)
 	return true;
 }
 
-/* The next place to look at: the best by the planes not far from the best so far, which may reach
- * farther each time that it pays. */
-static void choose_next(search *s, const double *of_bound)
+/* A box around the best battery; whether a point is inside. */
+static bool draw_near(const search *s, const double *point, sizing_box *near)
 {
-	sizing_box near;
 	bool inside = true;
 
+	for (int i = 0; i < 2; i++) {
+		near->low[i] = ebr_greater(s->best[i] - s->step[i], s->box.low[i]);
+		near->high[i] = ebr_lesser(s->best[i] + s->step[i], s->box.high[i]);
+		inside = inside && point[i] >= near->low[i] && point[i] <= near->high[i];
+	}
+	return inside;
+}
+
+static void reach_farther(search *s)
+{
+	for (int i = 0; i < 2; i++)
+		if (s->reaching[i])
+			s->step[i] *= 3;
+}
+
+/* The next place to look at: the best by the planes not far from the best so far. It may be
+ * farther away where going to the border paid, and where the planes promise nothing nearer. */
+static void choose_next(search *s, const double *of_bound, bool better)
+{
+	double promise = s->best_eur - s->tolerance * ebr_greater(fabs(s->best_eur), 0.1);
+	sizing_box near;
+
+	if (better)
+		reach_farther(s);
+	s->reaching[0] = s->reaching[1] = false;
 	if (choose_bottom(s))
 		return;
+	while (!draw_near(s, of_bound, &near)) {
+		bool promising = sizing_master_solve(&s->master, &near, s->x) < promise;
 
-	for (int i = 0; i < 2; i++) {
-		near.low[i] = ebr_greater(s->best[i] - s->step[i], s->box.low[i]);
-		near.high[i] = ebr_lesser(s->best[i] + s->step[i], s->box.high[i]);
-		if (of_bound[i] < near.low[i] || of_bound[i] > near.high[i])
-			inside = false;
+		for (int i = 0; i < 2; i++)
+			s->reaching[i] = !promising || s->x[i] <= near.low[i] || s->x[i] >= near.high[i];
+		if (promising)
+			return;
+		reach_farther(s);
 	}
 	memcpy(s->x, of_bound, sizeof(s->x));
-	if (inside)
-		return;
-	sizing_master_solve(&s->master, &near, s->x);
-	for (int i = 0; i < 2; i++)
-		if (s->x[i] <= near.low[i] || s->x[i] >= near.high[i])
-			s->step[i] *= 3;
 }
 
 static outcome_status run(search *s, int most_passes, outcome *out)
 {
 	while (s->passes < most_passes) {
-		double of_bound[SIZING_VARIABLES];
+		double of_bound[SIZING_VARIABLES], before = s->best_eur;
 
 		if (look(s, out) != OUTCOME_OK)
 			return out->status;
@@ -181,7 +202,32 @@ static outcome_status run(search *s, int most_passes, outcome *out)
 		    ebr_greater(s->bound_eur, sizing_master_solve(&s->master, &s->box, of_bound));
 		if (proved(s, s->best_eur))
 			break;
-		choose_next(s, of_bound);
+		choose_next(s, of_bound, s->best_eur < before);
+	}
+	return OUTCOME_OK;
+}
+
+/* Where more costs nothing, less may do as well. */
+static outcome_status shrink(search *s, outcome *out)
+{
+	const double cost[2] = {s->model->capacity_cost, s->model->power_cost};
+
+	for (int i = 0; i < 2; i++) {
+		while (cost[i] == 0 && !s->idle && s->best[i] > s->box.low[i] &&
+		       s->passes < 2 * SIZING_MAX_PLANES) {
+			double before = s->best_eur, found;
+
+			memcpy(s->x, s->best, sizeof(s->x));
+			s->x[i] = ebr_greater(s->best[i] / 2, s->box.low[i]);
+			s->x[SIZING_START] = ebr_lesser(s->x[SIZING_START], s->x[SIZING_CAPACITY]);
+			if (look(s, out) != OUTCOME_OK)
+				return out->status;
+			found = s->master.cost_eur[s->master.planes - 1];
+			if (!proved(s, found) || s->x[i] >= s->best[i])
+				break;
+			if (s->best_eur == before)
+				keep_best(s, found);
+		}
 	}
 	return OUTCOME_OK;
 }
@@ -368,6 +414,8 @@ static outcome_status size(search *s, double *soc_kwh, int *place, ebr_sizing_re
 		status = begin_by_sample(s, place, out);
 	if (status == OUTCOME_OK)
 		status = run(s, SIZING_MAX_PLANES, out);
+	if (status == OUTCOME_OK)
+		status = shrink(s, out);
 	if (status == OUTCOME_TIME_LIMIT && s->pass.limits->accept_incumbent) {
 		s->pass.deadline = INFINITY;
 		status = out->status = OUTCOME_OK;

@@ -296,8 +296,9 @@ static void find_intervals(sizing_pass *p, const double *x)
 	const sizing_model *m = p->model;
 	double capacity = x[SIZING_CAPACITY], same_level = SAME * capacity;
 	span_of_power power = reach(m, x[SIZING_POWER]);
-	double same_gain = ebr_greater(ebr_lesser(SAME * (power.gain + power.drop), same_level),
-	                               64 * DBL_EPSILON * capacity);
+	double range = power.gain + power.drop;
+	double rounding = 64 * DBL_EPSILON * ebr_greater(capacity, range);
+	double same_gain = ebr_greater(ebr_lesser(SAME * range, same_level), rounding);
 	interval later = {-INFINITY, INFINITY};
 
 	for (int t = m->slots - 1; t >= 0; t--) {
