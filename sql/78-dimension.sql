@@ -188,16 +188,19 @@ CREATE FUNCTION ebr_dimension_feeder(
 	memory_limit_mb integer DEFAULT 256)
 RETURNS TABLE (home_id bigint, status text, capacity_kwh float8, power_kw float8, cost_eur float8, bound_eur float8, gap float8, relaxed_eur float8, investment_eur float8, energy_eur float8, co2_eur float8, distribution_eur float8, baseline_eur float8, saving_eur float8, purchase_eur float8, saving_eur_per_year float8, payback_years float8, recovery_factor float8, span_years float8, cycles float8, start_kwh float8, solve_seconds float8, passes integer, slots_billed integer, slots_skipped integer, overlap boolean, assumed text[], error text)
 LANGUAGE plpgsql STABLE ROWS 100 SET search_path = smarthg, pg_temp
--- The planner takes a lateral function for cheap; sizing is what workers are for.
-SET parallel_setup_cost = 0 SET parallel_tuple_cost = 0 SET min_parallel_table_scan_size = 0 SET min_parallel_index_scan_size = 0 AS $$
+-- Sizing is what workers are for, however few the homes.
+SET parallel_setup_cost = 0 SET parallel_tuple_cost = 0 SET min_parallel_table_scan_size = 0 SET min_parallel_index_scan_size = 0 SET jit = off AS $$
 #variable_conflict use_column
 BEGIN
-	RETURN QUERY SELECT h.home_id, r.* FROM home h, LATERAL ebr_dimension(h.home_id, ebr_dimension_feeder.from_slot, ebr_dimension_feeder.until_slot,
-		ebr_dimension_feeder.capacity_eur_per_kwh, ebr_dimension_feeder.power_eur_per_kw, ebr_dimension_feeder.slot_length,
-		ebr_dimension_feeder.lifetime_years, ebr_dimension_feeder.discount_rate, ebr_dimension_feeder.efficiency,
-		ebr_dimension_feeder.capacity_min_kwh, ebr_dimension_feeder.capacity_max_kwh, ebr_dimension_feeder.power_min_kw, ebr_dimension_feeder.power_max_kw,
-		ebr_dimension_feeder.objective, ebr_dimension_feeder.time_limit, ebr_dimension_feeder.memory_limit_mb, true) AS r
-	WHERE h.feeder_id = ebr_dimension_feeder.feeder_id;
+	-- Called in the list of columns, where the planner counts its cost by the home; OFFSET keeps it from being called by the column.
+	RETURN QUERY SELECT s.home_id, (s.r).* FROM (
+		SELECT h.home_id, ebr_dimension(h.home_id, ebr_dimension_feeder.from_slot, ebr_dimension_feeder.until_slot,
+			ebr_dimension_feeder.capacity_eur_per_kwh, ebr_dimension_feeder.power_eur_per_kw, ebr_dimension_feeder.slot_length,
+			ebr_dimension_feeder.lifetime_years, ebr_dimension_feeder.discount_rate, ebr_dimension_feeder.efficiency,
+			ebr_dimension_feeder.capacity_min_kwh, ebr_dimension_feeder.capacity_max_kwh, ebr_dimension_feeder.power_min_kw, ebr_dimension_feeder.power_max_kw,
+			ebr_dimension_feeder.objective, ebr_dimension_feeder.time_limit, ebr_dimension_feeder.memory_limit_mb, true) AS r
+		FROM home h WHERE h.feeder_id = ebr_dimension_feeder.feeder_id OFFSET 0
+	) AS s;
 END $$;
 COMMENT ON FUNCTION ebr_dimension_feeder(bigint, timestamptz, timestamptz, float8, float8, interval, float8, float8, float8, float8, float8, float8, float8, text, interval, integer) IS
 'ebr_dimension of all homes of a feeder, in parallel workers where the server has them. A home that fails is a row of status failed with its error';
@@ -209,7 +212,7 @@ CREATE FUNCTION ebr_dimension_markups(
 	capacity_eur_per_kwh float8,
 	power_eur_per_kw float8,
 	slot_length interval DEFAULT '1 hour',
-	markups float8[] DEFAULT '{-0.75,-0.5,-0.25,0,0.25,0.5,1,2,4}',
+	markups float8[] DEFAULT '{0,0.25,0.5,1,2,4}',
 	resource text DEFAULT 'budget',
 	lifetime_years float8 DEFAULT NULL,
 	discount_rate float8 DEFAULT 0,
@@ -249,7 +252,7 @@ CREATE FUNCTION ebr_dimension_frontier(
 	capacity_eur_per_kwh float8,
 	power_eur_per_kw float8,
 	slot_length interval DEFAULT '1 hour',
-	markups float8[] DEFAULT '{-0.75,-0.5,-0.25,0,0.25,0.5,1,2,4}',
+	markups float8[] DEFAULT '{0,0.25,0.5,1,2,4}',
 	resource text DEFAULT 'budget',
 	lifetime_years float8 DEFAULT NULL,
 	discount_rate float8 DEFAULT 0,
@@ -263,7 +266,7 @@ CREATE FUNCTION ebr_dimension_frontier(
 	memory_limit_mb integer DEFAULT 256)
 RETURNS TABLE (markup float8, homes integer, homes_failed integer, capacity_kwh float8, power_kw float8, purchase_eur float8, cost_eur float8, bound_eur float8, baseline_eur float8, saving_eur float8)
 LANGUAGE plpgsql STABLE ROWS 10 SET search_path = smarthg, pg_temp
-SET parallel_setup_cost = 0 SET parallel_tuple_cost = 0 SET min_parallel_table_scan_size = 0 SET min_parallel_index_scan_size = 0 AS $$
+SET parallel_setup_cost = 0 SET parallel_tuple_cost = 0 SET min_parallel_table_scan_size = 0 SET min_parallel_index_scan_size = 0 SET jit = off AS $$
 #variable_conflict use_column
 BEGIN
 	-- What the markup adds is part of each home's objective, but nobody pays it.
@@ -271,15 +274,17 @@ BEGIN
 		sum(s.capacity_kwh), sum(s.power_kw), sum(s.purchase_eur - s.extra), sum(s.cost_eur - s.share * s.extra), sum(s.bound_eur - s.share * s.extra),
 		sum(s.baseline_eur), sum(s.saving_eur + s.share * s.extra)
 	FROM (
-		SELECT r.*, r.recovery_factor * r.span_years AS share, CASE ebr_dimension_frontier.resource
-			WHEN 'budget' THEN r.purchase_eur * r.markup / (1 + r.markup) ELSE ebr_dimension_frontier.capacity_eur_per_kwh * r.markup * r.capacity_kwh END AS extra
-		FROM home h, LATERAL ebr_dimension_markups(h.home_id, ebr_dimension_frontier.from_slot, ebr_dimension_frontier.until_slot,
-			ebr_dimension_frontier.capacity_eur_per_kwh, ebr_dimension_frontier.power_eur_per_kw, ebr_dimension_frontier.slot_length,
-			ebr_dimension_frontier.markups, ebr_dimension_frontier.resource, ebr_dimension_frontier.lifetime_years, ebr_dimension_frontier.discount_rate,
-			ebr_dimension_frontier.efficiency, ebr_dimension_frontier.capacity_min_kwh, ebr_dimension_frontier.capacity_max_kwh,
-			ebr_dimension_frontier.power_min_kw, ebr_dimension_frontier.power_max_kw,
-			ebr_dimension_frontier.objective, ebr_dimension_frontier.time_limit, ebr_dimension_frontier.memory_limit_mb) AS r
-		WHERE h.feeder_id = ebr_dimension_frontier.feeder_id
+		SELECT (h.r).*, (h.r).recovery_factor * (h.r).span_years AS share, CASE ebr_dimension_frontier.resource
+			WHEN 'budget' THEN (h.r).purchase_eur * (h.r).markup / (1 + (h.r).markup) ELSE ebr_dimension_frontier.capacity_eur_per_kwh * (h.r).markup * (h.r).capacity_kwh END AS extra
+		FROM (
+			SELECT ebr_dimension_markups(home.home_id, ebr_dimension_frontier.from_slot, ebr_dimension_frontier.until_slot,
+				ebr_dimension_frontier.capacity_eur_per_kwh, ebr_dimension_frontier.power_eur_per_kw, ebr_dimension_frontier.slot_length,
+				ebr_dimension_frontier.markups, ebr_dimension_frontier.resource, ebr_dimension_frontier.lifetime_years, ebr_dimension_frontier.discount_rate,
+				ebr_dimension_frontier.efficiency, ebr_dimension_frontier.capacity_min_kwh, ebr_dimension_frontier.capacity_max_kwh,
+				ebr_dimension_frontier.power_min_kw, ebr_dimension_frontier.power_max_kw,
+				ebr_dimension_frontier.objective, ebr_dimension_frontier.time_limit, ebr_dimension_frontier.memory_limit_mb) AS r
+			FROM home WHERE home.feeder_id = ebr_dimension_frontier.feeder_id OFFSET 0
+		) AS h
 	) AS s GROUP BY s.markup ORDER BY s.markup;
 END $$;
 COMMENT ON FUNCTION ebr_dimension_frontier(bigint, timestamptz, timestamptz, float8, float8, interval, float8[], text, float8, float8, float8, float8, float8, float8, float8, text, interval, integer) IS
