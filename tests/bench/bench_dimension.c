@@ -4,8 +4,9 @@
  * quarters of an hour. Every solve is a process of its own, so that its peak
  * memory is its own. "own s" is what a program says of itself, which for CBC and
  * sizing is CPU time; "process s" is by the clock on the wall, with process and
- * file. The home is real (SMARTHG_DATA or ../shared/data), else made
- * up. Then all homes, without and with PV, in this process.
+ * file. The home is real (SMARTHG_DATA or ../shared/data), else made up. First
+ * all homes, without and with PV, in this process. The largest comparison takes
+ * CBC minutes and is made by `bench_dimension all` only.
  *
  * Import at the day-ahead price + 0.15 EUR/kWh, export at the day-ahead price;
  * 200 EUR/kWh and 60 EUR/kW over 15 years at 3 %. A gap in the recordings takes
@@ -317,9 +318,7 @@ int main(int count, char **arguments)
 		printf("no cbc or glpsol (Debian: coinor-cbc, glpk-utils): comparison left out\n");
 		return 0;
 	}
-	if (count == 2 && strcmp(arguments[1], "own") == 0)
-		return 0;
-	for (int k = 0; k < 4; k++)
+	for (int k = 0; k < (count == 2 && strcmp(arguments[1], "all") == 0 ? 4 : 3); k++)
 		compare(spans[k].slots, spans[k].slot_hours, "/proc/self/exe");
 	return 0;
 }

@@ -1,6 +1,6 @@
 -- Dimensioning: from arrays, of a stored home, of a feeder (document 3.2.3, DESIGN.md section 4).
 \ir home.psql
-SELECT plan(47);
+SELECT plan(53);
 
 -- By hand: 1 kWh bought at 0.10 instead of 0.50 saves 0.40 and costs 0.10 + 0.05.
 CREATE TEMP TABLE two AS SELECT * FROM ebr_dimension_series('{1,1}', '{0.1,0.5}', export_eur_per_kwh => '{0,0}', capacity_eur_per_kwh => 0.1, power_eur_per_kw => 0.05, efficiency => 1);
@@ -88,6 +88,10 @@ SELECT ok((SELECT bool_and(purchase_eur <= before + 1e-6 AND cost_eur >= least -
 SELECT ok((SELECT abs(f.cost_eur - s.cost_eur) < 1e-9 AND abs(f.saving_eur - s.saving_eur) < 1e-9 AND f.purchase_eur = s.purchase_eur FROM frontier f, sized s WHERE f.markup = 0), '... without a markup it is each home''s best');
 SELECT ok((SELECT abs(f.cost_eur - (s.cost_eur + f.purchase_eur * s.recovery_factor * s.span_years - s.investment_eur)) < 1e-4 FROM frontier f,
 	LATERAL ebr_dimension(1, '2023-05-01', '2023-05-29', 50, 10, lifetime_years => 10, capacity_min_kwh => f.capacity_kwh, capacity_max_kwh => f.capacity_kwh, power_min_kw => f.power_kw, power_max_kw => f.power_kw) AS s WHERE f.markup = 1), '... and its costs are those of the batteries it names');
+SELECT ok((SELECT bool_and(capacity_kwh <= before + 1e-6) AND max(homes) = 1 FROM (SELECT capacity_kwh, homes, lag(capacity_kwh, 1, 'infinity') OVER (ORDER BY markup) AS before
+	FROM ebr_dimension_frontier(1, '2023-05-01', '2023-05-29', 50, 10, lifetime_years => 10, resource => 'capacity')) AS f), 'a frontier of capacity falls with its price');
+SELECT throws_ok('SELECT ebr_dimension_frontier(1, ''2023-05-01'', ''2023-05-29'', 50, 10, resource => ''time'')', '22023', NULL, 'an unknown resource is refused');
+SELECT throws_ok('SELECT ebr_dimension_frontier(1, ''2023-05-01'', ''2023-05-29'', 50, 10, markups => ''{0,-2}'')', '22023', NULL, 'a markup below -1 is refused');
 
 -- Products and surface.
 INSERT INTO ess_product (name, capacity_kwh, power_kw, price_eur, lifetime_years, efficiency) VALUES ('small', 2, 1, 100, 10, 0.9), ('large', 20, 10, 20000, 10, 0.9), ('dear', 2, 1, 900, 10, 0.9);
@@ -95,6 +99,9 @@ SELECT results_eq('SELECT rank, product FROM ebr_dimension_products(1, ''2023-05
 SELECT ok((SELECT bool_and(abs(investment_eur - recovery_factor * span_years * price_eur) < 1e-6 AND abs(purchase_eur - price_eur) < 1e-6 AND r.capacity_kwh = p.capacity_kwh) FROM ebr_dimension_products(1, '2023-05-01', '2023-05-29') AS r JOIN ess_product p ON p.name = r.product), '... each with its annuity');
 CREATE TEMP TABLE surface AS SELECT * FROM ebr_dimension_surface(1, '2023-05-01', '2023-05-29', 50, 10, lifetime_years => 10);
 SELECT ok((SELECT count(*) = 81 AND count(*) FILTER (WHERE best) = 1 AND min(excess_eur) > -1e-3 AND max(excess_eur) FILTER (WHERE best) < 1e-3 FROM surface), 'the surface is lowest at the best battery');
+SELECT throws_ok('SELECT ebr_dimension_surface(1, ''2023-05-01'', ''2023-05-29'', 50, 10, factors => ''{-1}'')', '22023', NULL, 'a negative factor is refused');
+SELECT ok((SELECT status = 'optimal' AND slots_billed = 2688 AND abs(cost_eur - s.hourly) < 0.02 * s.hourly FROM ebr_dimension(1, '2023-05-01', '2023-05-29', 50, 10, '15 min', lifetime_years => 10), (SELECT cost_eur AS hourly FROM sized) AS s), 'quarters of an hour cost about what hours do');
+SELECT ok(bool_and(proparallel = 's'), 'what sizes a home may run in parallel workers') FROM pg_proc WHERE pronamespace = 'smarthg'::regnamespace AND proname IN ('ebr_dimension', 'ebr_dimension_input', 'ebr_dimension_of', 'ebr_dimension_series', 'ebr_dimension_markups', 'ebr_dimension_products', 'ebr_dimension_surface');
 
 SELECT ok(has_function_privilege('smarthg_service', (SELECT oid FROM pg_proc WHERE proname = 'ebr_dimension_series'), 'EXECUTE') AND NOT bool_or(has_function_privilege('smarthg_service', oid, 'EXECUTE')),
 	'services may size arrays, and no stored home') FROM pg_proc WHERE pronamespace = 'smarthg'::regnamespace AND proname LIKE 'ebr\_dimension%' AND proname <> 'ebr_dimension_series';
