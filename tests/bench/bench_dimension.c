@@ -16,6 +16,7 @@
 #include "../../extension/core/ebr/sizing.h"
 
 #include <fcntl.h>
+#include <glpk.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,6 +7,8 @@
 #include "test_ebr_homes.h"
 #include "tap.h"
 
+#include <glpk.h>
+
 /* The same series as the planner's test homes. */
 typedef struct sized {
 	home h;

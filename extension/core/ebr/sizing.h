@@ -27,7 +27,7 @@
 
 #include "problem.h"
 
-#include <glpk.h>
+struct glp_prob; /* GLPK's */
 
 enum { EBR_SIZING_MAX_SLOTS = 400000 };
 #define EBR_HOURS_PER_YEAR 8766.0 /* 365.25 days */
@@ -100,9 +100,10 @@ typedef struct ebr_sizing_result {
 outcome_status ebr_size(const ebr_sizing_problem *problem, const ebr_limits *limits,
                         double *soc_kwh, ebr_sizing_result *result, outcome *out);
 
-/* The same problem as one LP; column 1 is C, column 2 R, and the objective's value the relaxed
- * cost. On OUTCOME_OK *lp is the caller's, to be freed by glp_delete_prob(). GLPK's hooks are as
- * the caller has set them: it aborts where memory runs out. */
-outcome_status ebr_sizing_lp(const ebr_sizing_problem *problem, glp_prob **lp, outcome *out);
+/* The same problem as one LP: column 1 is C, column 2 R, and the objective, whose constant is
+ * coefficient 0, the relaxed cost. On OUTCOME_OK *lp is the caller's, to be freed by
+ * glp_delete_prob(). GLPK's hooks are as the caller has set them: it aborts where memory runs out.
+ * Errors: bad input, memory. */
+outcome_status ebr_sizing_lp(const ebr_sizing_problem *problem, struct glp_prob **lp, outcome *out);
 
 #endif

@@ -10,6 +10,7 @@
  */
 #include "sizing_model.h"
 
+#include <glpk.h>
 #include <stdio.h>
 #include <stdlib.h>
 

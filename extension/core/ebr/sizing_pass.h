@@ -7,6 +7,8 @@
 
 #include "sizing_model.h"
 
+#include <stddef.h>
+
 /* C, R and the stored energy at the span's start and end. */
 enum { SIZING_CAPACITY, SIZING_POWER, SIZING_START, SIZING_VARIABLES };
 
