@@ -13,6 +13,7 @@ GRANT EXECUTE ON FUNCTION
 		float8[], float8[], float8[], float8[], integer, integer, integer, float8[], float8[], float8, float8[]),
 	price_day_forecast(float8[], integer, integer),
 	ebr_slot_cost(float8, float8, float8, float8, float8, float8, float8, float8, interval),
+	ebr_dimension_series(float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], interval, float8, float8, float8, float8, float8, float8, float8, float8, float8, text, interval, integer, boolean, boolean),
 	ebr_rule_power(float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, interval, float8[], float8),
 	ebr_model_text_series(float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], interval, float8, float8,
 		float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, text, text, float8),

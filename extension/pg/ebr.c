@@ -118,7 +118,8 @@ void ebr_problem_arguments(FunctionCallInfo fcinfo, ebr_problem *problem)
 	    number_argument(fcinfo, ARG_CONTRACT_MIN, "contract_min_kw", -INFINITY);
 	problem->contract_max_kw =
 	    number_argument(fcinfo, ARG_CONTRACT_MAX, "contract_max_kw", INFINITY);
-	problem->objective = objective_argument(fcinfo, ARG_OBJECTIVE, problem);
+	problem->objective = objective_argument(fcinfo, ARG_OBJECTIVE,
+	                                        problem->profile_low_kw || problem->profile_high_kw);
 	problem->previous_kw[EBR_ESS] = problem->previous_kw[EBR_PEV] = NULL;
 	read_stores(fcinfo, problem);
 }

@@ -20,8 +20,8 @@ PG_FUNCTION_INFO_V1(smarthg_local_phases);
 
 static const int64 MAX_SLOTS = 1000000;
 
-/* Every register of active energy that counts into a home's demand; days may be null. The columns
- * of fixed length come first, where they are found fastest. */
+/* Every register of active energy that counts into a home's demand, to which the PEV belongs or not
+ * ($4); days may be null. The columns of fixed length come first, where they are found fastest. */
 enum { DAY_REGISTER = 1, DAY_DEMAND_SIGN, DAY_PRODUCTION_SIGN, DAY_DATE, DAY_ENERGY };
 
 static const char *const DAYS_QUERY =
@@ -37,7 +37,7 @@ static const char *const DAYS_QUERY =
     "LEFT JOIN smarthg.energy_day d ON d.register_id = r.register_id AND d.day BETWEEN $2 AND $3 "
     "WHERE m.home_id = $1 AND m.commodity = 'electricity' "
     "AND r.obis IN ('1-0:1.8.0.255', '1-0:2.8.0.255') "
-    "AND (m.kind = 'main' OR m.role <> 'consumption')";
+    "AND (m.kind = 'main' OR m.role <> 'consumption' AND (m.role <> 'pev' OR NOT $4))";
 
 /* Length of the stored slots; as in smarthg.settings(), 15 minutes where nothing is set. */
 static int64 base_slot_us(void)
@@ -151,17 +151,17 @@ static HeapTuple *rows_by_register(void)
 
 /* Reads all days into the history; returns the number of registers. */
 static int read_days(home_history *history, const slot_range *range, int64 base_us, int64 home_id,
-                     bool *produces)
+                     bool with_pev, bool *produces)
 {
 	static SPIPlanPtr plan;
-	Oid types[3] = {INT8OID, DATEOID, DATEOID};
+	Oid types[4] = {INT8OID, DATEOID, DATEOID, BOOLOID};
 	TimestampTz end = range->start + range->count * range->slot_us;
-	Datum values[3] = {Int64GetDatum(home_id), DateADTGetDatum(day_of(range->start)),
-	                   DateADTGetDatum(day_of(end))};
+	Datum values[4] = {Int64GetDatum(home_id), DateADTGetDatum(day_of(range->start)),
+	                   DateADTGetDatum(day_of(end)), BoolGetDatum(with_pev)};
 	HeapTuple *rows;
 	int registers = 0;
 
-	if (SPI_execute_plan(kept_plan(&plan, DAYS_QUERY, 3, types), values, NULL, true, 0) !=
+	if (SPI_execute_plan(kept_plan(&plan, DAYS_QUERY, 4, types), values, NULL, true, 0) !=
 	    SPI_OK_SELECT)
 		elog(ERROR, "stored days cannot be read");
 	*produces = false;
@@ -179,8 +179,8 @@ static int read_days(home_history *history, const slot_range *range, int64 base_
 	return registers;
 }
 
-void read_history(int64 home_id, const slot_range *range, double *demand_kw, double *production_kw,
-                  bool *produces)
+static void read_demand(int64 home_id, const slot_range *range, bool with_pev, double *demand_kw,
+                        double *production_kw, bool *produces)
 {
 	int64 base_us = base_slot_us();
 	int base_per_slot = (int)(range->slot_us / base_us);
@@ -188,13 +188,25 @@ void read_history(int64 home_id, const slot_range *range, double *demand_kw, dou
 	home_history history = {base_slots, palloc0(sizeof(double) * Max(base_slots, 1)),
 	                        palloc0(sizeof(double) * Max(base_slots, 1)),
 	                        palloc0(sizeof(int) * Max(base_slots, 1))};
-	int registers = read_days(&history, range, base_us, home_id, produces);
+	int registers = read_days(&history, range, base_us, home_id, with_pev, produces);
 
 	home_history_means(&history, registers, base_per_slot, (double)base_us / USECS_PER_HOUR,
 	                   demand_kw, production_kw);
 	pfree(history.demand_kwh);
 	pfree(history.production_kwh);
 	pfree(history.registers);
+}
+
+void read_history(int64 home_id, const slot_range *range, double *demand_kw, double *production_kw,
+                  bool *produces)
+{
+	read_demand(home_id, range, false, demand_kw, production_kw, produces);
+}
+
+void read_history_with_pev(int64 home_id, const slot_range *range, double *demand_kw,
+                           double *production_kw, bool *produces)
+{
+	read_demand(home_id, range, true, demand_kw, production_kw, produces);
 }
 
 Datum smarthg_home_history(PG_FUNCTION_ARGS)

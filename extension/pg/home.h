@@ -23,6 +23,10 @@ extern void check_slot_length(int64 slot_us);
 extern void read_history(int64 home_id, const slot_range *range, double *demand_kw,
                          double *production_kw, bool *produces);
 
+/* The same where the PEV belongs to the demand. */
+extern void read_history_with_pev(int64 home_id, const slot_range *range, double *demand_kw,
+                                  double *production_kw, bool *produces);
+
 /* Slots of the local week, 0 being Monday 00:00. Error: 22023 for an unknown zone. */
 extern void read_local_phases(const slot_range *range, const char *zone, int *phases);
 

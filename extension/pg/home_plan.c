@@ -40,7 +40,8 @@ static void state_problem(FunctionCallInfo fcinfo, const home_known *known, ebr_
 	}
 	pev->plugged_hours = isnan(known->plugged_hours) ? 0 : known->plugged_hours;
 	pev->target_kwh = known->target_kwh;
-	problem->objective = objective_argument(fcinfo, ARG_OBJECTIVE, problem);
+	problem->objective = objective_argument(fcinfo, ARG_OBJECTIVE,
+	                                        problem->profile_low_kw || problem->profile_high_kw);
 }
 
 static ebr_outlook outlook_of(const home_known *known, const ebr_problem *problem)

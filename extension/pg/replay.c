@@ -11,6 +11,7 @@
 #include "utils/builtins.h"
 
 #include "../core/ebr/replay.h"
+#include "../core/forecast/price_day.h"
 
 PG_FUNCTION_INFO_V1(smarthg_ebr_replay);
 
@@ -262,7 +263,7 @@ static slot_range range_arguments(FunctionCallInfo fcinfo, int *first)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 		                errmsg("from_slot to until_slot must be 1 to %d whole slots aligned in UTC",
 		                       MAX_REPLAY_SLOTS)));
-	*first = (int)(EBR_OUTLOOK_DAYS * USECS_PER_DAY / slot_us);
+	*first = (int)(PRICE_DAY_HISTORY * USECS_PER_DAY / slot_us);
 	slots = (until - from) / slot_us;
 	return (slot_range){from - *first * slot_us, slot_us, (int)slots + *first};
 }

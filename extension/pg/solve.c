@@ -22,10 +22,9 @@ int choice_argument(FunctionCallInfo fcinfo, int number, const char *name, const
 	         errhint("It is one of: %s, %s, %s.", words[0], words[1], words[2])));
 }
 
-ebr_objective objective_argument(FunctionCallInfo fcinfo, int number, const ebr_problem *problem)
+ebr_objective objective_argument(FunctionCallInfo fcinfo, int number, bool tube)
 {
 	static const char *const objectives[] = {"energy_co2", "co2", "energy_co2_distribution"};
-	bool tube = problem->profile_low_kw || problem->profile_high_kw;
 
 	return choice_argument(fcinfo, number, "objective", objectives, lengthof(objectives),
 	                       tube ? EBR_ENERGY_CO2_DISTRIBUTION : EBR_ENERGY_CO2);

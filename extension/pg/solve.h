@@ -32,8 +32,7 @@ extern int choice_argument(FunctionCallInfo fcinfo, int number, const char *name
                            const char *const *words, int count, int for_null);
 
 /* The objective argument; by default that of a problem with or without a tube. */
-extern ebr_objective objective_argument(FunctionCallInfo fcinfo, int number,
-                                        const ebr_problem *problem);
+extern ebr_objective objective_argument(FunctionCallInfo fcinfo, int number, bool tube);
 
 /* Seconds of a time limit argument; 0, which is none, where it is null. */
 extern double seconds_argument(FunctionCallInfo fcinfo, int number);
