@@ -368,7 +368,10 @@ DECLARE
 BEGIN
 	-- Each home is locked to the end of the transaction, in the order of all runs. Another that
 	-- wants the same home waits here, then finds its command.
-	PERFORM FROM home h WHERE ebr_run.homes IS NULL OR h.home_id = ANY (ebr_run.homes) ORDER BY h.home_id FOR NO KEY UPDATE;
+	PERFORM FROM home h
+		WHERE (ebr_run.homes IS NULL OR h.home_id = ANY (ebr_run.homes))
+			AND (EXISTS (SELECT FROM ess e WHERE e.home_id = h.home_id) OR EXISTS (SELECT FROM pev p WHERE p.home_id = h.home_id))
+		ORDER BY h.home_id FOR NO KEY UPDATE OF h;
 	RETURN QUERY
 		SELECT c.home_id, c.command_id, NULL FROM command c
 		WHERE c.slot_start = origin AND (ebr_run.homes IS NULL OR c.home_id = ANY (ebr_run.homes));
@@ -379,7 +382,7 @@ BEGIN
 	RETURN QUERY SELECT s.* FROM ebr_plan_and_store_most(wanted, ebr_run.at, ebr_run.slots, ebr_run.slot_length, ebr_run.objective, ebr_run.time_limit) AS s;
 END $$;
 COMMENT ON FUNCTION ebr_run(timestamptz, bigint[], integer, interval, text, interval) IS
-'One step of the control loop: plans all homes (or those given) that have an ESS or a PEV, in parallel workers where the server has them, and stores plans and commands for the slot that holds at, in one transaction. A failing home is a row with its error, not the end of the statement. Calling it again for the same slot changes nothing (document 3.2.1)';
+'One step of the control loop: plans all homes (or those given) that have an ESS or a PEV, in parallel workers where the server has them, and stores plans and commands for the slot that holds at, in one transaction. A failing home is a row with its error, not the end of the statement. Calling it again for the same slot changes nothing; where another session is at a home, it waits for it and returns its command. Needs the right to update home, whose rows it locks (document 3.2.1)';
 
 CREATE FUNCTION ebr_claim_homes(after bigint, most integer, slot timestamptz, failed bigint[], wait boolean) RETURNS bigint[]
 LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp SET jit = off AS $$
