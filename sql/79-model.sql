@@ -58,6 +58,61 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION ebr_model_text(ebr_input, text, text) IS 'ebr_model_text_series for what ebr_home_input returned: the model of ebr_solve_input in CPLEX LP (format lp) or free MPS (mps), EUR to be minimised. Errors: 22023 for bad input';
 
+CREATE FUNCTION ebr_dimension_model_text_series(
+	demand_kw float8[],
+	energy_eur_per_kwh float8[],
+	production_kw float8[] DEFAULT NULL,
+	export_eur_per_kwh float8[] DEFAULT NULL,
+	co2_eur_per_kwh float8[] DEFAULT NULL,
+	profile_low_kw float8[] DEFAULT NULL,
+	profile_high_kw float8[] DEFAULT NULL,
+	penalty_low_eur_per_kwh float8[] DEFAULT NULL,
+	penalty_high_eur_per_kwh float8[] DEFAULT NULL,
+	slot_length interval DEFAULT '1 hour',
+	capacity_eur_per_kwh float8 DEFAULT NULL,
+	power_eur_per_kw float8 DEFAULT NULL,
+	lifetime_years float8 DEFAULT NULL,
+	discount_rate float8 DEFAULT 0,
+	efficiency float8 DEFAULT 0.9,
+	capacity_min_kwh float8 DEFAULT 0,
+	capacity_max_kwh float8 DEFAULT 'infinity',
+	power_min_kw float8 DEFAULT 0,
+	power_max_kw float8 DEFAULT 'infinity',
+	objective text DEFAULT NULL,
+	format text DEFAULT 'lp')
+RETURNS text
+LANGUAGE c STABLE PARALLEL SAFE COST 100000 AS 'MODULE_PATHNAME', 'smarthg_ebr_dimension_model_text_series';
+COMMENT ON FUNCTION ebr_dimension_model_text_series(float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], interval, float8, float8, float8, float8, float8, float8, float8, float8, float8, text, text) IS
+'The linear programme of which ebr_dimension_series finds the optimum for the same arguments, as text in CPLEX LP (format lp) or free MPS (mps; numbers of up to 10 digits only): minimised by any solver, its objective is relaxed_eur. C is the capacity (kWh), R the power rate (kW); of each slot that is billed, counted from 1, s1 is what is stored at its end (kWh), c1 and d1 are charge and discharge (kW), k1_1 is the grid power above the first kink of its price (kW). objective_constant is 1. Errors: those of ebr_dimension_series for bad input, also where the span has more slots than a text may have (a year of quarters of an hour fits)';
+
+CREATE FUNCTION ebr_dimension_model_text(
+	known ebr_dimension_input,
+	capacity_eur_per_kwh float8,
+	power_eur_per_kw float8,
+	lifetime_years float8 DEFAULT NULL,
+	discount_rate float8 DEFAULT 0,
+	efficiency float8 DEFAULT 0.9,
+	capacity_min_kwh float8 DEFAULT 0,
+	capacity_max_kwh float8 DEFAULT 'infinity',
+	power_min_kw float8 DEFAULT 0,
+	power_max_kw float8 DEFAULT 'infinity',
+	objective text DEFAULT NULL,
+	format text DEFAULT 'lp')
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE COST 100000 SET search_path = smarthg, pg_temp AS $$
+BEGIN
+	RETURN ebr_dimension_model_text_series(
+		demand_kw => known.demand_kw, energy_eur_per_kwh => known.energy_eur_per_kwh, production_kw => known.production_kw,
+		export_eur_per_kwh => known.export_eur_per_kwh, co2_eur_per_kwh => known.co2_eur_per_kwh,
+		profile_low_kw => known.profile_low_kw, profile_high_kw => known.profile_high_kw,
+		penalty_low_eur_per_kwh => known.penalty_low_eur_per_kwh, penalty_high_eur_per_kwh => known.penalty_high_eur_per_kwh,
+		slot_length => known.slot_length, capacity_eur_per_kwh => capacity_eur_per_kwh, power_eur_per_kw => power_eur_per_kw,
+		lifetime_years => lifetime_years, discount_rate => discount_rate, efficiency => efficiency,
+		capacity_min_kwh => capacity_min_kwh, capacity_max_kwh => capacity_max_kwh, power_min_kw => power_min_kw, power_max_kw => power_max_kw,
+		objective => objective, format => format);
+END $$;
+COMMENT ON FUNCTION ebr_dimension_model_text(ebr_dimension_input, float8, float8, float8, float8, float8, float8, float8, float8, float8, text, text) IS 'ebr_dimension_model_text_series for what ebr_dimension_input returned';
+
 CREATE FUNCTION milp_solve(model text, format text DEFAULT 'lp', time_limit interval DEFAULT '10 s', memory_limit_mb integer DEFAULT 512,
 	accept_incumbent boolean DEFAULT false)
 RETURNS TABLE (status text, kind text, name text, value float8, marginal float8)

@@ -17,7 +17,9 @@ GRANT EXECUTE ON FUNCTION
 	ebr_rule_power(float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, interval, float8[], float8),
 	ebr_model_text_series(float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], interval, float8, float8,
 		float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, text, text, float8),
-	ebr_model_text(ebr_input, text, text), milp_solve(text, text, interval, integer, boolean)
+	ebr_model_text(ebr_input, text, text), ebr_dimension_model_text_series(float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], interval,
+		float8, float8, float8, float8, float8, float8, float8, float8, float8, text, text),
+	ebr_dimension_model_text(ebr_dimension_input, float8, float8, float8, float8, float8, float8, float8, float8, float8, text, text), milp_solve(text, text, interval, integer, boolean)
 TO PUBLIC;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA smarthg TO smarthg_admin;

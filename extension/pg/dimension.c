@@ -3,6 +3,7 @@
  * home. Homes, products, surfaces and frontiers are statements over these two in sql/78.
  */
 #include "home.h"
+#include "model_text.h"
 #include "solve.h"
 
 #include <math.h>
@@ -14,6 +15,7 @@
 
 PG_FUNCTION_INFO_V1(smarthg_ebr_dimension_series);
 PG_FUNCTION_INFO_V1(smarthg_ebr_dimension_input);
+PG_FUNCTION_INFO_V1(smarthg_ebr_dimension_model_text_series);
 
 /* Arguments of ebr_dimension_series by position. */
 enum {
@@ -42,6 +44,9 @@ enum {
 	ARG_INCUMBENT,
 	ARG_ERROR_AS_STATUS,
 };
+
+/* The argument of ebr_dimension_model_text_series after those of the problem. */
+enum { ARG_FORMAT = ARG_OBJECTIVE + 1 };
 
 static const char *const HOME_QUERY =
     "SELECT h.price_area_id, coalesce(t.import_markup_eur_per_kwh, 0),"
@@ -192,6 +197,21 @@ Datum smarthg_ebr_dimension_series(PG_FUNCTION_ARGS)
 	    !(as_status && failed.status != OUTCOME_INTERRUPTED))
 		raise_outcome(&failed);
 	PG_RETURN_DATUM(result_datum(fcinfo, &result, &failed));
+}
+
+static outcome_status write_sizing(const void *problem, milp_format format,
+                                   const solver_limits *limits, milp_text *model, outcome *failed)
+{
+	return ebr_sizing_model_text(problem, format, limits, model, failed);
+}
+
+Datum smarthg_ebr_dimension_model_text_series(PG_FUNCTION_ARGS)
+{
+	ebr_sizing_problem problem = {.slots = 0};
+	milp_format format = format_argument(fcinfo, ARG_FORMAT);
+
+	read_problem(fcinfo, &problem);
+	PG_RETURN_TEXT_P(model_text(write_sizing, &problem, format));
 }
 
 /* ---- of a stored home ---- */

@@ -1,11 +1,11 @@
 /* SQL binding of models as text: written (core/ebr/model_text.h) and solved (core/milp). */
+#include "model_text.h"
 #include "ebr.h"
 
 #include <math.h>
 
 #include "utils/builtins.h"
 
-#include "../core/ebr/model_text.h"
 #include "../core/milp/model_solution.h"
 
 PG_FUNCTION_INFO_V1(smarthg_ebr_model_text_series);
@@ -20,7 +20,7 @@ enum { ARG_MODEL, ARG_MODEL_FORMAT, ARG_TIME_LIMIT, ARG_MEMORY_LIMIT, ARG_INCUMB
 /* Columns of milp_solve. */
 enum { COLUMN_STATUS, COLUMN_KIND, COLUMN_NAME, COLUMN_VALUE, COLUMN_MARGINAL, COLUMNS };
 
-static milp_format format_argument(FunctionCallInfo fcinfo, int number)
+milp_format format_argument(FunctionCallInfo fcinfo, int number)
 {
 	char *word;
 
@@ -36,21 +36,16 @@ static milp_format format_argument(FunctionCallInfo fcinfo, int number)
 	                errmsg("format \"%s\" is not known", word), errhint("It is one of: lp, mps.")));
 }
 
-Datum smarthg_ebr_model_text_series(PG_FUNCTION_ARGS)
+text *model_text(model_writer write, const void *problem, milp_format format)
 {
-	const ebr_limits limits = {.interrupted = cancelled};
-	milp_format format = format_argument(fcinfo, ARG_FORMAT);
+	const solver_limits limits = {.interrupted = cancelled};
 	text *volatile result = NULL;
-	ebr_problem problem;
 	milp_text model;
 	outcome failed;
 
-	ebr_problem_arguments(fcinfo, &problem);
-	problem.store[EBR_PEV].min_step_kw =
-	    number_argument(fcinfo, ARG_PEV_STEP, "pev_min_step_kw", 0);
 	PG_TRY();
 	{
-		if (ebr_model_text(&problem, format, &limits, &model, &failed) != OUTCOME_OK)
+		if (write(problem, format, &limits, &model, &failed) != OUTCOME_OK)
 			raise_outcome(&failed);
 		result = cstring_to_text_with_len(model.bytes, (int)model.length);
 	}
@@ -59,7 +54,24 @@ Datum smarthg_ebr_model_text_series(PG_FUNCTION_ARGS)
 		free(model.bytes);
 	}
 	PG_END_TRY();
-	PG_RETURN_TEXT_P(result);
+	return result;
+}
+
+static outcome_status write_plan(const void *problem, milp_format format,
+                                 const solver_limits *limits, milp_text *model, outcome *failed)
+{
+	return ebr_model_text(problem, format, limits, model, failed);
+}
+
+Datum smarthg_ebr_model_text_series(PG_FUNCTION_ARGS)
+{
+	milp_format format = format_argument(fcinfo, ARG_FORMAT);
+	ebr_problem problem;
+
+	ebr_problem_arguments(fcinfo, &problem);
+	problem.store[EBR_PEV].min_step_kw =
+	    number_argument(fcinfo, ARG_PEV_STEP, "pev_min_step_kw", 0);
+	PG_RETURN_TEXT_P(model_text(write_plan, &problem, format));
 }
 
 static void read_limits(FunctionCallInfo fcinfo, solver_limits *limits)

@@ -1,7 +1,7 @@
 -- Models as text: what is exported has the plan's optimum, what comes in is solved or refused, and
 -- GLPK never takes the backend down (DESIGN.md section 3).
 \ir home.psql
-SELECT plan(37);
+SELECT plan(41);
 
 INSERT INTO market_price (price_area_id, slot_start, energy_eur_per_kwh, published_at)
 	SELECT 1, t, 0.05 + 0.2 * (extract(hour FROM t) BETWEEN 17 AND 20)::integer, date_trunc('day', t) - interval '11 hours'
@@ -41,6 +41,20 @@ SELECT throws_ok($$ SELECT ebr_model_text_series('{1}', '{0.1}', ess_capacity_kw
 SELECT throws_ok($$ SELECT ebr_model_text_series('{1}', '{0.1}', format => 'xls') $$, '22023', 'format "xls" is not known', 'nor in an unknown format');
 SELECT throws_ok($$ SELECT ebr_model_text_series('{1}', '{0.1}', format => NULL) $$, '22004', NULL, 'nor in none');
 SELECT throws_ok($$ SELECT ebr_model_text(NULL) $$, '22004', NULL, 'nor nothing at all');
+
+-- A sizing: a day of two prices, a tube, and a price below 0, at which the relaxation charges and discharges at once.
+CREATE TEMP TABLE sizing AS SELECT array_agg(1 + n % 3 ORDER BY n)::float8[] AS demand, array_agg(CASE WHEN n = 5 THEN -0.3 WHEN n % 24 < 12 THEN 0.1 ELSE 0.4 END ORDER BY n)::float8[] AS price,
+	array_agg(2.5 ORDER BY n)::float8[] AS high, array_agg(0.2 ORDER BY n)::float8[] AS penalty FROM generate_series(0, 95) AS n;
+SELECT ok((SELECT bool_and(abs(pg_temp.optimum(m, format) - d.relaxed_eur) < 1e-6) AND bool_and(d.capacity_kwh > 1) FROM sizing, unnest('{lp,mps}'::text[]) AS format,
+	ebr_dimension_series(demand, price, profile_high_kw => high, penalty_high_eur_per_kwh => penalty, capacity_eur_per_kwh => 1, power_eur_per_kw => 0.5, power_max_kw => 3) AS d,
+	ebr_dimension_model_text_series(demand, price, profile_high_kw => high, penalty_high_eur_per_kwh => penalty, capacity_eur_per_kwh => 1, power_eur_per_kw => 0.5, power_max_kw => 3, format => format) AS m),
+	'a sizing: the exported optimum is the one found, in both formats');
+SELECT ok((SELECT abs(value - d.capacity_kwh) < 1e-4 FROM sizing, ebr_dimension_of(ROW(1, NULL, '1 hour', demand, NULL, price, NULL, NULL, NULL, NULL, NULL, NULL)::ebr_dimension_input, 1, 0.5, capacity_max_kwh => 4) AS d,
+	milp_solve(ebr_dimension_model_text(ROW(1, NULL, '1 hour', demand, NULL, price, NULL, NULL, NULL, NULL, NULL, NULL)::ebr_dimension_input, 1, 0.5, capacity_max_kwh => 4)) AS s WHERE s.kind = 'variable' AND s.name = 'C'),
+	'... and so is the capacity, C');
+SELECT throws_ok($$ SELECT ebr_dimension_model_text_series('{1}', '{0.1}') $$, '22004', NULL, 'a battery without a price is not exported');
+SELECT throws_ok($$ SELECT ebr_dimension_model_text_series(array_fill(1::float8, ARRAY[100000]), array_fill(0.1::float8, ARRAY[100000]), capacity_eur_per_kwh => 1, power_eur_per_kw => 1) $$,
+	'22023', NULL, 'nor is a span without end');
 
 -- Models of an analyst's own.
 SELECT results_eq($$ SELECT status, kind, name, round(value::numeric, 6), round(marginal::numeric, 6) FROM milp_solve(E'Maximize\n p: 3 x + 2 y\nSubject To\n a: x + y <= 4\n b: x + 3 y <= 6\nBounds\n x <= 3\nEnd') $$,

@@ -1,6 +1,7 @@
 /* See model_text.h. */
 #include "model_text.h"
 #include "milp_build.h"
+#include "sizing_lp.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -65,5 +66,30 @@ outcome_status ebr_model_text(const ebr_problem *problem, milp_format format,
 	free(b.matrix.value);
 	free(b.columns);
 	free(b.prices);
+	return status;
+}
+
+static glp_prob *build_sizing(milp_guard *guard, void *argument)
+{
+	(void)guard;
+	return sizing_lp_build(argument);
+}
+
+outcome_status ebr_sizing_model_text(const ebr_sizing_problem *problem, milp_format format,
+                                     const ebr_limits *limits, milp_text *text, outcome *out)
+{
+	const int most = MILP_MAX_LINES / SIZING_LP_LINES_PER_SLOT;
+	outcome_status status;
+	sizing_lp parts;
+
+	memset(text, 0, sizeof(*text));
+	if (problem->slots > most)
+		return outcome_set(out, OUTCOME_BAD_INPUT, "Take longer slots, or a shorter span.", NULL,
+		                   "a model of %d slots is too large to be written: %d are possible",
+		                   problem->slots, most);
+	if (sizing_lp_open(&parts, problem, out) != OUTCOME_OK)
+		return out->status;
+	status = milp_write(build_sizing, &parts, format, limits, text, out);
+	sizing_lp_close(&parts);
 	return status;
 }

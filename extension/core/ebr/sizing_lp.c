@@ -8,18 +8,16 @@
  * marginal price below all kinks is on charge and discharge, each kink's rise on
  * its own column. Rows: level, c <= R, d <= R, s <= C, power above a kink.
  */
-#include "sizing_model.h"
+#include "sizing_lp.h"
 
 #include <glpk.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { CAPACITY = 1, POWER = 2, BOUNDS = 2, ENTRIES_PER_SLOT = 4 + 6 + 3 * SIZING_MAX_KINKS };
 
-typedef struct matrix {
-	int count, *row, *column;
-	double *value;
-} matrix;
+typedef sizing_lp_matrix matrix;
 
 static int add_column(glp_prob *lp, const char *kind, int slot, double cost)
 {
@@ -124,28 +122,49 @@ static void build(glp_prob *lp, matrix *a, const sizing_model *m)
 	glp_load_matrix(lp, a->count, a->row, a->column, a->value);
 }
 
-outcome_status ebr_sizing_lp(const ebr_sizing_problem *p, glp_prob **lp, outcome *out)
+outcome_status sizing_lp_open(sizing_lp *l, const ebr_sizing_problem *p, outcome *out)
 {
-	sizing_model m;
 	size_t entries;
-	matrix a = {0, NULL, NULL, NULL};
 
-	if (sizing_check(p, out) != OUTCOME_OK || sizing_model_open(&m, p, out) != OUTCOME_OK)
+	memset(l, 0, sizeof(*l));
+	if (sizing_check(p, out) != OUTCOME_OK || sizing_model_open(&l->model, p, out) != OUTCOME_OK)
 		return out->status;
-	entries = (size_t)m.slots * ENTRIES_PER_SLOT + 1;
-	a.row = malloc(entries * sizeof(int));
-	a.column = malloc(entries * sizeof(int));
-	a.value = malloc(entries * sizeof(double));
+	entries = (size_t)l->model.slots * ENTRIES_PER_SLOT + 1;
+	l->matrix.row = malloc(entries * sizeof(int));
+	l->matrix.column = malloc(entries * sizeof(int));
+	l->matrix.value = malloc(entries * sizeof(double));
 	out->status = OUTCOME_OK;
-	if (a.row && a.column && a.value) {
-		*lp = glp_create_prob();
-		build(*lp, &a, &m);
-	} else {
+	if (!l->matrix.row || !l->matrix.column || !l->matrix.value) {
+		sizing_lp_close(l);
 		outcome_set(out, OUTCOME_MEMORY_LIMIT, NULL, NULL, "sizing ran out of memory");
 	}
-	free(a.row);
-	free(a.column);
-	free(a.value);
-	free(m.slot);
+	return out->status;
+}
+
+glp_prob *sizing_lp_build(sizing_lp *l)
+{
+	glp_prob *lp = glp_create_prob();
+
+	build(lp, &l->matrix, &l->model);
+	return lp;
+}
+
+void sizing_lp_close(sizing_lp *l)
+{
+	free(l->matrix.row);
+	free(l->matrix.column);
+	free(l->matrix.value);
+	free(l->model.slot);
+	memset(l, 0, sizeof(*l));
+}
+
+outcome_status ebr_sizing_lp(const ebr_sizing_problem *p, glp_prob **lp, outcome *out)
+{
+	sizing_lp l;
+
+	if (sizing_lp_open(&l, p, out) == OUTCOME_OK) {
+		*lp = sizing_lp_build(&l);
+		sizing_lp_close(&l);
+	}
 	return out->status;
 }
