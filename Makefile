@@ -145,6 +145,7 @@ $(benches): build/plain/%: build/plain/tests/bench/%.o $(call objects,plain,$(co
 
 # Programs in plain C, then scripts on a cluster that is durable.
 bench: extension $(benches)
+	@tests/packages
 	@for b in $(benches); do echo "== $${b##*/}"; $$b || exit 1; done
 	@for b in $(wildcard tests/bench/*.sh); do echo "== $${b##*/}"; \
 		SMARTHG_CLUSTER=bench SMARTHG_FSYNC=on tests/cluster run $$b || exit 1; done
