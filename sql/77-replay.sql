@@ -85,10 +85,13 @@ BEGIN
 					FROM b GROUP BY GROUPING SETS ((b.home_id, b.way), (b.way))
 				)
 				SELECT s.home_id, s.way, s.energy_eur, s.co2_eur, s.distribution_eur, s.bill_eur, s.missed_kwh, s.missed_eur, s.left_kwh, s.left_eur, s.cost_eur,
-					100 * (none.cost_eur - s.cost_eur) / CASE WHEN none.cost_eur - best.cost_eur > 1e-9 THEN none.cost_eur - best.cost_eur END,
+					100 * (s.none_eur - s.cost_eur) / CASE WHEN s.none_eur - s.best_eur > 1e-9 THEN s.none_eur - s.best_eur END,
 					s.unproved_eur, s.outside_profile_kwh, s.outside_contract_kwh, s.slots_billed, s.slots_skipped, s.stays, NULL::text
-				FROM s JOIN s AS none ON none.way = 'no storage' AND none.home_id IS NOT DISTINCT FROM s.home_id
-					JOIN s AS best ON best.way = 'perfect foresight' AND best.home_id IS NOT DISTINCT FROM s.home_id
+				FROM (
+					SELECT s.*, max(s.cost_eur) FILTER (WHERE s.way = 'no storage') OVER of_home AS none_eur,
+						max(s.cost_eur) FILTER (WHERE s.way = 'perfect foresight') OVER of_home AS best_eur
+					FROM s WINDOW of_home AS (PARTITION BY s.home_id)
+				) AS s
 				ORDER BY s.home_id NULLS LAST, array_position('{no storage,naive rule,set-point,rule,perfect foresight}', s.way);
 			RETURN;
 		EXCEPTION WHEN OTHERS THEN

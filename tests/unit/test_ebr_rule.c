@@ -186,12 +186,46 @@ static void test_by_hand(void)
 	   "the idle rule is idle");
 }
 
+/* What the rule of a PEV with a least power of 1.4 kW and 8 kWh missing does, cheap hour first. */
+static double first_power(double soc_kwh, double plugged_hours)
+{
+	ebr_curve curve;
+	ebr_model model;
+	ebr_rule rule;
+	outcome out;
+	double excess, power = NAN;
+	home h;
+
+	home_open(&h, 4, 1);
+	h.energy[0] = 0.1;
+	h.problem.store[EBR_PEV] =
+	    (ebr_store){40, 0, 7.4, 1, soc_kwh, plugged_hours, NAN, NAN, .min_step_kw = 1.4};
+	ebr_model_init(&model, &h.problem, &h.solution);
+	if (ebr_value_curve(&model, EBR_PEV, NULL, &no_limits, NULL, &excess, &curve, &out) ==
+	    OUTCOME_OK) {
+		ebr_rule_from_curve(&model, EBR_PEV, &curve, &rule);
+		power = ebr_rule_power(&rule, 40, 0, 7.4, 1, soc_kwh, 1, 1);
+		ebr_curve_free(&curve);
+	}
+	home_close(&h);
+	return power;
+}
+
+static void test_dead_end(void)
+{
+	close_to(first_power(32, 3), 6.6, 1e-9, "a rest is left that the least power can charge");
+	close_to(first_power(33, 3), 7, 1e-9, "none where one slot is enough");
+	close_to(first_power(30, 3), 7.4, 1e-9, "nor where more is left anyway");
+	close_to(first_power(32, 1), 7.4, 1e-9, "nor in the last slot");
+}
+
 int main(void)
 {
 	uint64_t seed = 20150601;
 
 	printf("# seed %llu\n", (unsigned long long)seed);
 	test_by_hand();
+	test_dead_end();
 	test_limits_kept(&seed);
 	test_random("import and export", HOME_ESS | HOME_NO_BOUNDS, &seed);
 	test_random("tube and contract", HOME_ESS, &seed);
