@@ -30,7 +30,7 @@ SELECT ok((SELECT bool_and(abs(pg_temp.optimum(ebr_model_text(input, format, obj
 	FROM ebr_home_input(1, '2023-05-10 12:00Z', 24) AS input, unnest('{lp,mps}'::text[]) AS format, unnest('{energy_co2,co2,NULL}'::text[]) AS objective),
 	'a stored home: the same, for every objective');
 SELECT ok((SELECT abs(pg_temp.optimum(ebr_model_text(jsonb_populate_record(NULL::ebr_input, '{"slot_length": "1 hour", "demand_kw": [1, 2], "energy_eur_per_kwh": [0.1, 0.3], "contract_min_kw": -9, "contract_max_kw": 9,
-	"ess": {"capacity_kwh": 2, "min_kw": -1, "max_kw": 1, "efficiency": 1}, "ess_soc_kwh": 2}'))) - (0.1 + 0.3 * 1 - 0.2)) < 1e-9), 'an input of one''s own, from JSON');
+	"ess": {"capacity_kwh": 2, "min_kw": -1, "max_kw": 1, "efficiency": 1}, "ess_soc_kwh": 2}'))) - (0.1 + 0.3 * 1 - 0.85 * 0.2)) < 1e-9), 'an input of one''s own, from JSON');
 SELECT ok((SELECT abs(pg_temp.optimum(ebr_model_text_series('{1,2}', '{0.1,0.2}')) - 0.5) < 1e-9), 'a home without a store is a constant');
 SELECT ok((SELECT m ~ '(?n)^ objective_eur: ' AND bool_and(m LIKE '%' || name || '%') FROM ebr_model_text_series('{1,1}', '{0.1,-0.4}', export_eur_per_kwh => '{0.2,0}', ess_capacity_kwh => 5,
 	ess_min_kw => -3, ess_max_kw => 3, contract_max_kw => 2) AS m, unnest('{charge_ess_1,discharge_ess_2,soc_ess_2,import_1,export_1,charges_ess_2,above_contract_2}'::text[]) AS name GROUP BY m),

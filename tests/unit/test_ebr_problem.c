@@ -203,9 +203,9 @@ static void test_accounting(void)
 	close_to(s->distribution_eur, 3 * 0.4 + 1 * 0.3, 1e-12, "tube penalties on both sides");
 	close_to(s->contract_high_kw[0], 0.5, 1e-12, "kW above the contract");
 	close_to(s->penalty_eur, 0.5 * m.contract_penalty, 1e-9, "contract penalty");
-	close_to(s->terminal_value_eur_per_kwh[EBR_ESS], 0.9 * 0.21, 1e-12,
-	         "terminal value: sqrt(efficiency) times the mean import price");
-	close_to(s->stored_value_eur, 4.6 * 0.9 * 0.21, 1e-12, "stored value");
+	close_to(s->terminal_value_eur_per_kwh[EBR_ESS], 0.85 * 0.9 * 0.21, 1e-12,
+	         "terminal value: 0.85 sqrt(efficiency) times the mean import price");
+	close_to(s->stored_value_eur, 4.6 * 0.85 * 0.9 * 0.21, 1e-12, "stored value");
 	close_to(s->objective_eur,
 	         s->energy_eur + s->co2_eur + s->distribution_eur + s->penalty_eur -
 	             s->stored_value_eur,
@@ -235,7 +235,7 @@ static void test_departure_rules(void)
 	ok(m.store[EBR_PEV].departure_slot == 3, "leaving after the horizon counts at its end");
 	close_to(m.store[EBR_PEV].required_kwh, 30 - 2 * 10 * 0.9, 1e-12,
 	         "less what can still be charged");
-	close_to(m.store[EBR_PEV].terminal_value, 0.9 * 0.2, 1e-12, "and still worth something");
+	close_to(m.store[EBR_PEV].terminal_value, 0.85 * 0.9 * 0.2, 1e-12, "and still worth something");
 	h.problem.store[EBR_PEV].plugged_hours = 0;
 	h.problem.store[EBR_PEV].soc_kwh = 99;
 	ebr_model_init(&m, &h.problem, &h.solution);

@@ -72,9 +72,9 @@ void ebr_model_init(ebr_model *model, const ebr_problem *problem, ebr_solution *
 double ebr_import_price(const ebr_model *model, int slot);
 double ebr_export_price(const ebr_model *model, int slot);
 
-/* EUR per stored kWh at the horizon's end. Default rule: sqrt(efficiency) times the mean import
- * price of the objective over the horizon's last 24 hours, that is what the kWh will replace; 0 for
- * a store that has left by then. */
+/* EUR per stored kWh at the horizon's end. Default rule: 0.85 times sqrt(efficiency) times the mean
+ * import price of the objective over the horizon's last 24 hours, which is a little less than what
+ * the kWh will replace; 0 for a store that has left by then. */
 double ebr_terminal_value(const ebr_model *model, int store);
 
 /* The share of a slot for which a store is plugged in. */
