@@ -366,6 +366,10 @@ DECLARE
 	origin timestamptz := slot_start(ebr_run.at, ebr_run.slot_length);
 	wanted bigint[];
 BEGIN
+	IF current_setting('transaction_isolation') NOT LIKE 'read %' THEN
+		RAISE object_not_in_prerequisite_state USING MESSAGE = 'homes cannot be planned at isolation level ' || current_setting('transaction_isolation'),
+			DETAIL = 'A session that waited for another could not see the commands that the other made.', HINT = 'Use READ COMMITTED.';
+	END IF;
 	-- Each home is locked to the end of the transaction, in the order of all runs. Another that
 	-- wants the same home waits here, then finds its command.
 	PERFORM FROM home h
@@ -382,7 +386,7 @@ BEGIN
 	RETURN QUERY SELECT s.* FROM ebr_plan_and_store_most(wanted, ebr_run.at, ebr_run.slots, ebr_run.slot_length, ebr_run.objective, ebr_run.time_limit) AS s;
 END $$;
 COMMENT ON FUNCTION ebr_run(timestamptz, bigint[], integer, interval, text, interval) IS
-'One step of the control loop: plans all homes (or those given) that have an ESS or a PEV, in parallel workers where the server has them, and stores plans and commands for the slot that holds at, in one transaction. A failing home is a row with its error, not the end of the statement. Calling it again for the same slot changes nothing; where another session is at a home, it waits for it and returns its command. Needs the right to update home, whose rows it locks (document 3.2.1)';
+'One step of the control loop: plans all homes (or those given) that have an ESS or a PEV, in parallel workers where the server has them, and stores plans and commands for the slot that holds at, in one transaction. A failing home is a row with its error, not the end of the statement. Calling it again for the same slot changes nothing; where another session is at a home, it waits for it and returns its command. All runs and loops of a database are to use one slot length: a command of another length counts only where it starts at the same time. Needs the right to update home, whose rows it locks, and isolation level READ COMMITTED (document 3.2.1)';
 
 CREATE FUNCTION ebr_claim_homes(after bigint, most integer, slot timestamptz, failed bigint[], wait boolean) RETURNS bigint[]
 LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp SET jit = off AS $$
@@ -432,7 +436,7 @@ BEGIN
 				IF done.error IS NULL THEN
 					commanded := commanded + 1;
 				ELSE
-					failed := failed || done.home_id;
+					failed := pg_catalog.array_append(failed, done.home_id);
 					RAISE WARNING USING MESSAGE = pg_catalog.format('home %s was not planned: %s', done.home_id, done.error);
 				END IF;
 			END LOOP;

@@ -12,6 +12,8 @@ GRANT EXECUTE ON FUNCTION
 		float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, text, text, interval, integer, boolean, boolean,
 		float8[], float8[], float8[], float8[], integer, integer, integer, float8[], float8[], float8, float8[]),
 	price_day_forecast(float8[], integer, integer),
+	ebr_solve_input(ebr_input, text, text, interval, boolean), ebr_slots(ebr_input, ebr_solution), ebr_explain(ebr_input, ebr_solution),
+	ebr_dimension_of(ebr_dimension_input, float8, float8, float8, float8, float8, float8, float8, float8, float8, text, interval, integer, boolean),
 	ebr_slot_cost(float8, float8, float8, float8, float8, float8, float8, float8, interval),
 	ebr_dimension_series(float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], interval, float8, float8, float8, float8, float8, float8, float8, float8, float8, text, interval, integer, boolean, boolean),
 	ebr_rule_power(float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, interval, float8[], float8),

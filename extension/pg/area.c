@@ -32,6 +32,7 @@ typedef struct area_key {
 	uint32 running, running_children;
 	CommandId command;
 	LocalTransactionId transaction;
+	SubTransactionId subtransaction; /* one's own that are rolled back are in no list */
 } area_key;
 
 static const char *const PRICES_QUERY =
@@ -103,17 +104,25 @@ static double *kept_steps(const slot_range *range)
 	return steps_on_slots(SPI_tuptable, SPI_processed, 3, range);
 }
 
-/* The slot at whose start more prices are to be expected: a day after the newest were published.
- * The rows are those of PRICES_QUERY. */
+/* The slot at whose start more prices are to be expected: a day after those of the last slot were
+ * published; late corrections of others tell nothing. The rows are those of PRICES_QUERY. */
 static int next_publication(const slot_range *range)
 {
-	TimestampTz newest = range->start - USECS_PER_DAY;
+	TimestampTz last = DT_NOBEGIN, published = range->start - USECS_PER_DAY;
 	bool null;
 
-	for (uint64 i = 0; i < SPI_processed; i++)
-		newest = Max(newest, DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[i],
-		                                                       SPI_tuptable->tupdesc, 4, &null)));
-	return (int)((newest + USECS_PER_DAY - range->start + range->slot_us - 1) / range->slot_us);
+	for (uint64 i = 0; i < SPI_processed; i++) {
+		HeapTuple row = SPI_tuptable->vals[i];
+		TimestampTz start =
+		    DatumGetTimestampTz(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &null));
+
+		if (start < last)
+			continue;
+		last = start;
+		published = DatumGetTimestampTz(SPI_getbinval(row, SPI_tuptable->tupdesc, 4, &null));
+	}
+	published = Max(published, range->start - USECS_PER_DAY);
+	return (int)((published + USECS_PER_DAY - range->start + range->slot_us - 1) / range->slot_us);
 }
 
 static char *read_area_zone(int64 price_area_id)
@@ -149,6 +158,7 @@ static area_key key_of(int64 price_area_id, const slot_range *range, TimestampTz
 	key.xmax = snapshot->xmax;
 	key.command = snapshot->curcid;
 	key.transaction = MyProc->lxid;
+	key.subtransaction = GetCurrentSubTransactionId();
 	return key;
 }
 

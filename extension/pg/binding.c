@@ -6,8 +6,33 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 
 PG_MODULE_MAGIC;
+
+/* What any caller may let a solver use, whatever limit the call asks for. */
+static int solver_memory_mb = 1024;
+
+extern void _PG_init(void);
+
+void _PG_init(void)
+{
+	DefineCustomIntVariable(
+	    "smarthg.solver_memory_mb", "Most memory that a call may let a solver use.", NULL,
+	    &solver_memory_mb, 1024, 16, 1 << 20, PGC_SUSET, GUC_UNIT_MB, NULL, NULL, NULL);
+	MarkGUCPrefixReserved("smarthg");
+}
+
+int memory_argument(FunctionCallInfo fcinfo, int number)
+{
+	int wanted = PG_ARGISNULL(number) ? solver_memory_mb : PG_GETARG_INT32(number);
+
+	if (wanted < 1 || wanted > solver_memory_mb)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		                errmsg("memory_limit_mb must be from 1 to %d", solver_memory_mb),
+		                errhint("A superuser may set smarthg.solver_memory_mb.")));
+	return wanted;
+}
 
 static int outcome_sqlstate(outcome_status status)
 {
@@ -138,6 +163,16 @@ SPIPlanPtr kept_plan(SPIPlanPtr *kept, const char *query, int count, Oid *types)
 		*kept = plan;
 	}
 	return *kept;
+}
+
+int64 slot_length_us(const Interval *interval)
+{
+	int64 length = interval_us(interval, "slot_length");
+
+	if (length < USECS_PER_MINUTE)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		                errmsg("slot_length must be at least a minute")));
+	return length;
 }
 
 int64 interval_us(const Interval *interval, const char *name)

@@ -49,6 +49,12 @@ extern SPIPlanPtr kept_plan(SPIPlanPtr *kept, const char *query, int count, Oid 
  * anything not positive or beyond a century. */
 extern int64 interval_us(const Interval *interval, const char *name);
 
+/* The same of a slot length, which is a minute at least (DESIGN.md section 2). */
+extern int64 slot_length_us(const Interval *interval);
+
+/* A memory limit in MB: at most smarthg.solver_memory_mb, and that where it is null. */
+extern int memory_argument(FunctionCallInfo fcinfo, int number);
+
 /* A float8[] of values, null where one is NAN, and a text[] of words. */
 extern Datum series_datum(const double *values, int length);
 extern Datum words_datum(const char *const *words, int length);

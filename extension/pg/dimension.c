@@ -92,8 +92,7 @@ static void read_problem(FunctionCallInfo fcinfo, ebr_sizing_problem *p)
 	if (PG_ARGISNULL(ARG_SLOT_LENGTH))
 		ereport(ERROR,
 		        (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("slot_length must not be null")));
-	p->slot_hours =
-	    (double)interval_us(PG_GETARG_INTERVAL_P(ARG_SLOT_LENGTH), "slot_length") / USECS_PER_HOUR;
+	p->slot_hours = (double)slot_length_us(PG_GETARG_INTERVAL_P(ARG_SLOT_LENGTH)) / USECS_PER_HOUR;
 	p->capacity_eur_per_kwh = cost_argument(fcinfo, ARG_CAPACITY_COST, "capacity_eur_per_kwh");
 	p->power_eur_per_kw = cost_argument(fcinfo, ARG_POWER_COST, "power_eur_per_kw");
 	p->lifetime_years = number_argument(fcinfo, ARG_LIFETIME, "lifetime_years", NAN);
@@ -110,12 +109,7 @@ static void read_problem(FunctionCallInfo fcinfo, ebr_sizing_problem *p)
 static void read_limits(FunctionCallInfo fcinfo, ebr_limits *limits)
 {
 	limits->seconds = seconds_argument(fcinfo, ARG_TIME_LIMIT);
-	if (!PG_ARGISNULL(ARG_MEMORY_LIMIT)) {
-		limits->memory_mb = PG_GETARG_INT32(ARG_MEMORY_LIMIT);
-		if (limits->memory_mb < 1)
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			                errmsg("memory_limit_mb must be positive")));
-	}
+	limits->memory_mb = memory_argument(fcinfo, ARG_MEMORY_LIMIT);
 	limits->interrupted = cancelled;
 	limits->accept_incumbent = !PG_ARGISNULL(ARG_INCUMBENT) && PG_GETARG_BOOL(ARG_INCUMBENT);
 }
@@ -219,7 +213,7 @@ Datum smarthg_ebr_dimension_model_text_series(PG_FUNCTION_ARGS)
 static slot_range range_arguments(FunctionCallInfo fcinfo)
 {
 	TimestampTz from = PG_GETARG_TIMESTAMPTZ(1), until = PG_GETARG_TIMESTAMPTZ(2);
-	int64 slot_us = interval_us(PG_GETARG_INTERVAL_P(3), "slot_length");
+	int64 slot_us = slot_length_us(PG_GETARG_INTERVAL_P(3));
 
 	check_slot_length(slot_us);
 	if (TIMESTAMP_NOT_FINITE(from) || TIMESTAMP_NOT_FINITE(until) || until <= from ||

@@ -113,7 +113,7 @@ void ebr_problem_arguments(FunctionCallInfo fcinfo, ebr_problem *problem)
 		ereport(ERROR,
 		        (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("slot_length must not be null")));
 	problem->slot_hours =
-	    (double)interval_us(PG_GETARG_INTERVAL_P(ARG_SLOT_LENGTH), "slot_length") / USECS_PER_HOUR;
+	    (double)slot_length_us(PG_GETARG_INTERVAL_P(ARG_SLOT_LENGTH)) / USECS_PER_HOUR;
 	problem->contract_min_kw =
 	    number_argument(fcinfo, ARG_CONTRACT_MIN, "contract_min_kw", -INFINITY);
 	problem->contract_max_kw =
@@ -140,10 +140,7 @@ static void read_problem(FunctionCallInfo fcinfo, ebr_problem *problem)
 static void read_limits(FunctionCallInfo fcinfo, ebr_limits *limits)
 {
 	limits->seconds = seconds_argument(fcinfo, ARG_TIME_LIMIT);
-	limits->memory_mb = PG_ARGISNULL(ARG_MEMORY_LIMIT) ? 0 : PG_GETARG_INT32(ARG_MEMORY_LIMIT);
-	if (limits->memory_mb < (PG_ARGISNULL(ARG_MEMORY_LIMIT) ? 0 : 1))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-		                errmsg("memory_limit_mb must be positive")));
+	limits->memory_mb = memory_argument(fcinfo, ARG_MEMORY_LIMIT);
 	limits->interrupted = cancelled;
 	limits->interrupted_argument = NULL;
 	limits->accept_incumbent = !PG_ARGISNULL(ARG_INCUMBENT) && PG_GETARG_BOOL(ARG_INCUMBENT);
@@ -298,7 +295,7 @@ Datum smarthg_ebr_rule_power(PG_FUNCTION_ARGS)
 		         errdetail("They are 2 to %d rows of at_kw, charge_kwh and discharge_kwh, at_kw "
 		                   "rising to infinity.",
 		                   EBR_MAX_KINKS + 1)));
-	hours = (double)interval_us(PG_GETARG_INTERVAL_P(10), "slot_length") / USECS_PER_HOUR;
+	hours = (double)slot_length_us(PG_GETARG_INTERVAL_P(10)) / USECS_PER_HOUR;
 	step = number_argument(fcinfo, ARG_STEP, "min_step_kw", 0);
 	if (step < 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -71,7 +71,7 @@ void check_slot_length(int64 slot_us)
 static slot_range range_argument(FunctionCallInfo fcinfo)
 {
 	TimestampTz from = PG_GETARG_TIMESTAMPTZ(1), until = PG_GETARG_TIMESTAMPTZ(2);
-	int64 slot_us = interval_us(PG_GETARG_INTERVAL_P(3), "slot_length");
+	int64 slot_us = slot_length_us(PG_GETARG_INTERVAL_P(3));
 
 	check_slot_length(slot_us);
 	if (TIMESTAMP_NOT_FINITE(from) || TIMESTAMP_NOT_FINITE(until) || until < from ||
@@ -281,8 +281,8 @@ void read_local_phases(const slot_range *range, const char *name, int *phases)
 
 Datum smarthg_local_phases(PG_FUNCTION_ARGS)
 {
-	slot_range range = {PG_GETARG_TIMESTAMPTZ(0),
-	                    interval_us(PG_GETARG_INTERVAL_P(2), "slot_length"), PG_GETARG_INT32(1)};
+	slot_range range = {PG_GETARG_TIMESTAMPTZ(0), slot_length_us(PG_GETARG_INTERVAL_P(2)),
+	                    PG_GETARG_INT32(1)};
 	Datum *elements;
 	int *phases;
 

@@ -268,7 +268,7 @@ static void take_prices(home_known *known, const found_row *home, const area_pri
 
 static slot_range planned_range(TimestampTz at, int slots, const Interval *slot_length)
 {
-	slot_range range = {.slot_us = interval_us(slot_length, "slot_length"), .count = slots};
+	slot_range range = {.slot_us = slot_length_us(slot_length), .count = slots};
 
 	check_slot_length(range.slot_us);
 	if (TIMESTAMP_NOT_FINITE(at) || range.count < 1 || range.count > EBR_MAX_SLOTS)

@@ -70,7 +70,7 @@ static interval_grid grid_argument(FunctionCallInfo fcinfo)
 			                errmsg("range, slot_length and limits must not be null")));
 	grid.start_us = PG_GETARG_TIMESTAMPTZ(5);
 	until = PG_GETARG_TIMESTAMPTZ(6);
-	grid.slot_us = interval_us(PG_GETARG_INTERVAL_P(7), "slot_length");
+	grid.slot_us = slot_length_us(PG_GETARG_INTERVAL_P(7));
 	grid.interpolation_limit_us = interval_us(PG_GETARG_INTERVAL_P(8), "interpolation_limit");
 	grid.gap_limit_us = interval_us(PG_GETARG_INTERVAL_P(9), "gap_limit");
 	grid.plausible_kw = number_argument(fcinfo, 10, "plausible_kw", 0);
@@ -123,7 +123,7 @@ Datum smarthg_slot_means(PG_FUNCTION_ARGS)
 	Datum *lengths = elements_argument(fcinfo, 1, "step_seconds", FLOAT8OID, &count, &no_length);
 	double *values = series_argument(fcinfo, 2, "value", &count, true, true);
 	TimestampTz from = PG_GETARG_TIMESTAMPTZ(3);
-	int64 slot_us = interval_us(PG_GETARG_INTERVAL_P(5), "slot_length");
+	int64 slot_us = slot_length_us(PG_GETARG_INTERVAL_P(5));
 	series_step *steps = palloc(sizeof(series_step) * Max(count, 1));
 	double *means, work = 0;
 

@@ -79,12 +79,9 @@ static void read_limits(FunctionCallInfo fcinfo, solver_limits *limits)
 	*limits = (solver_limits){
 	    .seconds =
 	        (double)interval_us(PG_GETARG_INTERVAL_P(ARG_TIME_LIMIT), "time_limit") / USECS_PER_SEC,
-	    .memory_mb = PG_GETARG_INT32(ARG_MEMORY_LIMIT),
+	    .memory_mb = memory_argument(fcinfo, ARG_MEMORY_LIMIT),
 	    .interrupted = cancelled,
 	    .accept_incumbent = PG_GETARG_BOOL(ARG_INCUMBENT)};
-	if (limits->memory_mb < 1)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-		                errmsg("memory_limit_mb must be positive")));
 }
 
 /* NULL is no name, NAN no number. */

@@ -195,7 +195,8 @@ static void read_tube(int64 home_id, const slot_range *range, ebr_replay_input *
 }
 
 /* Up to which slot prices were published at the start of each slot, by the prices just queried. A
- * slot's own price counts as known; one without a price is published with those before it. */
+ * slot's own price counts as known, so that a late correction hides none that comes after it; a
+ * slot without a price is published with the one before it. */
 static int *publication(const slot_range *range)
 {
 	TimestampTz *published =
@@ -217,7 +218,8 @@ static int *publication(const slot_range *range)
 			    Max(published[slot], DatumGetTimestampTz(SPI_getbinval(row, columns, 4, &null)));
 	}
 	for (int t = 1; t < range->count; t++)
-		published[t] = Max(published[t], published[t - 1]);
+		if (published[t] == DT_NOBEGIN)
+			published[t] = published[t - 1];
 	for (int t = 0; t < range->count; t++) {
 		TimestampTz now = range->start + t * range->slot_us;
 
@@ -255,7 +257,7 @@ static void read_prices(ebr_replay_input *in, int64 area, const slot_range *rang
 static slot_range range_arguments(FunctionCallInfo fcinfo, int *first)
 {
 	TimestampTz from = PG_GETARG_TIMESTAMPTZ(ARG_FROM), until = PG_GETARG_TIMESTAMPTZ(ARG_UNTIL);
-	int64 slot_us = interval_us(PG_GETARG_INTERVAL_P(ARG_SLOT_LENGTH), "slot_length"), slots;
+	int64 slot_us = slot_length_us(PG_GETARG_INTERVAL_P(ARG_SLOT_LENGTH)), slots;
 
 	check_slot_length(slot_us);
 	if (TIMESTAMP_NOT_FINITE(from) || TIMESTAMP_NOT_FINITE(until) || until <= from ||

@@ -89,4 +89,28 @@ is "SELECT count(*) FROM smarthg.command WHERE slot_start = '2023-05-09 14:00Z'"
 sql -c "CREATE ROLE smarthg_loop_$$ IN ROLE smarthg_admin" -c "SET ROLE smarthg_loop_$$" -c "CALL smarthg.ebr_loop('2023-05-09 15:00Z', slots => 4)" >"$folder/8" 2>&1 || true
 sql -c "DROP ROLE smarthg_loop_$$"
 is "SELECT count(*) FROM smarthg.command WHERE slot_start = '2023-05-09 15:00Z'" 249 'an operator runs the loop'
+
+# Nothing of the caller's search path is executed.
+sql <<'SQL'
+CREATE FUNCTION public.hijack(bigint[], bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'hijacked'; RETURN $1; END $$;
+CREATE OPERATOR public.|| (LEFTARG = bigint[], RIGHTARG = bigint, FUNCTION = public.hijack);
+SQL
+loop 9 '2023-05-09 16:00Z'
+check "$(grep -q 'home 101 was not planned' "$folder/9" && ! grep -q hijacked "$folder/9"; echo $?)" 'an operator of the search path is not used'
+
+sql -c "SET default_transaction_isolation = 'repeatable read'" -c "SELECT smarthg.ebr_run('2023-05-09 17:00Z')" >"$folder/10" 2>&1 || true
+check "$(grep -q 'cannot be planned at isolation level repeatable read' "$folder/10"; echo $?)" 'a snapshot older than a lock is refused'
+
+# A price that was seen and rolled back is forgotten, also where transactions ended meanwhile.
+sql <<SQL >"$folder/11"
+BEGIN;
+INSERT INTO smarthg.market_price (price_area_id, slot_start, energy_eur_per_kwh, published_at) VALUES (1, '2023-05-09 18:00Z', 0.1, '2023-05-01');
+SAVEPOINT dear;
+UPDATE smarthg.market_price SET energy_eur_per_kwh = 99;
+\! psql -X -q -c 'CREATE TABLE public.elsewhere ()'
+SELECT energy_eur_per_kwh FROM smarthg.ebr_home_input(1, '2023-05-09 18:00Z', 1);
+ROLLBACK TO dear;
+SELECT energy_eur_per_kwh FROM smarthg.ebr_home_input(1, '2023-05-09 18:00Z', 1);
+SQL
+check "$([ "$(cat "$folder/11")" = $'{99}\n{0.1}' ]; echo $?)" 'a price rolled back is not planned with'
 echo "1..$count"

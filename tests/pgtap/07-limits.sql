@@ -3,7 +3,7 @@
 \set ON_ERROR_STOP 1
 SET client_min_messages = warning;
 SET search_path = public, smarthg;
-SELECT plan(11);
+SELECT plan(15);
 
 CREATE SCHEMA limits;
 -- Large, and with two stores and negative prices, so that it goes to branch and bound.
@@ -64,5 +64,11 @@ SELECT ok((SELECT abs(a.objective_eur - m.objective_eur) < 1e-6 FROM ebr_solve('
 	ebr_solve('{1,2}', '{-0.1,0.3}', ess_capacity_kwh => 2, ess_min_kw => -1, ess_max_kw => 1, ess_efficiency => 0.8, method => 'milp') AS m), '... and is right');
 SELECT is((SELECT count(*)::integer FROM generate_series(1, 50) AS n, LATERAL limits.hard(24) AS s WHERE s.status = 'optimal'), 50, '... and again');
 SELECT is((SELECT (limits.hard(24)).ess_kw), (SELECT (limits.hard(24)).ess_kw), 'the same input gives the same plan');
+
+-- What callers cannot ask for.
+SELECT throws_ok('SELECT ebr_solve(''{1}'', ''{0.1}'', memory_limit_mb => 2000000000)', '22023', 'memory_limit_mb must be from 1 to 1024', 'a limit beyond what a superuser allows');
+SELECT throws_ok('SELECT milp_solve(''x'', memory_limit_mb => 1025)', '22023', NULL, '... for models');
+SELECT throws_ok('SELECT ebr_solve(''{1}'', ''{0.1}'', slot_length => ''1 us'')', '22023', 'slot_length must be at least a minute', 'slots without length');
+SELECT throws_ok('SELECT local_phases(''2024-01-07'', 3, ''1 us'', ''UTC'')', '22023', 'slot_length must be at least a minute', '... of the local week');
 SELECT * FROM finish();
 DROP SCHEMA limits CASCADE;

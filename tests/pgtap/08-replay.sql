@@ -1,6 +1,6 @@
 -- The closed loop over recorded history (DESIGN.md section 3).
 \ir home.psql
-SELECT plan(10);
+SELECT plan(11);
 
 INSERT INTO market_price (price_area_id, slot_start, energy_eur_per_kwh, published_at)
 	SELECT 1, t, 0.10 + 0.08 * sin(extract(hour FROM t) / 24 * 6.283) + 0.03 * sin(extract(day FROM t)), date_trunc('day', t) - interval '11 hours'
@@ -23,6 +23,10 @@ SELECT is((SELECT saving_percent FROM replayed WHERE way = 'perfect foresight'),
 SELECT ok((SELECT r.saving_percent > 60 AND r.saving_percent > n.saving_percent FROM replayed r, replayed n WHERE r.way = 'rule' AND n.way = 'naive rule'), 'the rule saves most of it');
 SELECT is((SELECT cycles FROM replayed WHERE way = 'no storage'), 0::float8, 'no storage, no cycles');
 
+SAVEPOINT corrected;
+UPDATE market_price SET published_at = '2024-01-01' WHERE slot_start = '2023-04-20 05:00Z';
+SELECT results_eq('SELECT * FROM ebr_replay(1, ''2023-05-01'', ''2023-05-15'')', 'SELECT * FROM replayed', 'a price of long ago that was corrected late hides none');
+ROLLBACK TO corrected;
 UPDATE energy_day SET energy_kwh = array_fill(9::float8, '{96}') WHERE day >= '2023-05-15';
 UPDATE market_price SET energy_eur_per_kwh = 5 WHERE slot_start >= '2023-05-15';
 SELECT results_eq('SELECT * FROM ebr_replay(1, ''2023-05-01'', ''2023-05-15'')', 'SELECT * FROM replayed', 'what comes after the end does not matter');

@@ -1,6 +1,6 @@
 -- Dimensioning: from arrays, of a stored home, of a feeder (document 3.2.3, DESIGN.md section 4).
 \ir home.psql
-SELECT plan(53);
+SELECT plan(55);
 
 -- By hand: 1 kWh bought at 0.10 instead of 0.50 saves 0.40 and costs 0.10 + 0.05.
 CREATE TEMP TABLE two AS SELECT * FROM ebr_dimension_series('{1,1}', '{0.1,0.5}', export_eur_per_kwh => '{0,0}', capacity_eur_per_kwh => 0.1, power_eur_per_kw => 0.05, efficiency => 1);
@@ -31,6 +31,8 @@ SELECT throws_ok('SELECT ebr_dimension_series(''{1,1}'', ''{0.1,0.2}'', capacity
 SELECT throws_ok('SELECT ebr_dimension_series(''{1,1}'', ''{0.1,0.2}'', capacity_eur_per_kwh => 1, power_eur_per_kw => 1, objective => ''cheap'')', '22023', 'objective "cheap" is not known', 'an unknown objective is refused');
 SELECT throws_ok('SELECT ebr_dimension_series(''{1,1}'', ''{0.1,0.9}'', capacity_eur_per_kwh => 0, power_eur_per_kw => 0)', '22023', NULL, 'a free battery that trades without limit is refused');
 SELECT is((SELECT (status, error, capacity_kwh)::text FROM ebr_dimension_series('{null}', '{1}', capacity_eur_per_kwh => 1, power_eur_per_kw => 1, error_as_status => true)), '(failed,"none of the 1 slots can be billed",)', '... or a row of status failed where asked for');
+SELECT throws_ok('SELECT ebr_dimension_series(''{1,1}'', ''{0.1,0.9}'', profile_low_kw => ''{infinity,0}'', penalty_low_eur_per_kwh => ''{1,1}'', capacity_eur_per_kwh => 1, power_eur_per_kw => 1)', '22023', NULL, 'a profile that nothing can keep is refused');
+SELECT throws_ok('SELECT ebr_dimension_series(''{1,1}'', ''{0.1,0.9}'', profile_high_kw => ''{-infinity,0}'', penalty_high_eur_per_kwh => ''{1,1}'', capacity_eur_per_kwh => 1, power_eur_per_kw => 1)', '22023', NULL, '... on the other side, too');
 
 -- Limits.
 CREATE FUNCTION pg_temp.year(time_limit interval, memory_limit_mb integer, accept boolean DEFAULT false) RETURNS ebr_dimension_result LANGUAGE sql AS $$
@@ -104,7 +106,7 @@ SELECT ok((SELECT status = 'optimal' AND slots_billed = 2688 AND abs(cost_eur - 
 SELECT ok(bool_and(proparallel = 's'), 'what sizes a home may run in parallel workers') FROM pg_proc WHERE pronamespace = 'smarthg'::regnamespace AND proname IN ('ebr_dimension', 'ebr_dimension_input', 'ebr_dimension_of', 'ebr_dimension_series', 'ebr_dimension_markups', 'ebr_dimension_products', 'ebr_dimension_surface');
 
 SELECT ok(has_function_privilege('smarthg_service', (SELECT oid FROM pg_proc WHERE proname = 'ebr_dimension_series'), 'EXECUTE') AND NOT bool_or(has_function_privilege('smarthg_service', oid, 'EXECUTE')),
-	'services may size arrays, and no stored home') FROM pg_proc WHERE pronamespace = 'smarthg'::regnamespace AND proname LIKE 'ebr\_dimension%' AND proname NOT IN ('ebr_dimension_series', 'ebr_dimension_model_text_series', 'ebr_dimension_model_text');
+	'services may size arrays, and no stored home') FROM pg_proc WHERE pronamespace = 'smarthg'::regnamespace AND proname LIKE 'ebr\_dimension%' AND proname NOT IN ('ebr_dimension_series', 'ebr_dimension_of', 'ebr_dimension_model_text_series', 'ebr_dimension_model_text');
 SELECT ok(bool_and(has_function_privilege('smarthg_admin', oid, 'EXECUTE')), 'the operator may all') FROM pg_proc WHERE pronamespace = 'smarthg'::regnamespace AND proname LIKE 'ebr\_dimension%';
 SELECT * FROM finish();
 ROLLBACK;

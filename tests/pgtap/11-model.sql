@@ -1,7 +1,7 @@
 -- Models as text: what is exported has the plan's optimum, what comes in is solved or refused, and
 -- GLPK never takes the backend down (DESIGN.md section 3).
 \ir home.psql
-SELECT plan(41);
+SELECT plan(45);
 
 INSERT INTO market_price (price_area_id, slot_start, energy_eur_per_kwh, published_at)
 	SELECT 1, t, 0.05 + 0.2 * (extract(hour FROM t) BETWEEN 17 AND 20)::integer, date_trunc('day', t) - interval '11 hours'
@@ -67,6 +67,13 @@ SELECT results_eq($$ SELECT status, kind, value FROM milp_solve(E'NAME t\nROWS\n
 SELECT results_eq($$ SELECT status, kind, value FROM milp_solve(E'min x\nst\n a: x >= 2\n b: x <= 1\nend') $$, $$ VALUES ('infeasible', 'objective', NULL::float8) $$, 'infeasible is an answer');
 SELECT results_eq($$ SELECT status, kind, value FROM milp_solve(E'max x\nst\n a: x >= 2\nend') $$, $$ VALUES ('unbounded', 'objective', NULL::float8) $$, 'and so is unbounded');
 SELECT results_eq($$ SELECT status FROM milp_solve(E'min x\nst\n a: 2 x - 2 y = 1\nbounds\n x <= 9\n y <= 9\ngenerals\n x y\nend') $$, $$ VALUES ('infeasible') $$, 'and no integer solution');
+SELECT results_eq($$ SELECT status, value FROM milp_solve(E'Minimize\n obj: x\nSubject To\n c1: x >= -3.5\nBounds\n x free\nGenerals\n x\nEnd') WHERE kind = 'variable' $$,
+	$$ VALUES ('optimal', -3.0::float8) $$, 'a free integer variable');
+SELECT results_eq($$ SELECT DISTINCT status FROM milp_solve(E'Maximize\n obj: 3 x\nSubject To\n c1: 0 x + y <= 1\nGenerals\n x\nEnd') $$, $$ VALUES ('unbounded') $$, 'one without an upper bound');
+SELECT results_eq($$ SELECT value FROM milp_solve(E'Minimize\n obj: x\nSubject To\n c1: x + y >= 0\nBounds\n x >= 20000000007\nGenerals\n x\nEnd') WHERE name = 'x' $$,
+	$$ VALUES (20000000007::float8) $$, 'a large whole bound is kept');
+SELECT results_eq($$ SELECT value FROM milp_solve(E'Minimize\n obj: x\nSubject To\n c1: x + y >= 0\nBounds\n x >= 1000000000.4\nGenerals\n x\nEnd') WHERE name = 'x' $$,
+	$$ VALUES (1000000001::float8) $$, '... and one that is not whole is rounded inwards');
 SELECT is_empty($$ SELECT * FROM milp_solve(NULL) $$, 'null has no rows');
 SELECT is((SELECT (state, detail)::text FROM pg_temp.failure($$ SELECT * FROM milp_solve(E'min x\nst\n a: x + >= 2\nend') $$)), '(22023,"Line 3: missing variable name.")', 'what does not parse is 22023, with the line');
 SELECT is((SELECT (state, message, detail)::text FROM pg_temp.failure($$ SELECT * FROM milp_solve(E'min x\nst\n a: x >= 2\n') $$)),

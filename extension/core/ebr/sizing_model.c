@@ -66,6 +66,12 @@ static outcome_status check_all_series(const ebr_sizing_problem *p, outcome *out
 		if (check_series(checks[i].name, checks[i].series, p->slots, checks[i].least,
 		                 checks[i].infinite, out) != OUTCOME_OK)
 			return out->status;
+	for (int t = 0; t < p->slots; t++)
+		REQUIRE(!(p->profile_low_kw && p->profile_low_kw[t] == INFINITY) &&
+		            !(p->profile_high_kw && p->profile_high_kw[t] == -INFINITY),
+		        out, OUTCOME_BAD_INPUT, "Where there is no bound, it is null.", counted,
+		        "the profile cannot be kept in slot %d: its bound is infinite on the wrong side",
+		        t + 1);
 	for (int t = 0; p->profile_low_kw && p->profile_high_kw && t < p->slots; t++)
 		REQUIRE(!(p->profile_low_kw[t] > p->profile_high_kw[t]), out, OUTCOME_BAD_INPUT, NULL,
 		        counted, "profile_low_kw %g is above profile_high_kw %g in slot %d",

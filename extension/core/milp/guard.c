@@ -81,7 +81,7 @@ static int on_output(void *argument, const char *text)
 {
 	milp_guard *g = argument;
 
-	if (strstr(text, "memory"))
+	if (strstr(text, ": memory allocation") || strstr(text, ": no memory available"))
 		g->short_of_memory = true;
 	if (strstr(text, "'end' missing"))
 		g->no_end = true;

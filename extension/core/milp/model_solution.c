@@ -38,15 +38,21 @@ static void check_size(session *s)
 		guard_leave(&s->guard, OUTCOME_BAD_INPUT);
 }
 
-/* GLPK wants bounds that integer variables can take. */
+/* What a bound may be off by and still be meant as a whole number. */
+static double slack(double bound)
+{
+	return fmin(1e-9 * fmax(1, fabs(bound)), 1e-6);
+}
+
+/* GLPK wants bounds that integer variables can take; an absent one is +-DBL_MAX. */
 static void round_bounds(glp_prob *lp, int column, double *low, double *high)
 {
-	const double tolerance = 1e-9;
-
 	if (glp_get_col_kind(lp, column) == GLP_CV)
 		return;
-	*low = ceil(*low - tolerance * fmax(1, fabs(*low)));
-	*high = floor(*high + tolerance * fmax(1, fabs(*high)));
+	if (*low != -DBL_MAX)
+		*low = ceil(*low - slack(*low));
+	if (*high != DBL_MAX)
+		*high = floor(*high + slack(*high));
 }
 
 static int bounds_type(double low, double high)
