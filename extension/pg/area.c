@@ -168,11 +168,11 @@ static bool forecast_next_day(area_prices *answer, double *prices, const int *ph
                               int slots, int per_day)
 {
 	int known = past + answer->known_slots, week = 7 * per_day;
+	int noon = (phases[known - 1] + 1 + per_day / 2) % week;
 	bool gap = false;
 
 	answer->forecast_eur_per_kwh = palloc(sizeof(double) * (1 + PRICE_DAY_BACK) * per_day);
-	if (!price_day_forecast(prices, known, per_day, (phases[known - 1] + 1) % week / per_day,
-	                        answer->forecast_eur_per_kwh)) {
+	if (!price_day_forecast(prices, known, per_day, noon / per_day, answer->forecast_eur_per_kwh)) {
 		pfree(answer->forecast_eur_per_kwh);
 		answer->forecast_eur_per_kwh = NULL;
 		return false;

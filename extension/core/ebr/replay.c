@@ -17,7 +17,8 @@ const double *replay_price_forecast(replay_loop *l, int known)
 	const int week = 7 * in->slots_per_day;
 
 	if (known != l->forecast_slot) {
-		int weekday = (in->phase + known) % week / in->slots_per_day;
+		/* By its noon, which is the same day whatever the clocks were set to meanwhile. */
+		int weekday = (in->phase + known + in->slots_per_day / 2) % week / in->slots_per_day;
 
 		l->forecast_made = price_day_forecast(in->import_eur_per_kwh, known, in->slots_per_day,
 		                                      weekday, l->forecast);
