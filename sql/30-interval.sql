@@ -50,6 +50,23 @@ LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'smarthg_interval_energy_s
 COMMENT ON FUNCTION interval_energy_series(timestamptz[], bigint[], integer[], float8[], bigint[], timestamptz, timestamptz, interval, interval, interval, float8) IS
 'Energy per slot, kWh, from readings of a cumulative register in ascending time: raw_value in counts, epoch the 1-based index into epoch_kwh_per_count and epoch_modulus (null modulus: rollover unknown); no difference is taken across epochs, over more than gap_limit, or where it would be more than plausible_kw; a single reading out of line with both neighbours is passed over. Only slots of [from_slot, until_slot) that are covered entirely come out. Errors: arrays of different length, null elements, times not ascending (DESIGN.md section 6)';
 
+CREATE FUNCTION reading_before(register_id bigint, at timestamptz) RETURNS timestamptz
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp SET timezone = 'UTC' AS $$
+	-- The day itself may hold later ones only.
+	SELECT max(u.measured_at) FROM (
+		SELECT d.block FROM reading_day d WHERE d.register_id = reading_before.register_id AND d.day <= reading_before.at::date ORDER BY d.day DESC LIMIT 2
+	) AS d, reading_unpack(d.block) AS u WHERE u.measured_at < reading_before.at
+$$;
+COMMENT ON FUNCTION reading_before(bigint, timestamptz) IS 'Time of a register''s last settled reading before a moment; null: there is none';
+
+CREATE FUNCTION reading_after(register_id bigint, at timestamptz) RETURNS timestamptz
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp SET timezone = 'UTC' AS $$
+	SELECT min(u.measured_at) FROM (
+		SELECT d.block FROM reading_day d WHERE d.register_id = reading_after.register_id AND d.day >= reading_after.at::date ORDER BY d.day LIMIT 2
+	) AS d, reading_unpack(d.block) AS u WHERE u.measured_at > reading_after.at
+$$;
+COMMENT ON FUNCTION reading_after(bigint, timestamptz) IS 'Time of a register''s first settled reading after a moment; null: there is none';
+
 CREATE FUNCTION refresh_register(register_id bigint, dirty_from timestamptz, dirty_until timestamptz) RETURNS bigint
 LANGUAGE plpgsql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = 'UTC' AS $$
 #variable_conflict use_column
@@ -63,14 +80,10 @@ DECLARE
 BEGIN
 	-- A reading changes the slots up to its neighbours on both sides; their days are computed
 	-- anew, from the readings in them and one further out.
-	SELECT coalesce(max(r.measured_at), refresh_register.dirty_from)::date INTO first_day FROM reading r
-		WHERE r.register_id = refresh_register.register_id AND r.measured_at < refresh_register.dirty_from;
-	SELECT coalesce(min(r.measured_at), refresh_register.dirty_until)::date INTO last_day FROM reading r
-		WHERE r.register_id = refresh_register.register_id AND r.measured_at > refresh_register.dirty_until;
-	SELECT coalesce(max(r.measured_at), first_day) INTO lower_reading FROM reading r
-		WHERE r.register_id = refresh_register.register_id AND r.measured_at <= first_day;
-	SELECT coalesce(min(r.measured_at), last_day + 1) INTO upper_reading FROM reading r
-		WHERE r.register_id = refresh_register.register_id AND r.measured_at >= last_day + 1;
+	SELECT coalesce(reading_before(refresh_register.register_id, refresh_register.dirty_from), refresh_register.dirty_from)::date INTO first_day;
+	SELECT coalesce(reading_after(refresh_register.register_id, refresh_register.dirty_until), refresh_register.dirty_until)::date INTO last_day;
+	lower_reading := coalesce(reading_before(refresh_register.register_id, first_day + interval '1 us'), first_day);
+	upper_reading := coalesce(reading_after(refresh_register.register_id, last_day + 1 - interval '1 us'), last_day + 1);
 
 	WITH epochs AS (
 		SELECT e.valid_from, lead(e.valid_from, 1, 'infinity') OVER by_time AS valid_until,
@@ -80,9 +93,10 @@ BEGIN
 	), readings AS (
 		SELECT array_agg(r.measured_at ORDER BY r.measured_at) AS times, array_agg(r.raw_value ORDER BY r.measured_at) AS counts,
 			array_agg(e.number::integer ORDER BY r.measured_at) AS numbers
-		FROM reading r
+		FROM reading_day d, reading_unpack(d.block) AS r
 		JOIN epochs e ON r.measured_at >= e.valid_from AND r.measured_at < e.valid_until
-		WHERE r.register_id = refresh_register.register_id AND r.measured_at BETWEEN lower_reading AND upper_reading
+		WHERE d.register_id = refresh_register.register_id AND d.day BETWEEN lower_reading::date AND upper_reading::date
+			AND r.measured_at BETWEEN lower_reading AND upper_reading
 	), slots AS (
 		SELECT i.* FROM readings,
 			(SELECT array_agg(kwh_per_count ORDER BY number) AS scales, array_agg(modulus ORDER BY number) AS moduli FROM epochs) AS scale,
@@ -143,13 +157,10 @@ DECLARE
 	dirty record;
 	changed bigint := 0;
 BEGIN
-	-- One at a time; whoever comes second comes again later. A lock that needs a privilege, so that
-	-- nobody else can stand in the way, on a table that does not change, so that no vacuum does.
-	BEGIN
-		LOCK TABLE installation IN SHARE UPDATE EXCLUSIVE MODE NOWAIT;
-	EXCEPTION WHEN lock_not_available THEN
+	-- One at a time; whoever comes second comes again later.
+	IF settle_readings() IS NULL THEN
 		RETURN NULL;
-	END;
+	END IF;
 	FOR dirty IN
 		WITH taken AS (DELETE FROM interval_dirty WHERE fault IS NULL RETURNING *)
 		SELECT register_id, min(dirty_from) AS dirty_from, max(dirty_until) AS dirty_until
@@ -171,7 +182,7 @@ BEGIN
 	END LOOP;
 	RETURN changed;
 END $$;
-COMMENT ON FUNCTION refresh_interval_energy() IS 'Brings interval energy up to date with the readings that came since its last call; returns the number of register days changed, null where another session is at it. A register that fails keeps its mark with the fault, and holds up no other';
+COMMENT ON FUNCTION refresh_interval_energy() IS 'Settles the readings that came since its last call and brings interval energy up to date with them; returns the number of register days changed, null where another session is at it. A register that fails keeps its mark with the fault, and holds up no other';
 
 CREATE FUNCTION register_direction(obis text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE

@@ -227,45 +227,12 @@ LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
 	PERFORM ingest_registers(readings);
-	PERFORM ensure_reading_partition(month) FROM (
-		SELECT DISTINCT date_trunc('month', i.measured_at, 'UTC') AS month FROM unnest(readings) AS i WHERE i.fault IS NULL ORDER BY 1
-	) AS months;
-
-	-- Of several values for one time the last one received stands; the others become history.
-	WITH arrived AS (
-		SELECT r.register_id, i.*, lead(i.raw_value) OVER by_arrival AS next_raw_value
-		FROM unnest(readings) AS i JOIN register r USING (meter_id, obis)
-		WHERE i.fault IS NULL WINDOW by_arrival AS (PARTITION BY r.register_id, i.measured_at ORDER BY i.n)
-	), replaced AS (
-		SELECT a.register_id, a.measured_at, a.raw_value, a.received_at, a.gateway_id, a.record_no
-		FROM arrived a WHERE a.next_raw_value <> a.raw_value
-		UNION ALL
-		SELECT old.register_id, old.measured_at, old.raw_value, old.received_at, old.gateway_id, old.record_no
-		FROM arrived a JOIN reading old USING (register_id, measured_at) WHERE a.next_raw_value IS NULL AND a.raw_value <> old.raw_value
-	), kept AS (
-		INSERT INTO reading_correction (register_id, measured_at, raw_value, received_at, gateway_id, record_no) SELECT * FROM replaced
-	), updated AS (
-		UPDATE reading old SET raw_value = a.raw_value, received_at = a.received_at, gateway_id = a.gateway_id, record_no = a.record_no
-		FROM arrived a
-		WHERE a.next_raw_value IS NULL AND old.register_id = a.register_id AND old.measured_at = a.measured_at AND old.raw_value <> a.raw_value
-		RETURNING old.register_id, old.measured_at, old.raw_value
-	), inserted AS (
-		INSERT INTO reading (register_id, measured_at, raw_value, received_at, gateway_id, record_no)
-		SELECT a.register_id, a.measured_at, a.raw_value, a.received_at, a.gateway_id, a.record_no FROM arrived a
-		WHERE a.next_raw_value IS NULL AND NOT EXISTS (SELECT FROM reading old WHERE old.register_id = a.register_id AND old.measured_at = a.measured_at)
-		RETURNING register_id, measured_at, raw_value
-	), stored AS (
-		SELECT * FROM updated UNION ALL SELECT * FROM inserted
-	), newest AS (
-		UPDATE register r SET last_reading_at = s.measured_at, last_raw_value = s.raw_value
-		FROM (SELECT DISTINCT ON (register_id) * FROM stored ORDER BY register_id, measured_at DESC) AS s
-		WHERE r.register_id = s.register_id AND s.measured_at >= coalesce(r.last_reading_at, '-infinity')
-	)
-	INSERT INTO interval_dirty (register_id, dirty_from, dirty_until)
-	SELECT s.register_id, min(s.measured_at), max(s.measured_at)
-	FROM stored s JOIN register r USING (register_id) WHERE r.cumulative AND r.unit = 'kWh' GROUP BY s.register_id;
+	-- Settling sees to duplicates, corrections, newest values and interval energy.
+	INSERT INTO reading_landing (register_id, measured_at, raw_value, received_at, gateway_id, record_no)
+	SELECT r.register_id, i.measured_at, i.raw_value, i.received_at, i.gateway_id, i.record_no
+	FROM unnest(readings) AS i JOIN register r USING (meter_id, obis) WHERE i.fault IS NULL ORDER BY i.n;
 END $$;
-COMMENT ON FUNCTION ingest_readings(incoming_reading[]) IS 'Stores resolved readings once each, corrections with their history, and marks what interval energy they change';
+COMMENT ON FUNCTION ingest_readings(incoming_reading[]) IS 'Lets resolved readings land, in the order of their arrival';
 
 CREATE FUNCTION ingest_states(readings incoming_reading[]) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = smarthg, pg_temp AS $$

@@ -1,6 +1,6 @@
 #!/bin/bash
 # pg_dump | psql into an empty database that has only the extension's files installed: every row
-# of every table comes back, partitions of reading and their index included, and so do the
+# of every table comes back, partitions of reading_day and their index included, and so do the
 # identifiers' sequence and the settings. Prints TAP; PGHOST and so on name the cluster.
 set -euo pipefail
 original=smarthg_dump_$$ copy=smarthg_restore_$$
@@ -36,6 +36,7 @@ SELECT count(*) FROM gateway g, (VALUES (402, '2023-03-15'::timestamptz, NULL), 
 		(ARRAY['1-0:1.8.0.255'])[:w], (ARRAY['kWh'])[:w], (ARRAY[7::bigint])[:w], (ARRAY[NULL::bigint])[:w], (ARRAY[NULL::bigint])[:w], (ARRAY[t])[:w]) \g /dev/null
 SELECT refresh_interval_energy() \g /dev/null
 INSERT INTO interval_dirty SELECT register_id, '2023-05-05', '2023-05-05' FROM register;
+INSERT INTO reading (register_id, measured_at, raw_value) SELECT register_id, '2023-05-06', 8 FROM register;
 SELECT bridge_session_open(gateway_id, 1, 'peer', true, false), bridge_presence(gateway_id, true, now(), '') FROM gateway \g /dev/null
 SELECT count(command_id) FROM ebr_run('2023-05-08 12:00Z') \g /dev/null
 SQL
