@@ -177,11 +177,14 @@ LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp SET timezone = 'UTC
 DECLARE
 	months text[] := ARRAY(SELECT right(c.relname, 7) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'smarthg.reading_day'::regclass);
 	missing timestamptz[];
+	first_row tid := format('(%s,0)', first_page)::tid;
+	until_row tid := format('(%s,0)', until_page)::tid;
 BEGIN
+	-- Both parts of one statement see the same rows.
 	WITH taken AS (
-		DELETE FROM reading_landing
-		WHERE ctid >= format('(%s,0)', first_page)::tid AND ctid < format('(%s,0)', until_page)::tid
-		RETURNING ctid AS place, register_id, measured_at, raw_value, received_at, gateway_id, record_no
+		SELECT ctid AS place, * FROM reading_landing WHERE ctid >= first_row AND ctid < until_row
+	), gone AS (
+		DELETE FROM reading_landing WHERE ctid >= first_row AND ctid < until_row
 	), packed AS (
 		SELECT t.register_id, t.measured_at::date AS day, reading_pack(t.measured_at, t.raw_value, t.received_at, t.gateway_id, t.record_no, t.place) AS arrivals
 		FROM taken t GROUP BY 1, 2
@@ -234,6 +237,11 @@ BEGIN
 	IF first_page IS NULL THEN
 		RETURN false;
 	END IF;
+	PERFORM ensure_reading_partition(m.month) FROM (
+		SELECT DISTINCT date_trunc('month', measured_at) AS month FROM reading_landing
+		WHERE ctid >= format('(%s,0)', first_page)::tid AND ctid < format('(%s,0)', first_page + pages)::tid
+	) AS m;
+	-- Readings of yet another month may have come since.
 	FOREACH month IN ARRAY coalesce(settle_landed(first_page, first_page + pages), '{}') LOOP
 		PERFORM ensure_reading_partition(month);
 	END LOOP;

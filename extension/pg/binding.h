@@ -53,4 +53,7 @@ extern int64 interval_us(const Interval *interval, const char *name);
 extern Datum series_datum(const double *values, int length);
 extern Datum words_datum(const char *const *words, int length);
 
+/* The Datums of the SQL type energy_quality, labels[3] by enum interval_quality. */
+extern void quality_labels(Oid type, Datum *labels);
+
 #endif
