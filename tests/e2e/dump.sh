@@ -37,6 +37,8 @@ SELECT count(*) FROM gateway g, (VALUES (402, '2023-03-15'::timestamptz, NULL), 
 SELECT refresh_interval_energy() \g /dev/null
 INSERT INTO interval_dirty SELECT register_id, '2023-05-05', '2023-05-05' FROM register;
 INSERT INTO reading (register_id, measured_at, raw_value) SELECT register_id, '2023-05-06', 8 FROM register;
+INSERT INTO reading_import (meter, measured_at, value) VALUES ('main', '2023-05-06', 8);
+SELECT report_upkeep('settle', 0) \g /dev/null
 SELECT bridge_session_open(gateway_id, 1, 'peer', true, false), bridge_presence(gateway_id, true, now(), '') FROM gateway \g /dev/null
 SELECT count(command_id) FROM ebr_run('2023-05-08 12:00Z') \g /dev/null
 SQL
