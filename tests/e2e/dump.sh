@@ -49,7 +49,7 @@ SET timezone = 'UTC';
 SELECT format('SELECT %L, count(*), md5(string_agg(t::text, chr(10) ORDER BY t::text)) FROM %s AS t', c.oid::regclass, c.oid::regclass)
 FROM pg_class c WHERE c.relnamespace = 'smarthg'::regnamespace AND c.relkind IN ('r', 'p') ORDER BY 1 \gexec
 SELECT 'sequence', last_value, is_called FROM smarthg.id_sequence;
-SELECT 'key', conrelid::regclass, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'smarthg'::regnamespace AND conrelid IN (SELECT inhrelid FROM pg_inherits) ORDER BY 2, 3;
+SELECT 'key', conrelid::regclass, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'smarthg'::regnamespace AND conrelid IN (SELECT inhrelid FROM pg_inherits) ORDER BY conrelid::regclass::text, 3;
 SQL
 }
 count=0
@@ -64,7 +64,7 @@ sed 's/^/# /' "$errors"
 check "$status" "pg_dump | psql runs without an error"
 after=$(content "$copy")
 status=0
-diff <(echo "$before") <(echo "$after") | sed 's/^/# /' | grep . && status=1
+diff <(echo "$before") <(echo "$after") | sed 's/^/# /' || status=1
 check "$status" "every row of every table, the sequence and the partitions' keys are back"
 empty=$(echo "$before" | awk -F'|' '$2 == 0 { print $1 }' | paste -sd' ')
 check "$([ -z "$empty" ]; echo $?)" "no table was empty, so the comparison means something $empty"
