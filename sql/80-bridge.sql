@@ -253,7 +253,23 @@ CREATE FUNCTION advance_gateway_marks(gateways bigint[], numbers bigint[], losse
 LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
 DECLARE
 	loss record;
+	moved bigint[];
 BEGIN
+	-- Nearly always the records follow the mark without a gap, and none is ahead.
+	WITH run AS (
+		SELECT g.gateway_id, max(t.record_no) AS committed
+		FROM unnest(gateways, numbers, losses) AS t(gateway_id, record_no, lost) JOIN gateway g USING (gateway_id)
+		WHERE NOT EXISTS (SELECT FROM gateway_record_ahead a WHERE a.gateway_id = g.gateway_id)
+		GROUP BY g.gateway_id HAVING max(t.record_no) - g.committed_record_no = count(DISTINCT t.record_no) AND NOT bool_or(t.lost)
+	), advanced AS (
+		UPDATE gateway g SET committed_record_no = r.committed, last_ingest_at = clock_timestamp() FROM run r WHERE g.gateway_id = r.gateway_id RETURNING g.gateway_id
+	)
+	SELECT array_agg(a.gateway_id) INTO moved FROM advanced a;
+	SELECT array_agg(t.gateway_id), array_agg(t.record_no), array_agg(t.lost) INTO gateways, numbers, losses
+		FROM unnest(gateways, numbers, losses) AS t(gateway_id, record_no, lost) WHERE t.gateway_id <> ALL (coalesce(moved, '{}'));
+	IF gateways IS NULL THEN
+		RETURN;
+	END IF;
 	INSERT INTO gateway_record_ahead (gateway_id, record_no) SELECT * FROM unnest(gateways, numbers) ON CONFLICT DO NOTHING;
 	-- A record of kind 0 takes the mark over all that is missing up to it, itself included; no further than a log
 	-- can be long, so that one wrong number does not mute a gateway for good.
@@ -289,6 +305,7 @@ RETURNS TABLE (gateway_id bigint, committed_record_no bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
+	setting installation := settings();
 	taken integer[];
 	readings incoming_reading[];
 BEGIN
@@ -317,7 +334,7 @@ BEGIN
 		SELECT array_agg((i.n, g.gateway_id, coalesce(m.home_id, g.home_id), m.meter_id, t.record_no, t.received_at, t.kind,
 				i.device_eui64, i.endpoint, i.obis, i.unit, i.raw_value, i.multiplier, i.divisor, i.measured_at,
 				CASE
-					WHEN NOT i.measured_at BETWEEN t.received_at - (settings()).accepted_age AND t.received_at + interval '1 day' THEN 'time is implausible'
+					WHEN NOT i.measured_at BETWEEN t.received_at - setting.accepted_age AND t.received_at + interval '1 day' THEN 'time is implausible'
 					WHEN i.raw_value < 0 AND unit_is_cumulative(i.unit) THEN 'count is negative'
 					WHEN i.unit = '%' THEN CASE WHEN NOT EXISTS (SELECT FROM ess e WHERE (e.home_id, e.device_eui64, e.endpoint) = (g.home_id, i.device_eui64, i.endpoint))
 						AND NOT EXISTS (SELECT FROM pev p WHERE (p.home_id, p.device_eui64, p.endpoint) = (g.home_id, i.device_eui64, i.endpoint)) THEN 'store is unknown' END
