@@ -1,12 +1,15 @@
 #!/bin/bash
 # The way of readings into the database at the scale of a country: COPY into the landing table
-# beside COPY into a bare one, settling, interval energy, the bridge's function, and reads while all
-# that is there. READINGS=2000000 says how many, METERS=20000 of how many meters. They come in ten
-# parts, so that the first and the last show how rates hold as the tables grow ten-fold; bare table
-# and landing table take turns. Run by `make bench` on a private cluster with fsync on.
+# beside COPY into a bare one, settling, interval energy, live rounds of one reading a meter, the
+# bridge's function, and reads while all that is there. READINGS=2400000 says how many are loaded:
+# ten days of every quarter of an hour of READINGS / 960 meters, a day at a time, so that the first
+# and the last show how rates hold as the tables grow ten-fold; bare table and landing table take
+# turns. 3.4 million meters at 15 minutes are 3,778 readings a second. Run by `make bench` on a
+# private cluster with fsync on.
 set -euo pipefail
-readings=${READINGS:-2000000}
-meters=${METERS:-20000}
+readings=${READINGS:-2400000}
+meters=$((readings / 960))
+readings=$((meters * 960))
 database=smarthg_bench_$$
 files=$(mktemp -d)
 trap 'dropdb --if-exists --force "$database"; rm -rf "$files"' EXIT
@@ -30,7 +33,7 @@ CREATE UNLOGGED TABLE public.source AS
 	SELECT n / :meters AS quarter, 1 + n % :meters AS register_id, '2026-01-01'::timestamptz + n / :meters * interval '15 min' AS measured_at,
 		100000 + n / :meters * 150 + (75 * random())::bigint AS raw_value
 	FROM generate_series(0, :readings::bigint - 1) AS n;
-SELECT format('COPY (SELECT register_id, measured_at, raw_value FROM source WHERE quarter * 10 / (SELECT max(quarter) + 1 FROM source) = %s ORDER BY quarter) TO %L (FORMAT binary)',
+SELECT format('COPY (SELECT register_id, measured_at, raw_value FROM source WHERE quarter / 96 = %s ORDER BY quarter) TO %L (FORMAT binary)',
 	part, :'files' || '/' || part) FROM generate_series(0, 9) AS part \gexec
 DROP TABLE source;
 CREATE TABLE public.bare (register_id bigint NOT NULL, measured_at timestamptz NOT NULL, raw_value bigint NOT NULL);
@@ -60,19 +63,32 @@ END $$;
 CALL public.load(:'files');
 
 SELECT part.name AS part, rate.bare AS bare_copy_per_s, rate.landing AS landing_copy_per_s, round(rate.landing / rate.bare, 2) AS ratio,
-	rate.settle AS settled_per_s, rate.energy AS energy_readings_per_s
+	rate.settle AS settled_per_s, rate.energy AS energy_of_readings_per_s, rate.whole AS land_settle_energy_per_s
 FROM (VALUES ('first tenth', 0, 0), ('last tenth', 9, 9), ('all', 0, 9)) AS part(name, first, last),
-	LATERAL (SELECT round(count(DISTINCT t.part) * :readings / 10 / sum(seconds) FILTER (WHERE what = 'bare'))::numeric AS bare,
-		round(count(DISTINCT t.part) * :readings / 10 / sum(seconds) FILTER (WHERE what = 'landing'))::numeric AS landing,
-		round(count(DISTINCT t.part) * :readings / 10 / sum(seconds) FILTER (WHERE what = 'settle')) AS settle,
-		round(count(DISTINCT t.part) * :readings / 10 / sum(seconds) FILTER (WHERE what = 'energy')) AS energy
-	FROM public.timing t WHERE t.part BETWEEN first AND last) AS rate;
+	LATERAL (SELECT round(((last - first + 1) * :readings::bigint / 10 / sum(seconds) FILTER (WHERE what = 'bare'))::numeric) AS bare, round(((last - first + 1) * :readings::bigint / 10 / sum(seconds) FILTER (WHERE what = 'landing'))::numeric) AS landing,
+			round(((last - first + 1) * :readings::bigint / 10 / sum(seconds) FILTER (WHERE what = 'settle'))::numeric) AS settle, round(((last - first + 1) * :readings::bigint / 10 / sum(seconds) FILTER (WHERE what = 'energy'))::numeric) AS energy,
+			round(((last - first + 1) * :readings::bigint / 10 / sum(seconds) FILTER (WHERE what <> 'bare'))::numeric) AS whole
+		FROM public.timing t WHERE t.part BETWEEN first AND last) AS rate;
 VACUUM reading_landing;
 SELECT what, round(sum(wal_bytes) / :readings, 1) AS wal_bytes_per_reading,
 	CASE what WHEN 'bare' THEN round(pg_table_size('bare')::numeric / :readings, 1)
 		WHEN 'settle' THEN (SELECT round(sum(pg_total_relation_size(inhrelid)) / :readings, 1) FROM pg_inherits WHERE inhparent = 'reading_day'::regclass)
 		WHEN 'energy' THEN round(pg_total_relation_size('energy_day')::numeric / :readings, 1) END AS stored_bytes_per_reading
 FROM public.timing GROUP BY what ORDER BY min(n);
+
+-- Live: a reading of every meter lands, settles into the day begun and gives energy, 24 times over.
+CREATE PROCEDURE public.live(meters integer) LANGUAGE plpgsql AS $$
+BEGIN
+	FOR quarter IN 0 .. 23 LOOP
+		CALL public.time('live landing', NULL, format('INSERT INTO smarthg.reading_landing (register_id, measured_at, raw_value)
+			SELECT n, ''2026-02-01''::timestamptz + %s * interval ''15 min'', 300000 + 150 * %s FROM generate_series(1, %s) AS n', quarter, quarter, meters));
+		CALL public.time('live settle', NULL, 'SELECT smarthg.settle_readings()');
+		CALL public.time('live energy', NULL, 'SELECT smarthg.refresh_interval_energy()');
+	END LOOP;
+END $$;
+CALL public.live(:meters);
+SELECT coalesce(what, 'live, all three') AS what, round((:meters * 24 / sum(seconds))::numeric) AS readings_per_s, round(sum(wal_bytes) / 24 / :meters) AS wal_bytes_per_reading
+FROM public.timing WHERE what LIKE 'live %' GROUP BY ROLLUP (what) ORDER BY grouping(what), min(n);
 
 -- The bridge's function: batches of 500 gateways with a record and a reading each.
 CREATE PROCEDURE public.feed(batches integer, meters integer) LANGUAGE plpgsql AS $$
