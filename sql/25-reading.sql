@@ -85,15 +85,23 @@ CREATE FUNCTION reading_without(block bytea, from_time timestamptz, until_time t
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'smarthg_reading_without';
 COMMENT ON FUNCTION reading_without(bytea, timestamptz, timestamptz) IS 'A packed block without the readings of [from_time, until_time); null where none is left. Error: not a block';
 
+CREATE FUNCTION reading_later(block bytea, measured_at timestamptz, received_at timestamptz) RETURNS boolean
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'smarthg_reading_later';
+COMMENT ON FUNCTION reading_later(bytea, timestamptz, timestamptz) IS 'Whether a packed block holds a reading of that time received later than that. Error: not a block';
+
+-- What was received last may be settled before what was received first, since vacuum frees places
+-- anywhere in the landing table: each side gives way to the later one of the other.
 CREATE VIEW reading WITH (security_invoker = true) AS
 SELECT d.register_id, u.measured_at, u.raw_value, u.received_at, u.gateway_id, u.record_no
 FROM reading_day d, reading_unpack(d.block) AS u
-WHERE NOT EXISTS (SELECT FROM reading_landing l WHERE l.register_id = d.register_id AND l.measured_at = u.measured_at)
+WHERE NOT EXISTS (SELECT FROM reading_landing l WHERE l.register_id = d.register_id AND l.measured_at = u.measured_at AND l.received_at >= u.received_at)
 UNION ALL
 SELECT l.* FROM (
 	SELECT DISTINCT ON (register_id, measured_at) register_id, measured_at, raw_value, received_at, gateway_id, record_no
 	FROM reading_landing ORDER BY register_id, measured_at, received_at DESC, ctid DESC
-) AS l;
+) AS l
+LEFT JOIN reading_day d ON d.register_id = l.register_id AND d.day = (l.measured_at AT TIME ZONE 'UTC')::date
+WHERE d.block IS NULL OR NOT reading_later(d.block, l.measured_at, l.received_at);
 COMMENT ON VIEW reading IS 'Readings exactly as received, once for each register and time: of different values the last received. INSERT adds to it. Restrict it by register_id; register_readings is quick over a range of time too';
 COMMENT ON COLUMN reading.register_id IS 'The register';
 COMMENT ON COLUMN reading.measured_at IS 'When the meter measured it';
@@ -121,8 +129,10 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp SET 
 	)
 	SELECT u.* FROM reading_day d, reading_unpack(d.block) AS u
 	WHERE d.register_id = register_readings.register_id AND d.day BETWEEN from_time::date AND until_time::date
-		AND u.measured_at >= from_time AND u.measured_at < until_time AND NOT EXISTS (SELECT FROM landed WHERE landed.measured_at = u.measured_at)
-	UNION ALL SELECT * FROM landed
+		AND u.measured_at >= from_time AND u.measured_at < until_time AND NOT EXISTS (SELECT FROM landed WHERE landed.measured_at = u.measured_at AND landed.received_at >= u.received_at)
+	UNION ALL
+	SELECT landed.* FROM landed LEFT JOIN reading_day d ON d.register_id = register_readings.register_id AND d.day = landed.measured_at::date
+	WHERE d.block IS NULL OR NOT reading_later(d.block, landed.measured_at, landed.received_at)
 	ORDER BY 1
 $$;
 COMMENT ON FUNCTION register_readings(bigint, timestamptz, timestamptz) IS 'The readings of a register in [from_time, until_time), as in the view reading, in ascending time';

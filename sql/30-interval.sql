@@ -57,20 +57,8 @@ LANGUAGE c STABLE PARALLEL SAFE ROWS 2 AS 'MODULE_PATHNAME', 'smarthg_interval_e
 COMMENT ON FUNCTION interval_energy_days(bytea[], timestamptz[], float8[], bigint[], timestamptz, timestamptz, interval, interval, interval, float8) IS
 'interval_energy_series for the whole UTC days that readings new or changed in [dirty_from, dirty_until] reach, kWh per slot, from the packed readings of these days and their neighbours in ascending time and the epochs in ascending order; null arrays for a day of which nothing is known. An endless range is that of the readings. Errors: as there, more than 100,000 days';
 
-CREATE FUNCTION reading_blocks(register_id bigint, first_day date, last_day date) RETURNS bytea[]
-LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
-	-- A range reaches two readings further out, the energy of their days one more: with a reading
-	-- a day, or a day without, that is a neighbour each.
-	SELECT array_agg(b.block ORDER BY b.day) FROM (
-		(SELECT d.day, d.block FROM reading_day d WHERE d.register_id = reading_blocks.register_id AND d.day < first_day ORDER BY d.day DESC LIMIT 3)
-		UNION ALL SELECT d.day, d.block FROM reading_day d WHERE d.register_id = reading_blocks.register_id AND d.day BETWEEN first_day AND last_day
-		UNION ALL (SELECT d.day, d.block FROM reading_day d WHERE d.register_id = reading_blocks.register_id AND d.day > last_day ORDER BY d.day LIMIT 3)
-	) AS b
-$$;
-COMMENT ON FUNCTION reading_blocks(bigint, date, date) IS 'Packed settled readings of a register in a range of UTC days and of three days with readings on either side, in ascending time';
-
 CREATE FUNCTION refresh_registers(registers bigint[], dirty_from timestamptz[], dirty_until timestamptz[]) RETURNS bigint
-LANGUAGE sql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = 'UTC' SET jit = off AS $$
+LANGUAGE sql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = 'UTC' SET work_mem = '64MB' SET jit = off AS $$
 	WITH dirty AS MATERIALIZED (
 		SELECT i.*, e.* FROM unnest(registers, refresh_registers.dirty_from, refresh_registers.dirty_until) AS i(register_id, dirty_from, dirty_until),
 			LATERAL (SELECT array_agg(e.valid_from ORDER BY e.valid_from) AS epoch_from, array_agg(e.multiplier::float8 / e.divisor ORDER BY e.valid_from) AS scale,
@@ -79,7 +67,14 @@ LANGUAGE sql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = '
 	), fresh AS MATERIALIZED (
 		SELECT DISTINCT ON (d.register_id, f.day) d.register_id, f.*
 		FROM (SELECT s.* FROM settings() AS s OFFSET 0) AS setting, dirty d,
-			interval_energy_days(reading_blocks(d.register_id, d.dirty_from::date, d.dirty_until::date), d.epoch_from, d.scale, d.modulus, d.dirty_from, d.dirty_until,
+			-- A range reaches two readings further out, the energy of their days one more: with a
+			-- reading a day, or a day without, that is a neighbour each.
+			LATERAL (SELECT array_agg(b.block ORDER BY b.day) AS blocks FROM (
+				(SELECT r.day, r.block FROM reading_day r WHERE r.register_id = d.register_id AND r.day < d.dirty_from::date ORDER BY r.day DESC LIMIT 3)
+				UNION ALL SELECT r.day, r.block FROM reading_day r WHERE r.register_id = d.register_id AND r.day BETWEEN d.dirty_from::date AND d.dirty_until::date
+				UNION ALL (SELECT r.day, r.block FROM reading_day r WHERE r.register_id = d.register_id AND r.day > d.dirty_until::date ORDER BY r.day LIMIT 3)
+			) AS b) AS stored,
+			interval_energy_days(stored.blocks, d.epoch_from, d.scale, d.modulus, d.dirty_from, d.dirty_until,
 				setting.base_slot, setting.interpolation_limit, setting.gap_limit, setting.plausible_kw) AS f
 		-- Where two ranges reach one day it is the same from both.
 		ORDER BY d.register_id, f.day, f.energy_kwh IS NULL

@@ -9,6 +9,7 @@ GRANT EXECUTE ON FUNCTION
 	interval_energy_series(timestamptz[], bigint[], integer[], float8[], bigint[], timestamptz, timestamptz, interval, interval, interval, float8),
 	reading_pack_step(internal, timestamptz, bigint, timestamptz, bigint, bigint, tid), reading_pack_end(internal),
 	reading_pack(timestamptz, bigint, timestamptz, bigint, bigint, tid), reading_merge(bytea, bytea), reading_unpack(bytea), reading_without(bytea, timestamptz, timestamptz),
+	reading_later(bytea, timestamptz, timestamptz),
 	interval_energy_days(bytea[], timestamptz[], float8[], bigint[], timestamptz, timestamptz, interval, interval, interval, float8),
 	slot_means(timestamptz[], float8[], float8[], timestamptz, integer, interval), local_phases(timestamptz, integer, interval, text), eumf_k_series(float8[], integer[], integer[], integer),
 	ebr_solve(float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], interval, float8, float8,

@@ -10,6 +10,7 @@ PG_FUNCTION_INFO_V1(smarthg_reading_pack_end);
 PG_FUNCTION_INFO_V1(smarthg_reading_merge);
 PG_FUNCTION_INFO_V1(smarthg_reading_unpack);
 PG_FUNCTION_INFO_V1(smarthg_reading_without);
+PG_FUNCTION_INFO_V1(smarthg_reading_later);
 
 /* More would not fit the largest block. */
 static const int MAX_READINGS = 10000000;
@@ -186,4 +187,19 @@ Datum smarthg_reading_without(PG_FUNCTION_ARGS)
 	if (kept == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_BYTEA_P(block_of(readings, kept));
+}
+
+Datum smarthg_reading_later(PG_FUNCTION_ARGS)
+{
+	TimestampTz measured = PG_GETARG_TIMESTAMPTZ(1), received = PG_GETARG_TIMESTAMPTZ(2);
+	stored_reading *readings;
+	bool later = false;
+	int count;
+
+	readings = readings_of(PG_GETARG_BYTEA_PP(0), &count);
+	for (int i = 0; i < count; i++)
+		if (readings[i].measured_us == measured && readings[i].received_us > received)
+			later = true;
+	pfree(readings);
+	PG_RETURN_BOOL(later);
 }

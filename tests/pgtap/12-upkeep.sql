@@ -1,6 +1,6 @@
 -- Bulk loading, settling, erasing, upkeep (DESIGN.md section 6).
 \ir home.psql
-SELECT plan(31);
+SELECT plan(33);
 INSERT INTO register (register_id, meter_id, obis, unit, cumulative) SELECT 1, meter_id, '1-0:1.8.0.255', 'kWh', true FROM meter LIMIT 1;
 INSERT INTO register_epoch VALUES (1, '-infinity', 1, 1000, 1000000, 'first reading');
 
@@ -58,6 +58,12 @@ INSERT INTO reading (register_id, measured_at, raw_value) VALUES (1, '2149-07-01
 SELECT is(settle_landed(0, 1000000), '{2149-07-01 00:00Z}', 'readings of a month without partition land again');
 SELECT is((SELECT count(*)::integer FROM reading WHERE measured_at = '2149-07-01 12:00Z'), 1, '... and are not lost');
 SELECT settle_readings();
+
+INSERT INTO reading_landing VALUES (1, '2023-04-05 00:00:07Z', 9, '2023-04-05 00:02Z');
+SELECT settle_readings();
+INSERT INTO reading_landing VALUES (1, '2023-04-05 00:00:07Z', 8, '2023-04-05 00:01Z');
+SELECT is((SELECT array_agg(raw_value) FROM reading WHERE measured_at = '2023-04-05 00:00:07Z'), '{9}', 'what lands after one received later does not replace it');
+SELECT is((SELECT array_agg(raw_value) FROM register_readings(1, '2023-04-05', '2023-04-05 00:01Z') WHERE measured_at = '2023-04-05 00:00:07Z'), '{9}', '... nor by function');
 
 -- By name.
 INSERT INTO reading_import (home, meter, measured_at, value) SELECT h.name, m.name, '2023-05-01 00:00Z', 12.345 FROM meter m JOIN home h USING (home_id) LIMIT 1;
