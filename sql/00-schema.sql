@@ -21,7 +21,9 @@ CREATE TABLE installation (
 	interpolation_limit interval NOT NULL DEFAULT '1 hour' CHECK (interpolation_limit BETWEEN '1 min' AND '1 day'),
 	gap_limit interval NOT NULL DEFAULT '35 days' CHECK (gap_limit BETWEEN '1 hour' AND '400 days'),
 	accepted_age interval NOT NULL DEFAULT '10 years' CHECK (accepted_age BETWEEN '1 day' AND '50 years'),
-	plausible_kw float8 NOT NULL DEFAULT 10000 CHECK (plausible_kw BETWEEN 1 AND 1e9)
+	plausible_kw float8 NOT NULL DEFAULT 10000 CHECK (plausible_kw BETWEEN 1 AND 1e9),
+	partitions_ahead interval NOT NULL DEFAULT '2 months' CHECK (partitions_ahead BETWEEN '1 day' AND '5 years'),
+	readings_kept interval CHECK (readings_kept >= '1 month')
 );
 COMMENT ON TABLE installation IS 'Settings of this database: at most one row; without it the defaults hold (DESIGN.md sections 2, 6, 9)';
 COMMENT ON COLUMN installation.only_one IS 'Always true: there is one row at most';
@@ -31,10 +33,12 @@ COMMENT ON COLUMN installation.interpolation_limit IS 'Energy between two readin
 COMMENT ON COLUMN installation.gap_limit IS 'Energy between two readings further apart than this is not spread at all: its slots stay unknown';
 COMMENT ON COLUMN installation.accepted_age IS 'Readings older than this on arrival go to quarantine: their device''s clock is wrong';
 COMMENT ON COLUMN installation.plausible_kw IS 'A register that rises faster than this makes no energy, kW';
+COMMENT ON COLUMN installation.partitions_ahead IS 'Upkeep makes the partitions of readings this far ahead';
+COMMENT ON COLUMN installation.readings_kept IS 'Upkeep drops whole months of readings that are older; null: all are kept';
 
 CREATE FUNCTION settings() RETURNS installation
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
-	SELECT coalesce((SELECT i FROM installation i), (true, 0, '15 min', '1 hour', '35 days', '10 years', 10000)::installation)
+	SELECT coalesce((SELECT i FROM installation i), (true, 0, '15 min', '1 hour', '35 days', '10 years', 10000, '2 months', NULL)::installation)
 $$;
 COMMENT ON FUNCTION settings() IS 'The row of installation, or the defaults where there is none';
 

@@ -1,4 +1,4 @@
--- Meters, their registers and the readings as received (DESIGN.md sections 2, 6, 7).
+-- Meters and their registers (DESIGN.md sections 2, 6, 7).
 
 CREATE TYPE meter_kind AS ENUM ('main', 'sub', 'appliance');
 COMMENT ON TYPE meter_kind IS 'main: the home''s supply meter; sub: a part of the home; appliance: one device';
@@ -73,70 +73,3 @@ COMMENT ON COLUMN register_epoch.multiplier IS 'A count is multiplier / divisor 
 COMMENT ON COLUMN register_epoch.divisor IS 'See multiplier';
 COMMENT ON COLUMN register_epoch.modulus IS 'The counter rolls over to 0 at this count; null: not known, then a falling counter is a reset';
 COMMENT ON COLUMN register_epoch.reason IS 'first reading, scale reported by the meter, meter exchange ...';
-
-CREATE TABLE reading (
-	register_id bigint NOT NULL,
-	measured_at timestamptz NOT NULL CHECK (isfinite(measured_at)),
-	raw_value bigint NOT NULL,
-	received_at timestamptz NOT NULL DEFAULT now(),
-	gateway_id bigint,
-	record_no bigint
-) PARTITION BY RANGE (measured_at);
--- The key is on the partitions: one here would make restored partitions have it twice.
-COMMENT ON TABLE reading IS 'Readings exactly as received, once for each register and time; partitioned by month, each partition with the primary key (register_id, measured_at)';
-COMMENT ON COLUMN reading.register_id IS 'The register; without a foreign key, since this is the hot path: ingestion resolves it';
-COMMENT ON COLUMN reading.measured_at IS 'When the meter measured it';
-COMMENT ON COLUMN reading.raw_value IS 'Counts of the register; the unit is on register, the scale on register_epoch';
-COMMENT ON COLUMN reading.received_at IS 'When the bridge received it';
-COMMENT ON COLUMN reading.gateway_id IS 'The gateway that sent it; null: loaded otherwise';
-COMMENT ON COLUMN reading.record_no IS 'Number of the gateway''s record that held it';
-
-CREATE TABLE reading_correction (
-	register_id bigint NOT NULL,
-	measured_at timestamptz NOT NULL,
-	raw_value bigint NOT NULL,
-	received_at timestamptz NOT NULL,
-	gateway_id bigint,
-	record_no bigint,
-	replaced_at timestamptz NOT NULL DEFAULT now()
-);
-CREATE INDEX reading_correction_reading ON reading_correction (register_id, measured_at);
-COMMENT ON TABLE reading_correction IS 'Earlier values of readings for which a different one came later';
-COMMENT ON COLUMN reading_correction.register_id IS 'The register';
-COMMENT ON COLUMN reading_correction.measured_at IS 'When the meter measured it';
-COMMENT ON COLUMN reading_correction.raw_value IS 'The earlier value, counts';
-COMMENT ON COLUMN reading_correction.received_at IS 'When the earlier value was received';
-COMMENT ON COLUMN reading_correction.gateway_id IS 'The gateway that sent the earlier value';
-COMMENT ON COLUMN reading_correction.record_no IS 'The record that held the earlier value';
-COMMENT ON COLUMN reading_correction.replaced_at IS 'When the later value took its place';
-
-CREATE FUNCTION ensure_reading_partition(month timestamptz) RETURNS boolean
-LANGUAGE plpgsql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = 'UTC' AS $$
-DECLARE
-	first_at timestamptz := date_trunc('month', month);
-	partition_name text := to_char(first_at, '"reading_"YYYY_MM');
-BEGIN
-	IF NOT isfinite(month) THEN
-		RAISE invalid_parameter_value USING MESSAGE = 'a partition of reading needs a finite month';
-	END IF;
-	IF to_regclass('smarthg.' || quote_ident(partition_name)) IS NOT NULL THEN
-		RETURN false;
-	END IF;
-	-- Two sessions may want the same month at once: the second waits, then finds it. A table's
-	-- lock, unlike an advisory one, makes it see what the first has committed.
-	LOCK TABLE reading IN SHARE UPDATE EXCLUSIVE MODE;
-	IF to_regclass('smarthg.' || quote_ident(partition_name)) IS NOT NULL THEN
-		RETURN false;
-	END IF;
-	EXECUTE format('CREATE TABLE smarthg.%I (LIKE smarthg.reading INCLUDING DEFAULTS INCLUDING CONSTRAINTS, PRIMARY KEY (register_id, measured_at))', partition_name);
-	EXECUTE format('ALTER TABLE smarthg.reading ATTACH PARTITION smarthg.%I FOR VALUES FROM (%L) TO (%L)', partition_name, first_at, first_at + interval '1 month');
-	RETURN true;
-END $$;
-COMMENT ON FUNCTION ensure_reading_partition(timestamptz) IS 'Makes the partition of reading that holds a moment (a UTC month) where it is absent; tells whether it made it';
-
-CREATE FUNCTION ensure_reading_partitions(first_at timestamptz, last_at timestamptz) RETURNS integer
-LANGUAGE sql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = 'UTC' AS $$
-	SELECT count(*) FILTER (WHERE ensure_reading_partition(month))::integer
-	FROM generate_series(date_trunc('month', first_at), last_at, interval '1 month') AS month
-$$;
-COMMENT ON FUNCTION ensure_reading_partitions(timestamptz, timestamptz) IS 'Makes the monthly partitions of reading (UTC months) for a range of times where absent; returns how many it made';

@@ -50,66 +50,52 @@ LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'smarthg_interval_energy_s
 COMMENT ON FUNCTION interval_energy_series(timestamptz[], bigint[], integer[], float8[], bigint[], timestamptz, timestamptz, interval, interval, interval, float8) IS
 'Energy per slot, kWh, from readings of a cumulative register in ascending time: raw_value in counts, epoch the 1-based index into epoch_kwh_per_count and epoch_modulus (null modulus: rollover unknown); no difference is taken across epochs, over more than gap_limit, or where it would be more than plausible_kw; a single reading out of line with both neighbours is passed over. Only slots of [from_slot, until_slot) that are covered entirely come out. Errors: arrays of different length, null elements, times not ascending (DESIGN.md section 6)';
 
-CREATE FUNCTION refresh_register(register_id bigint, dirty_from timestamptz, dirty_until timestamptz) RETURNS bigint
-LANGUAGE plpgsql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = 'UTC' AS $$
-#variable_conflict use_column
-DECLARE
-	setting installation := settings();
-	first_day date;
-	last_day date;
-	lower_reading timestamptz;
-	upper_reading timestamptz;
-	changed bigint;
-BEGIN
-	-- A reading changes the slots up to its neighbours on both sides; their days are computed
-	-- anew, from the readings in them and one further out.
-	SELECT coalesce(max(r.measured_at), refresh_register.dirty_from)::date INTO first_day FROM reading r
-		WHERE r.register_id = refresh_register.register_id AND r.measured_at < refresh_register.dirty_from;
-	SELECT coalesce(min(r.measured_at), refresh_register.dirty_until)::date INTO last_day FROM reading r
-		WHERE r.register_id = refresh_register.register_id AND r.measured_at > refresh_register.dirty_until;
-	SELECT coalesce(max(r.measured_at), first_day) INTO lower_reading FROM reading r
-		WHERE r.register_id = refresh_register.register_id AND r.measured_at <= first_day;
-	SELECT coalesce(min(r.measured_at), last_day + 1) INTO upper_reading FROM reading r
-		WHERE r.register_id = refresh_register.register_id AND r.measured_at >= last_day + 1;
+CREATE FUNCTION interval_energy_days(blocks bytea[], epoch_from timestamptz[], epoch_kwh_per_count float8[], epoch_modulus bigint[],
+	dirty_from timestamptz, dirty_until timestamptz, slot_length interval, interpolation_limit interval, gap_limit interval, plausible_kw float8)
+RETURNS TABLE (day date, energy_kwh float8[], quality energy_quality[])
+LANGUAGE c STABLE PARALLEL SAFE ROWS 2 AS 'MODULE_PATHNAME', 'smarthg_interval_energy_days';
+COMMENT ON FUNCTION interval_energy_days(bytea[], timestamptz[], float8[], bigint[], timestamptz, timestamptz, interval, interval, interval, float8) IS
+'interval_energy_series for the whole UTC days that readings new or changed in [dirty_from, dirty_until] reach, kWh per slot, from the packed readings of these days and their neighbours in ascending time and the epochs in ascending order; null arrays for a day of which nothing is known. An endless range is that of the readings. Errors: as there, more than 100,000 days';
 
-	WITH epochs AS (
-		SELECT e.valid_from, lead(e.valid_from, 1, 'infinity') OVER by_time AS valid_until,
-			e.multiplier::float8 / e.divisor AS kwh_per_count, e.modulus, row_number() OVER by_time AS number
-		FROM register_epoch e WHERE e.register_id = refresh_register.register_id
-		WINDOW by_time AS (ORDER BY e.valid_from)
-	), readings AS (
-		SELECT array_agg(r.measured_at ORDER BY r.measured_at) AS times, array_agg(r.raw_value ORDER BY r.measured_at) AS counts,
-			array_agg(e.number::integer ORDER BY r.measured_at) AS numbers
-		FROM reading r
-		JOIN epochs e ON r.measured_at >= e.valid_from AND r.measured_at < e.valid_until
-		WHERE r.register_id = refresh_register.register_id AND r.measured_at BETWEEN lower_reading AND upper_reading
-	), slots AS (
-		SELECT i.* FROM readings,
-			(SELECT array_agg(kwh_per_count ORDER BY number) AS scales, array_agg(modulus ORDER BY number) AS moduli FROM epochs) AS scale,
-			interval_energy_series(times, counts, numbers, scales, moduli,
-				first_day, last_day + 1, setting.base_slot, setting.interpolation_limit, setting.gap_limit, setting.plausible_kw) AS i
-		WHERE times IS NOT NULL
-	), fresh AS (
-		SELECT g.slot::date AS day, array_agg(s.energy_kwh ORDER BY g.slot) AS energy_kwh, array_agg(s.quality ORDER BY g.slot) AS quality
-		FROM generate_series(first_day, last_day + interval '1 day' - setting.base_slot, setting.base_slot) AS g(slot)
-		LEFT JOIN slots s ON s.slot_start = g.slot
-		GROUP BY 1 HAVING count(s.energy_kwh) > 0
+CREATE FUNCTION refresh_registers(registers bigint[], dirty_from timestamptz[], dirty_until timestamptz[]) RETURNS bigint
+LANGUAGE sql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = 'UTC' SET work_mem = '64MB' SET jit = off AS $$
+	WITH dirty AS MATERIALIZED (
+		SELECT i.*, e.* FROM unnest(registers, refresh_registers.dirty_from, refresh_registers.dirty_until) AS i(register_id, dirty_from, dirty_until),
+			LATERAL (SELECT array_agg(e.valid_from ORDER BY e.valid_from) AS epoch_from, array_agg(e.multiplier::float8 / e.divisor ORDER BY e.valid_from) AS scale,
+				array_agg(e.modulus ORDER BY e.valid_from) AS modulus FROM register_epoch e WHERE e.register_id = i.register_id) AS e
+		WHERE e.epoch_from IS NOT NULL
+	), fresh AS MATERIALIZED (
+		SELECT DISTINCT ON (d.register_id, f.day) d.register_id, f.*
+		FROM (SELECT s.* FROM settings() AS s OFFSET 0) AS setting, dirty d,
+			-- A range reaches two readings further out, the energy of their days one more: with a
+			-- reading a day, or a day without, that is a neighbour each.
+			LATERAL (SELECT array_agg(b.block ORDER BY b.day) AS blocks FROM (
+				(SELECT r.day, r.block FROM reading_day r WHERE r.register_id = d.register_id AND r.day < d.dirty_from::date ORDER BY r.day DESC LIMIT 3)
+				UNION ALL SELECT r.day, r.block FROM reading_day r WHERE r.register_id = d.register_id AND r.day BETWEEN d.dirty_from::date AND d.dirty_until::date
+				UNION ALL (SELECT r.day, r.block FROM reading_day r WHERE r.register_id = d.register_id AND r.day > d.dirty_until::date ORDER BY r.day LIMIT 3)
+			) AS b) AS stored,
+			interval_energy_days(stored.blocks, d.epoch_from, d.scale, d.modulus, d.dirty_from, d.dirty_until,
+				setting.base_slot, setting.interpolation_limit, setting.gap_limit, setting.plausible_kw) AS f
+		-- Where two ranges reach one day it is the same from both.
+		ORDER BY d.register_id, f.day, f.energy_kwh IS NULL
 	), gone AS (
-		DELETE FROM energy_day old
-		WHERE old.register_id = refresh_register.register_id AND old.day BETWEEN first_day AND last_day
-			AND NOT EXISTS (SELECT FROM fresh WHERE fresh.day = old.day)
-		RETURNING 1
+		DELETE FROM energy_day old USING fresh WHERE old.register_id = fresh.register_id AND old.day = fresh.day AND fresh.energy_kwh IS NULL RETURNING 1
 	), written AS (
 		INSERT INTO energy_day AS old (register_id, day, energy_kwh, quality)
-		SELECT refresh_register.register_id, fresh.day, fresh.energy_kwh, fresh.quality FROM fresh
+		SELECT fresh.register_id, fresh.day, fresh.energy_kwh, fresh.quality FROM fresh WHERE fresh.energy_kwh IS NOT NULL
 		ON CONFLICT (register_id, day) DO UPDATE SET energy_kwh = EXCLUDED.energy_kwh, quality = EXCLUDED.quality
 			WHERE (old.energy_kwh, old.quality) IS DISTINCT FROM (EXCLUDED.energy_kwh, EXCLUDED.quality)
 		RETURNING 1
 	)
-	SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM written) INTO changed;
-	RETURN changed;
-END $$;
-COMMENT ON FUNCTION refresh_register(bigint, timestamptz, timestamptz) IS 'Computes interval energy of one register anew around the readings from dirty_from to dirty_until; returns the number of days changed';
+	SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM written)
+$$;
+COMMENT ON FUNCTION refresh_registers(bigint[], timestamptz[], timestamptz[]) IS 'Computes interval energy of registers anew around their settled readings from dirty_from to dirty_until, both included; returns the number of register days changed';
+
+CREATE FUNCTION refresh_register(register_id bigint, dirty_from timestamptz, dirty_until timestamptz) RETURNS bigint
+LANGUAGE sql VOLATILE STRICT SET search_path = smarthg, pg_temp AS $$
+	SELECT refresh_registers(ARRAY[register_id], ARRAY[dirty_from], ARRAY[dirty_until])
+$$;
+COMMENT ON FUNCTION refresh_register(bigint, timestamptz, timestamptz) IS 'Computes interval energy of one register anew around the settled readings from dirty_from to dirty_until; returns the number of days changed';
 
 CREATE FUNCTION begin_epoch(register_id bigint, valid_from timestamptz, multiplier bigint, divisor bigint, modulus bigint, reason text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
@@ -137,41 +123,65 @@ END $$;
 COMMENT ON FUNCTION base_slot_kept() IS 'Refuses another base_slot while energy is stored in slots of the present one';
 CREATE TRIGGER base_slot_kept BEFORE UPDATE ON installation FOR EACH ROW EXECUTE FUNCTION base_slot_kept();
 
-CREATE FUNCTION refresh_interval_energy() RETURNS bigint
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+CREATE FUNCTION refresh_marked(most integer) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
 DECLARE
-	dirty record;
+	registers bigint[];
+	froms timestamptz[];
+	untils timestamptz[];
 	changed bigint := 0;
 BEGIN
-	-- One at a time; whoever comes second comes again later. A lock that needs a privilege, so that
-	-- nobody else can stand in the way, on a table that does not change, so that no vacuum does.
-	BEGIN
-		LOCK TABLE installation IN SHARE UPDATE EXCLUSIVE MODE NOWAIT;
-	EXCEPTION WHEN lock_not_available THEN
+	WITH taken AS (
+		DELETE FROM interval_dirty WHERE ctid = ANY (ARRAY(SELECT d.ctid FROM interval_dirty d WHERE d.fault IS NULL LIMIT most)) RETURNING *
+	), islands AS (
+		-- Ranges apart by days are separate work: one late reading must not redo a year.
+		SELECT *, count(*) FILTER (WHERE apart) OVER (PARTITION BY register_id ORDER BY dirty_from, dirty_until) AS island
+		FROM (SELECT *, dirty_from > max(dirty_until) OVER (PARTITION BY register_id ORDER BY dirty_from, dirty_until
+				ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) + interval '2 days' AS apart FROM taken) AS marked
+	), merged AS (
+		SELECT register_id, min(dirty_from) AS dirty_from, max(dirty_until) AS dirty_until FROM islands GROUP BY register_id, island
+	)
+	SELECT array_agg(register_id ORDER BY register_id, dirty_from), array_agg(dirty_from ORDER BY register_id, dirty_from), array_agg(dirty_until ORDER BY register_id, dirty_from)
+	INTO registers, froms, untils FROM merged;
+	IF registers IS NULL THEN
 		RETURN NULL;
+	END IF;
+	BEGIN
+		RETURN refresh_registers(registers, froms, untils);
+	EXCEPTION WHEN data_exception OR program_limit_exceeded OR integrity_constraint_violation THEN
+		-- One of them: each by itself.
 	END;
-	FOR dirty IN
-		WITH taken AS (DELETE FROM interval_dirty WHERE fault IS NULL RETURNING *)
-		SELECT register_id, min(dirty_from) AS dirty_from, max(dirty_until) AS dirty_until
-		FROM (
-			-- Ranges apart by days are separate work: one late reading must not redo a year.
-			SELECT *, count(*) FILTER (WHERE apart) OVER (PARTITION BY register_id ORDER BY dirty_from, dirty_until) AS island
-			FROM (SELECT *, dirty_from > max(dirty_until) OVER (PARTITION BY register_id ORDER BY dirty_from, dirty_until
-					ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) + interval '2 days' AS apart FROM taken) AS marked
-		) AS islands
-		GROUP BY register_id, island ORDER BY register_id
-	LOOP
+	FOR i IN 1 .. cardinality(registers) LOOP
 		BEGIN
-			changed := changed + refresh_register(dirty.register_id, dirty.dirty_from, dirty.dirty_until);
+			changed := changed + refresh_register(registers[i], froms[i], untils[i]);
 		EXCEPTION WHEN data_exception OR program_limit_exceeded OR integrity_constraint_violation THEN
 			-- One register must not hold up the others.
-			INSERT INTO interval_dirty VALUES (dirty.register_id, dirty.dirty_from, dirty.dirty_until, SQLERRM);
-			RAISE WARNING USING MESSAGE = format('interval energy of register %s cannot be computed: %s', dirty.register_id, SQLERRM);
+			INSERT INTO interval_dirty VALUES (registers[i], froms[i], untils[i], SQLERRM);
+			RAISE WARNING USING MESSAGE = format('interval energy of register %s cannot be computed: %s', registers[i], SQLERRM);
 		END;
 	END LOOP;
 	RETURN changed;
 END $$;
-COMMENT ON FUNCTION refresh_interval_energy() IS 'Brings interval energy up to date with the readings that came since its last call; returns the number of register days changed, null where another session is at it. A register that fails keeps its mark with the fault, and holds up no other';
+COMMENT ON FUNCTION refresh_marked(integer) IS 'Computes interval energy for up to so many marks of interval_dirty; returns the number of register days changed, null where nothing was marked. A part of refresh_interval_energy';
+
+CREATE FUNCTION refresh_interval_energy() RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+DECLARE
+	changed bigint := 0;
+	more bigint;
+BEGIN
+	-- One at a time; whoever comes second comes again later.
+	IF settle_readings() IS NULL THEN
+		RETURN NULL;
+	END IF;
+	LOOP
+		more := refresh_marked(10000);
+		EXIT WHEN more IS NULL;
+		changed := changed + more;
+	END LOOP;
+	RETURN changed;
+END $$;
+COMMENT ON FUNCTION refresh_interval_energy() IS 'Settles readings that have landed and brings interval energy up to date with them; returns the number of register days changed, null where another session is at it. A register that fails keeps its mark with the fault, and holds up no other';
 
 CREATE FUNCTION register_direction(obis text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE

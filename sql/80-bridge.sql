@@ -227,45 +227,12 @@ LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
 	PERFORM ingest_registers(readings);
-	PERFORM ensure_reading_partition(month) FROM (
-		SELECT DISTINCT date_trunc('month', i.measured_at, 'UTC') AS month FROM unnest(readings) AS i WHERE i.fault IS NULL ORDER BY 1
-	) AS months;
-
-	-- Of several values for one time the last one received stands; the others become history.
-	WITH arrived AS (
-		SELECT r.register_id, i.*, lead(i.raw_value) OVER by_arrival AS next_raw_value
-		FROM unnest(readings) AS i JOIN register r USING (meter_id, obis)
-		WHERE i.fault IS NULL WINDOW by_arrival AS (PARTITION BY r.register_id, i.measured_at ORDER BY i.n)
-	), replaced AS (
-		SELECT a.register_id, a.measured_at, a.raw_value, a.received_at, a.gateway_id, a.record_no
-		FROM arrived a WHERE a.next_raw_value <> a.raw_value
-		UNION ALL
-		SELECT old.register_id, old.measured_at, old.raw_value, old.received_at, old.gateway_id, old.record_no
-		FROM arrived a JOIN reading old USING (register_id, measured_at) WHERE a.next_raw_value IS NULL AND a.raw_value <> old.raw_value
-	), kept AS (
-		INSERT INTO reading_correction (register_id, measured_at, raw_value, received_at, gateway_id, record_no) SELECT * FROM replaced
-	), updated AS (
-		UPDATE reading old SET raw_value = a.raw_value, received_at = a.received_at, gateway_id = a.gateway_id, record_no = a.record_no
-		FROM arrived a
-		WHERE a.next_raw_value IS NULL AND old.register_id = a.register_id AND old.measured_at = a.measured_at AND old.raw_value <> a.raw_value
-		RETURNING old.register_id, old.measured_at, old.raw_value
-	), inserted AS (
-		INSERT INTO reading (register_id, measured_at, raw_value, received_at, gateway_id, record_no)
-		SELECT a.register_id, a.measured_at, a.raw_value, a.received_at, a.gateway_id, a.record_no FROM arrived a
-		WHERE a.next_raw_value IS NULL AND NOT EXISTS (SELECT FROM reading old WHERE old.register_id = a.register_id AND old.measured_at = a.measured_at)
-		RETURNING register_id, measured_at, raw_value
-	), stored AS (
-		SELECT * FROM updated UNION ALL SELECT * FROM inserted
-	), newest AS (
-		UPDATE register r SET last_reading_at = s.measured_at, last_raw_value = s.raw_value
-		FROM (SELECT DISTINCT ON (register_id) * FROM stored ORDER BY register_id, measured_at DESC) AS s
-		WHERE r.register_id = s.register_id AND s.measured_at >= coalesce(r.last_reading_at, '-infinity')
-	)
-	INSERT INTO interval_dirty (register_id, dirty_from, dirty_until)
-	SELECT s.register_id, min(s.measured_at), max(s.measured_at)
-	FROM stored s JOIN register r USING (register_id) WHERE r.cumulative AND r.unit = 'kWh' GROUP BY s.register_id;
+	-- Settling sees to duplicates, corrections, newest values and interval energy.
+	INSERT INTO reading_landing (register_id, measured_at, raw_value, received_at, gateway_id, record_no)
+	SELECT r.register_id, i.measured_at, i.raw_value, i.received_at, i.gateway_id, i.record_no
+	FROM unnest(readings) AS i JOIN register r USING (meter_id, obis) WHERE i.fault IS NULL ORDER BY i.n;
 END $$;
-COMMENT ON FUNCTION ingest_readings(incoming_reading[]) IS 'Stores resolved readings once each, corrections with their history, and marks what interval energy they change';
+COMMENT ON FUNCTION ingest_readings(incoming_reading[]) IS 'Lets resolved readings land, in the order of their arrival';
 
 CREATE FUNCTION ingest_states(readings incoming_reading[]) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = smarthg, pg_temp AS $$
@@ -286,7 +253,23 @@ CREATE FUNCTION advance_gateway_marks(gateways bigint[], numbers bigint[], losse
 LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
 DECLARE
 	loss record;
+	moved bigint[];
 BEGIN
+	-- Nearly always the records follow the mark without a gap, and none is ahead.
+	WITH run AS (
+		SELECT g.gateway_id, max(t.record_no) AS committed
+		FROM unnest(gateways, numbers, losses) AS t(gateway_id, record_no, lost) JOIN gateway g USING (gateway_id)
+		WHERE NOT EXISTS (SELECT FROM gateway_record_ahead a WHERE a.gateway_id = g.gateway_id)
+		GROUP BY g.gateway_id HAVING max(t.record_no) - g.committed_record_no = count(DISTINCT t.record_no) AND NOT bool_or(t.lost)
+	), advanced AS (
+		UPDATE gateway g SET committed_record_no = r.committed, last_ingest_at = clock_timestamp() FROM run r WHERE g.gateway_id = r.gateway_id RETURNING g.gateway_id
+	)
+	SELECT array_agg(a.gateway_id) INTO moved FROM advanced a;
+	SELECT array_agg(t.gateway_id), array_agg(t.record_no), array_agg(t.lost) INTO gateways, numbers, losses
+		FROM unnest(gateways, numbers, losses) AS t(gateway_id, record_no, lost) WHERE t.gateway_id <> ALL (coalesce(moved, '{}'));
+	IF gateways IS NULL THEN
+		RETURN;
+	END IF;
 	INSERT INTO gateway_record_ahead (gateway_id, record_no) SELECT * FROM unnest(gateways, numbers) ON CONFLICT DO NOTHING;
 	-- A record of kind 0 takes the mark over all that is missing up to it, itself included; no further than a log
 	-- can be long, so that one wrong number does not mute a gateway for good.
@@ -322,6 +305,7 @@ RETURNS TABLE (gateway_id bigint, committed_record_no bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
+	setting installation := settings();
 	taken integer[];
 	readings incoming_reading[];
 BEGIN
@@ -350,7 +334,7 @@ BEGIN
 		SELECT array_agg((i.n, g.gateway_id, coalesce(m.home_id, g.home_id), m.meter_id, t.record_no, t.received_at, t.kind,
 				i.device_eui64, i.endpoint, i.obis, i.unit, i.raw_value, i.multiplier, i.divisor, i.measured_at,
 				CASE
-					WHEN NOT i.measured_at BETWEEN t.received_at - (settings()).accepted_age AND t.received_at + interval '1 day' THEN 'time is implausible'
+					WHEN NOT i.measured_at BETWEEN t.received_at - setting.accepted_age AND t.received_at + interval '1 day' THEN 'time is implausible'
 					WHEN i.raw_value < 0 AND unit_is_cumulative(i.unit) THEN 'count is negative'
 					WHEN i.unit = '%' THEN CASE WHEN NOT EXISTS (SELECT FROM ess e WHERE (e.home_id, e.device_eui64, e.endpoint) = (g.home_id, i.device_eui64, i.endpoint))
 						AND NOT EXISTS (SELECT FROM pev p WHERE (p.home_id, p.device_eui64, p.endpoint) = (g.home_id, i.device_eui64, i.endpoint)) THEN 'store is unknown' END

@@ -7,6 +7,10 @@ REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA smarthg FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
 	slot_start(timestamptz, interval), register_direction(text), is_eui64(bytea), is_time_zone(text),
 	interval_energy_series(timestamptz[], bigint[], integer[], float8[], bigint[], timestamptz, timestamptz, interval, interval, interval, float8),
+	reading_pack_step(internal, timestamptz, bigint, timestamptz, bigint, bigint, tid), reading_pack_end(internal),
+	reading_pack(timestamptz, bigint, timestamptz, bigint, bigint, tid), reading_merge(bytea, bytea), reading_unpack(bytea), reading_without(bytea, timestamptz, timestamptz),
+	reading_later(bytea, timestamptz, timestamptz),
+	interval_energy_days(bytea[], timestamptz[], float8[], bigint[], timestamptz, timestamptz, interval, interval, interval, float8),
 	slot_means(timestamptz[], float8[], float8[], timestamptz, integer, interval), local_phases(timestamptz, integer, interval, text), eumf_k_series(float8[], integer[], integer[], integer),
 	ebr_solve(float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], interval, float8, float8,
 		float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, text, text, interval, integer, boolean, boolean,

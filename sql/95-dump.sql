@@ -1,4 +1,4 @@
--- All tables hold the user's data, so pg_dump takes their rows along; partitions of reading are
+-- All tables hold the user's data, so pg_dump takes their rows along; partitions of reading_day are
 -- made later, belong to no extension, and are dumped whole.
 DO $$
 DECLARE

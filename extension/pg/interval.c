@@ -14,12 +14,12 @@ PG_FUNCTION_INFO_V1(smarthg_slot_means);
 
 static const int MAX_SLOTS = 10000000;
 
-/* The Oid of a label of the SQL type energy_quality, from the function's own result row. */
-static Datum quality_label(Oid type, interval_quality quality)
+void quality_labels(Oid type, Datum *labels)
 {
-	static const char *const labels[] = {"measured", "interpolated", "estimated"};
+	static const char *const names[] = {"measured", "interpolated", "estimated"};
 
-	return OidInputFunctionCall(F_ENUM_IN, pstrdup(labels[quality]), type, -1);
+	for (int q = INTERVAL_MEASURED; q <= INTERVAL_ESTIMATED; q++)
+		labels[q] = OidInputFunctionCall(F_ENUM_IN, pstrdup(names[q]), type, -1);
 }
 
 static register_reading *readings_argument(FunctionCallInfo fcinfo, int *count)
@@ -94,16 +94,13 @@ Datum smarthg_interval_energy_series(PG_FUNCTION_ARGS)
 	interval_quality *quality =
 	    palloc_extended(sizeof(interval_quality) * grid.slots, MCXT_ALLOC_HUGE);
 	Datum labels[3];
-	Oid quality_type;
 	outcome failed;
 
 	if (interval_energy(readings, count, epochs, epoch_count, &grid, kwh, quality, &failed) !=
 	    OUTCOME_OK)
 		raise_outcome(&failed);
 	InitMaterializedSRF(fcinfo, 0);
-	quality_type = TupleDescAttr(result->setDesc, 2)->atttypid;
-	for (int q = INTERVAL_MEASURED; q <= INTERVAL_ESTIMATED; q++)
-		labels[q] = quality_label(quality_type, q);
+	quality_labels(TupleDescAttr(result->setDesc, 2)->atttypid, labels);
 	for (int s = 0; s < grid.slots; s++) {
 		Datum row[3] = {TimestampTzGetDatum(grid.start_us + s * grid.slot_us),
 		                Float8GetDatum(kwh[s]), labels[quality[s]]};

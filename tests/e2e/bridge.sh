@@ -112,7 +112,7 @@ stop_sim
 second=$(cut -d' ' -f1 "$work/second")
 grep "^$second" "$work/telegrams" >"$work/kept"
 go_back() {
-	sql "UPDATE gateway SET committed_record_no = 1000 WHERE gateway_id = 2; DELETE FROM reading WHERE gateway_id = 2 AND record_no > 1000; NOTIFY smarthg_gateway"
+	sql "UPDATE gateway SET committed_record_no = 1000 WHERE gateway_id = 2; SELECT forget_readings(register_id, to_timestamp(1700000000 + 60 * 1000.5)) FROM register WHERE meter_id = 2; NOTIFY smarthg_gateway"
 	comes "$1" "SELECT count(*) FROM gateway_event WHERE event = 'mark_went_back' AND gateway_id = 2" "a mark that went back is an event"
 }
 start_sim back --telegrams "$work/kept"
@@ -130,7 +130,7 @@ is "$(sql "SELECT count(*) FROM gateway_event WHERE event = 'records_lost' AND d
 
 # Telegrams that cannot be decoded, one that the database refuses, lost records, then a good one.
 sql "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE check_violation USING MESSAGE = ''x'' || repeat(''ä'', 200); END';
-	CREATE TRIGGER refuse BEFORE INSERT ON reading FOR EACH ROW WHEN (NEW.raw_value = 4711) EXECUTE FUNCTION refuse();
+	CREATE TRIGGER refuse BEFORE INSERT ON reading_landing FOR EACH ROW WHEN (NEW.raw_value = 4711) EXECUTE FUNCTION refuse();
 	CREATE TRIGGER refuse BEFORE INSERT ON quarantine FOR EACH ROW WHEN (NEW.record_no = 1603) EXECUTE FUNCTION refuse()"
 third=$(sed -n 3p "$work/telegrams" | cut -d' ' -f1) address=$(sed -n 3p "$work/telegrams" | cut -d' ' -f4)
 "$top/tests/e2e/telegrams" 3 1600 | grep "^$third" >"$work/odd"

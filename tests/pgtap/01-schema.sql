@@ -6,7 +6,7 @@ SELECT plan(19);
 SET search_path = public, smarthg;
 
 SELECT has_table('smarthg'::name, t::name, format('table %s is there', t))
-FROM unnest('{substation,meter,register,reading,energy_day,market_price,power_profile,plan}'::text[]) AS t;
+FROM unnest('{substation,meter,register,reading_day,energy_day,market_price,power_profile,plan}'::text[]) AS t;
 
 SELECT is_empty($$
 	SELECT c.oid::regclass FROM pg_class c

@@ -1,6 +1,6 @@
 -- Ingestion: every record once, nothing lost, nothing believed blindly (DESIGN.md section 7).
 \ir home.psql
-SELECT plan(38);
+SELECT plan(40);
 
 SELECT is(pg_temp.feed(1, '2023-05-01 00:00Z', 100), 1::bigint, 'the first record is committed');
 SELECT is(pg_temp.feed(1, '2023-05-01 00:00Z', 999), 1::bigint, 'the same record again is acknowledged');
@@ -11,8 +11,10 @@ SELECT is(pg_temp.feed(4, '2023-05-01 00:45Z', 400), 1::bigint, '... and so is t
 SELECT is(pg_temp.feed(2, '2023-05-01 00:15Z', 200), 4::bigint, 'the missing one moves the mark over all of them');
 SELECT is((SELECT array_agg(raw_value ORDER BY measured_at) FROM reading), '{100,200,300,400}', 'all are stored exactly once');
 SELECT is((SELECT count(*)::integer FROM gateway_record_ahead), 0, 'no record is kept ahead of the mark');
-SELECT is((SELECT partrelid::regclass::text FROM pg_partitioned_table), 'reading', 'readings are partitioned');
-SELECT has_table('smarthg'::name, 'reading_2023_05'::name, 'the month''s partition made itself');
+SELECT is(settle_readings(), false, 'what has landed is settled');
+SELECT is((SELECT array_agg(raw_value ORDER BY measured_at) FROM reading), '{100,200,300,400}', '... which readers do not notice');
+SELECT is((SELECT partrelid::regclass::text FROM pg_partitioned_table), 'reading_day', 'readings are partitioned');
+SELECT has_table('smarthg'::name, 'reading_day_2023_05'::name, 'the month''s partition made itself');
 
 SELECT is(pg_temp.feed(5, '2023-05-01 01:00Z', 500, device => '\x0015bc00000000ff'), 5::bigint, 'a record of an unknown meter is acknowledged');
 SELECT is((SELECT reason FROM quarantine WHERE record_no = 5), 'meter is unknown', '... and kept in quarantine');

@@ -1,0 +1,231 @@
+/*
+ * Interval energy of whole days from the packed readings of a register: what is computed anew
+ * around readings that came or changed (DESIGN.md section 6).
+ */
+#include "binding.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "utils/date.h"
+#include "utils/lsyscache.h"
+
+#include "../core/series/interval_energy.h"
+#include "../core/series/reading_block.h"
+
+PG_FUNCTION_INFO_V1(smarthg_interval_energy_days);
+
+enum {
+	ARG_BLOCKS,
+	ARG_EPOCH_FROM,
+	ARG_EPOCH_SCALE,
+	ARG_EPOCH_MODULUS,
+	ARG_DIRTY_FROM,
+	ARG_DIRTY_UNTIL,
+	ARG_SLOT_LENGTH,
+	ARG_INTERPOLATION_LIMIT,
+	ARG_GAP_LIMIT,
+	ARG_PLAUSIBLE_KW,
+};
+
+static const int MAX_DAYS = 100000;
+
+typedef struct days_work {
+	register_reading *readings;
+	int count;
+	TimestampTz *epoch_from;
+	register_epoch *epochs;
+	int epoch_count;
+} days_work;
+
+static void epoch_arguments(FunctionCallInfo fcinfo, days_work *work)
+{
+	int count = -1;
+	bool *no_from, *no_modulus;
+	Datum *from =
+	    elements_argument(fcinfo, ARG_EPOCH_FROM, "epoch_from", TIMESTAMPTZOID, &count, &no_from);
+	double *scales =
+	    series_argument(fcinfo, ARG_EPOCH_SCALE, "epoch_kwh_per_count", &count, true, false);
+	Datum *moduli =
+	    elements_argument(fcinfo, ARG_EPOCH_MODULUS, "epoch_modulus", INT8OID, &count, &no_modulus);
+
+	if (no_from)
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+		                errmsg("epoch_from must not have null elements")));
+	work->epoch_count = count;
+	work->epoch_from = palloc(sizeof(TimestampTz) * Max(count, 1));
+	work->epochs = palloc(sizeof(register_epoch) * Max(count, 1));
+	for (int i = 0; i < count; i++) {
+		work->epoch_from[i] = DatumGetTimestampTz(from[i]);
+		work->epochs[i].kwh_per_count = scales[i];
+		work->epochs[i].modulus = no_modulus && no_modulus[i] ? 0 : DatumGetInt64(moduli[i]);
+	}
+}
+
+/* Adds a block's readings; those before the first epoch have no scale and are left out. */
+static void add_block(days_work *work, bytea *block, int *epoch)
+{
+	const uint8_t *bytes = (const uint8_t *)VARDATA_ANY(block);
+	size_t size = VARSIZE_ANY_EXHDR(block);
+	stored_reading *stored;
+	outcome failed;
+	int count;
+
+	if (reading_block_count(bytes, size, &count, &failed) != OUTCOME_OK)
+		raise_outcome(&failed);
+	stored = palloc_extended(sizeof(*stored) * ((Size)count + 1), MCXT_ALLOC_HUGE);
+	if (reading_block_decode(bytes, size, stored, count, &failed) != OUTCOME_OK)
+		raise_outcome(&failed);
+	work->readings =
+	    repalloc_huge(work->readings, sizeof(register_reading) * ((Size)work->count + count + 1));
+	for (int i = 0; i < count; i++) {
+		while (*epoch + 1 < work->epoch_count &&
+		       work->epoch_from[*epoch + 1] <= stored[i].measured_us)
+			++*epoch;
+		if (*epoch < 0)
+			continue;
+		work->readings[work->count++] =
+		    (register_reading){stored[i].measured_us, stored[i].raw, *epoch};
+	}
+	pfree(stored);
+}
+
+static void block_arguments(FunctionCallInfo fcinfo, days_work *work)
+{
+	Datum *blocks;
+	bool *nulls;
+	int count = 0, epoch = -1;
+
+	work->readings = palloc(sizeof(register_reading));
+	work->count = 0;
+	if (PG_ARGISNULL(ARG_BLOCKS))
+		return;
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(ARG_BLOCKS), BYTEAOID, -1, false, TYPALIGN_INT, &blocks,
+	                  &nulls, &count);
+	for (int i = 0; i < count; i++)
+		if (!nulls[i])
+			add_block(work, DatumGetByteaPP(blocks[i]), &epoch);
+}
+
+static int64 day_of(TimestampTz at)
+{
+	int64 day = at / USECS_PER_DAY;
+
+	return at % USECS_PER_DAY < 0 ? day - 1 : day;
+}
+
+/*
+ * The days that a change of readings in [from, until] reaches: to the second reading further out,
+ * since a change may make its neighbour a glitch or none.
+ */
+static void reached_days(const days_work *work, TimestampTz from, TimestampTz until,
+                         int64 *first_day, int64 *last_day)
+{
+	int before = 0, after = work->count;
+
+	while (before < work->count && work->readings[before].at_us < from)
+		before++;
+	while (after > before && work->readings[after - 1].at_us > until)
+		after--;
+	before -= 2;
+	after += 1;
+	if (work->count > 0 && work->readings[Max(before, 0)].at_us < from)
+		from = work->readings[Max(before, 0)].at_us;
+	if (work->count > 0 && work->readings[Min(after, work->count - 1)].at_us > until)
+		until = work->readings[Min(after, work->count - 1)].at_us;
+	*first_day = day_of(from);
+	*last_day = day_of(until);
+}
+
+static interval_grid grid_of(FunctionCallInfo fcinfo, int64 first_day, int64 last_day)
+{
+	interval_grid grid = {
+	    .start_us = first_day * USECS_PER_DAY,
+	    .slot_us = interval_us(PG_GETARG_INTERVAL_P(ARG_SLOT_LENGTH), "slot_length"),
+	    .interpolation_limit_us =
+	        interval_us(PG_GETARG_INTERVAL_P(ARG_INTERPOLATION_LIMIT), "interpolation_limit"),
+	    .gap_limit_us = interval_us(PG_GETARG_INTERVAL_P(ARG_GAP_LIMIT), "gap_limit"),
+	    .plausible_kw = number_argument(fcinfo, ARG_PLAUSIBLE_KW, "plausible_kw", 0),
+	};
+
+	if (grid.slot_us < USECS_PER_MINUTE || USECS_PER_DAY % grid.slot_us != 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		                errmsg("slot_length must be a divisor of a day, a minute at least")));
+	if (last_day - first_day >= MAX_DAYS)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+		                errmsg("more than %d days of interval energy", MAX_DAYS)));
+	grid.slots = (int)((last_day - first_day + 1) * (USECS_PER_DAY / grid.slot_us));
+	return grid;
+}
+
+/* A row for a day; its arrays are null where nothing is known of it. */
+static void put_day(ReturnSetInfo *result, int64 day, const double *kwh,
+                    const interval_quality *quality, int slots, const Datum *labels)
+{
+	Oid quality_type = get_element_type(TupleDescAttr(result->setDesc, 2)->atttypid);
+	Datum *energies = palloc(sizeof(Datum) * slots), *qualities = palloc(sizeof(Datum) * slots);
+	bool *unknown = palloc(sizeof(bool) * slots), nulls[3] = {false, true, true};
+	Datum row[3] = {DateADTGetDatum((DateADT)day), (Datum)0, (Datum)0};
+	int lower = 1;
+
+	for (int s = 0; s < slots; s++) {
+		unknown[s] = isnan(kwh[s]);
+		energies[s] = Float8GetDatum(kwh[s]);
+		qualities[s] = labels[quality[s]];
+		if (!unknown[s])
+			nulls[1] = nulls[2] = false;
+	}
+	if (!nulls[1]) {
+		row[1] = PointerGetDatum(construct_md_array(energies, unknown, 1, &slots, &lower, FLOAT8OID,
+		                                            8, true, TYPALIGN_DOUBLE));
+		row[2] = PointerGetDatum(construct_md_array(qualities, unknown, 1, &slots, &lower,
+		                                            quality_type, 4, true, TYPALIGN_INT));
+	}
+	tuplestore_putvalues(result->setResult, result->setDesc, row, nulls);
+}
+
+Datum smarthg_interval_energy_days(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
+	TimestampTz from = PG_GETARG_TIMESTAMPTZ(ARG_DIRTY_FROM);
+	TimestampTz until = PG_GETARG_TIMESTAMPTZ(ARG_DIRTY_UNTIL);
+	int64 first_day, last_day;
+	interval_grid grid;
+	interval_quality *quality;
+	double *kwh;
+	days_work work;
+	Datum labels[3];
+	outcome failed;
+	int per_day;
+
+	for (int i = ARG_EPOCH_FROM; i <= ARG_PLAUSIBLE_KW; i++)
+		if (PG_ARGISNULL(i))
+			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			                errmsg("epochs, range, slot_length and limits must not be null")));
+	epoch_arguments(fcinfo, &work);
+	block_arguments(fcinfo, &work);
+	InitMaterializedSRF(fcinfo, 0);
+	/* An endless range is that of the readings. */
+	if (work.count > 0 && TIMESTAMP_IS_NOBEGIN(from))
+		from = Min(work.readings[0].at_us, until);
+	if (work.count > 0 && TIMESTAMP_IS_NOEND(until))
+		until = Max(work.readings[work.count - 1].at_us, from);
+	if (work.count == 0 && (TIMESTAMP_NOT_FINITE(from) || TIMESTAMP_NOT_FINITE(until)))
+		return (Datum)0;
+	if (TIMESTAMP_NOT_FINITE(from) || TIMESTAMP_NOT_FINITE(until) || until < from)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		                errmsg("the range of changed readings must ascend")));
+	reached_days(&work, from, until, &first_day, &last_day);
+	grid = grid_of(fcinfo, first_day, last_day);
+	kwh = palloc_extended(sizeof(double) * grid.slots, MCXT_ALLOC_HUGE);
+	quality = palloc_extended(sizeof(interval_quality) * grid.slots, MCXT_ALLOC_HUGE);
+	if (interval_energy(work.readings, work.count, work.epochs, work.epoch_count, &grid, kwh,
+	                    quality, &failed) != OUTCOME_OK)
+		raise_outcome(&failed);
+	quality_labels(get_element_type(TupleDescAttr(result->setDesc, 2)->atttypid), labels);
+	per_day = (int)(USECS_PER_DAY / grid.slot_us);
+	for (int64 day = first_day; day <= last_day; day++)
+		put_day(result, day, kwh + (day - first_day) * per_day,
+		        quality + (day - first_day) * per_day, per_day, labels);
+	return (Datum)0;
+}

@@ -1,0 +1,93 @@
+#!/bin/bash
+# Readings land from several sessions, with duplicates and corrections, while others settle them,
+# are cancelled in the middle, and readers look on: nothing committed is ever missing, nothing shown
+# twice. Prints TAP; PGHOST and so on name the cluster.
+set -uo pipefail
+database=smarthg_readings_$$
+work=$(mktemp -d)
+leave() {
+	local pids
+	pids=$(jobs -p)
+	[ -z "$pids" ] || kill $pids 2>/dev/null
+	wait 2>/dev/null
+	dropdb --if-exists --force "$database"
+	rm -rf "$work"
+}
+trap leave EXIT
+export PGDATABASE=$database PGOPTIONS='-c search_path=smarthg,public -c client_min_messages=error'
+count=0
+is() { # got, wanted, promise
+	count=$((count + 1))
+	if [ "$1" = "$2" ]; then echo "ok $count - $3"; else
+		echo "not ok $count - $3"
+		printf 'got %s\nwanted %s\n' "$1" "$2" | sed 's/^/# /'
+	fi
+}
+sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 -c "$1"; }
+
+createdb "$database"
+sql "CREATE EXTENSION smarthg" || { echo "Bail out! no extension"; exit 1; }
+writers=3 rounds=40
+# Round by round an hour of minutes for ten registers of its own: first a wrong value for every
+# fifth, then all of them, then some once more, each in a transaction; the round is noted with the last.
+write() { # writer
+	for round in $(seq 1 $rounds); do
+		echo "INSERT INTO reading_landing (register_id, measured_at, raw_value)
+				SELECT 10 * $1 + r, '2026-03-30'::timestamptz + ($round * 60 + m) * interval '1 min', -1 FROM generate_series(0, 9) AS r, generate_series(0, 59, 5) AS m;
+			BEGIN;
+			INSERT INTO reading_landing (register_id, measured_at, raw_value)
+				SELECT 10 * $1 + r, '2026-03-30'::timestamptz + ($round * 60 + m) * interval '1 min', $round * 60 + m FROM generate_series(0, 9) AS r, generate_series(0, 59) AS m;
+			INSERT INTO public.noted VALUES ($1, $round);
+			COMMIT;
+			INSERT INTO reading_landing (register_id, measured_at, raw_value)
+				SELECT 10 * $1 + r, '2026-03-30'::timestamptz + ($round * 60 + m) * interval '1 min', $round * 60 + m FROM generate_series(0, 9) AS r, generate_series(0, 59, 7) AS m;
+			SELECT pg_sleep(0.02);"
+	done | psql -X -q -v ON_ERROR_STOP=1 >/dev/null || touch "$work/write_failed"
+}
+# Small batches, so that settling is always in the middle of something.
+settle() {
+	while [ ! -e "$work/written" ]; do
+		echo "SELECT settle_readings(300); SELECT settle_readings(300); CALL upkeep(); "
+		sleep 0.01
+	done | psql -X -q 2>>"$work/settle_errors" >/dev/null
+}
+cancel() {
+	while [ ! -e "$work/written" ]; do
+		echo "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database() AND query ~ '^(SELECT settle|CALL upkeep)'; SELECT pg_sleep(0.05);"
+	done | psql -X -q -A -t | grep -c t >"$work/cancelled"
+}
+# In one snapshot: rows shown twice, and rounds that are noted but not shown with all their values.
+look() {
+	while [ ! -e "$work/written" ]; do
+		echo "SELECT (SELECT count(*) - count(DISTINCT (register_id, measured_at)) FROM reading),
+			(SELECT 600 * count(*) FROM public.noted) - (SELECT count(*) FROM reading JOIN public.noted
+				ON register_id / 10 = writer AND measured_at >= '2026-03-30'::timestamptz + round * interval '1 hour'
+				AND measured_at < '2026-03-30'::timestamptz + (round + 1) * interval '1 hour' AND raw_value >= 0);"
+	done | psql -X -q -A -t | sort | uniq -c >"$work/seen"
+}
+
+sql "CREATE TABLE public.noted (writer integer, round integer)"
+for w in $(seq 1 $writers); do
+	write "$w" &
+	writing="${writing:-} $!"
+done
+settle &
+settle &
+cancel &
+look &
+wait $writing
+touch "$work/written"
+wait
+is "$(ls "$work/write_failed" 2>/dev/null)" "" "writers are not held up by those who settle"
+is "$(awk '{ print $2 }' "$work/seen")" "0|0" "readers saw all that was committed, and nothing twice ($(awk '{ sum += $1 } END { print sum }' "$work/seen") looks)"
+is "$([ "$(cat "$work/cancelled")" -gt 0 ]; echo $?)" 0 "settling was cancelled in the middle ($(cat "$work/cancelled") times)"
+is "$(grep ERROR "$work/settle_errors" | grep -vc 'canceling statement due to user request')" 0 "... and had no other trouble"
+sql "CALL upkeep()" >/dev/null
+is "$(sql "SELECT count(*) FROM reading_landing")" 0 "in the end all is settled"
+is "$(sql "SELECT sum(readings), (SELECT count(*) FROM reading WHERE raw_value = extract(epoch FROM measured_at - '2026-03-30')::bigint / 60) FROM reading_day")" \
+	"$((600 * writers * rounds))|$((600 * writers * rounds))" "... each reading once, with the value received last"
+is "$(sql "SELECT count(*), count(DISTINCT (register_id, measured_at)), max(raw_value) FROM reading_correction")" \
+	"$((120 * writers * rounds))|$((120 * writers * rounds))|-1" "... and each wrong value once in the history"
+is "$(sql "SELECT string_agg(inhrelid::regclass::text, ' ' ORDER BY 1) FROM (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'reading_day'::regclass) AS p WHERE inhrelid::regclass::text ~ '2026_0[34]'")" \
+	"reading_day_2026_03" "months made their partitions on the way"
+echo "1..$count"
