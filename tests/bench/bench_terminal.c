@@ -8,7 +8,14 @@
 #include "../../extension/core/ebr/plan.h"
 #include "homes.h"
 
-enum { DAY = 24, EXPECTED_DAYS = 14, HORIZON = 48, FIRST_DAY = 363, DAYS = 364 };
+enum {
+	DAY = 24,
+	EXPECTED_DAYS = 14,
+	HORIZON = 48,
+	FIRST_DAY = 363,
+	DAYS = 364,
+	SLOTS = DAYS * DAY
+};
 
 /* Of the horizon's last 24 import prices. */
 typedef enum worth { NOTHING, LOWEST, MEDIAN, MEAN, HIGHEST } worth;
@@ -102,7 +109,7 @@ static double planned_power(const span *all, int slot, double soc, const termina
 	                 .contract_min_kw = -INFINITY,
 	                 .contract_max_kw = INFINITY};
 	const int known = all->known_until[slot];
-	ebr_rule rule;
+	ebr_rule rule = {.kinks = 0};
 	outcome out;
 
 	for (int t = 0; t < HORIZON; t++) {
@@ -159,13 +166,11 @@ static double replay(const span *all, int first, const terminal *terminal_rule)
 /* Cost of the year had all been known. */
 static double foresee(const span *all, int first)
 {
-	const size_t most = (size_t)(all->slots - first);
-	double *memory = malloc(7 * most * sizeof(double)), excess = 0, cost = 0;
-	double *net = memory, *import = memory + most, *export = memory + 2 * most;
-	ebr_solution filled = {.energy_used_eur_per_kwh = memory + 3 * most,
-	                       .export_used_eur_per_kwh = memory + 4 * most,
-	                       .co2_used_eur_per_kwh = memory + 5 * most};
-	double *power = memory + 6 * most;
+	static double net[SLOTS], import[SLOTS], export[SLOTS], filled[3][SLOTS], power[SLOTS];
+	ebr_solution solution = {.energy_used_eur_per_kwh = filled[0],
+	                         .export_used_eur_per_kwh = filled[1],
+	                         .co2_used_eur_per_kwh = filled[2]};
+	double excess = 0, cost = 0;
 	const ebr_limits limits = {0};
 	ebr_problem p = {.slot_hours = 1,
 	                 .demand_kw = net,
@@ -176,8 +181,6 @@ static double foresee(const span *all, int first)
 	ebr_model model;
 	outcome out;
 
-	if (!memory)
-		abort();
 	for (int slot = first; slot < all->slots; slot++) {
 		if (!is_billed(all, slot))
 			continue;
@@ -188,11 +191,10 @@ static double foresee(const span *all, int first)
 	p.store[EBR_ESS] = BATTERY;
 	p.store[EBR_ESS].terminal_value_eur_per_kwh = 0;
 	p.store[EBR_PEV].efficiency = 1;
-	ebr_model_init(&model, &p, &filled);
+	ebr_model_init(&model, &p, &solution);
 	ebr_value_curve(&model, EBR_ESS, NULL, &limits, power, &excess, NULL, &out);
 	for (int t = 0; t < p.slots; t++)
 		cost += (net[t] + power[t]) * (net[t] + power[t] > 0 ? import[t] : export[t]);
-	free(memory);
 	return cost;
 }
 

@@ -47,13 +47,14 @@ write() { # writer
 # Small batches, so that settling is always in the middle of something.
 settle() {
 	while [ ! -e "$work/written" ]; do
-		echo "SELECT settle_readings(300); SELECT settle_readings(300); CALL upkeep(); "
-		sleep 0.01
+		echo "SELECT settle_readings(300); SELECT settle_readings(300); CALL upkeep();"
+		sleep 0.1
 	done | psql -X -q 2>>"$work/settle_errors" >/dev/null
 }
 cancel() {
 	while [ ! -e "$work/written" ]; do
 		echo "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database() AND query ~ '^(SELECT settle|CALL upkeep)'; SELECT pg_sleep(0.05);"
+		sleep 0.06
 	done | psql -X -q -A -t | grep -c t >"$work/cancelled"
 }
 # In one snapshot: rows shown twice, and rounds that are noted but not shown with all their values.
@@ -63,6 +64,7 @@ look() {
 			(SELECT 600 * count(*) FROM public.noted) - (SELECT count(*) FROM reading JOIN public.noted
 				ON register_id / 10 = writer AND measured_at >= '2026-03-30'::timestamptz + round * interval '1 hour'
 				AND measured_at < '2026-03-30'::timestamptz + (round + 1) * interval '1 hour' AND raw_value >= 0);"
+		sleep 0.2
 	done | psql -X -q -A -t | sort | uniq -c >"$work/seen"
 }
 
