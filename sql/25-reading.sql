@@ -150,8 +150,10 @@ BEGIN
 		RETURN false;
 	END IF;
 	-- Two sessions may want the same month at once: the second waits, then finds it. A table's
-	-- lock, unlike an advisory one, makes it see what the first has committed.
-	LOCK TABLE reading_day IN SHARE UPDATE EXCLUSIVE MODE;
+	-- lock, unlike an advisory one, makes it see what the first has committed. The strongest one,
+	-- so that no query is between its planning, which would not know the partition, and its
+	-- snapshot, which would no longer find in the landing table what has been settled into it.
+	LOCK TABLE reading_day IN ACCESS EXCLUSIVE MODE;
 	IF to_regclass('smarthg.' || quote_ident(partition_name)) IS NOT NULL THEN
 		RETURN false;
 	END IF;
@@ -168,7 +170,7 @@ LANGUAGE sql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = '
 	SELECT count(*) FILTER (WHERE ensure_reading_partition(month))::integer
 	FROM generate_series(date_trunc('month', first_at), last_at, interval '1 month') AS month
 $$;
-COMMENT ON FUNCTION ensure_reading_partitions(timestamptz, timestamptz) IS 'Makes the monthly partitions of reading_day (UTC months) for a range of times where absent; returns how many it made. settle_readings does so by itself: this is for making them ahead';
+COMMENT ON FUNCTION ensure_reading_partitions(timestamptz, timestamptz) IS 'Makes the monthly partitions of reading_day (UTC months) for a range of times where absent; returns how many it made. settle_readings does so by itself: this is for making them ahead. Where it makes one it waits for all who read readings at the moment, and others wait for it';
 
 CREATE FUNCTION take_upkeep_lock() RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
