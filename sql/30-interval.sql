@@ -7,24 +7,29 @@ COMMENT ON TYPE energy_quality IS 'measured: readings at both ends of the slot; 
 CREATE TABLE energy_day (
 	register_id bigint NOT NULL,
 	day date NOT NULL,
-	energy_kwh float8[] NOT NULL,
-	quality energy_quality[] NOT NULL,
-	any_estimated boolean NOT NULL GENERATED ALWAYS AS (coalesce('estimated' = ANY (quality), false)) STORED,
-	PRIMARY KEY (register_id, day),
-	CHECK (cardinality(energy_kwh) = cardinality(quality))
-);
-COMMENT ON TABLE energy_day IS 'Interval energy of a register, one row a UTC day with an element for each slot of length installation.base_slot; interval_energy shows it a row a slot';
+	block bytea NOT NULL,
+	PRIMARY KEY (register_id, day)
+) WITH (fillfactor = 85);
+ALTER TABLE energy_day ALTER block SET STORAGE EXTERNAL;
+COMMENT ON TABLE energy_day IS 'Interval energy of a register, one row a UTC day with a slot for each installation.base_slot; interval_energy shows it a row a slot';
 COMMENT ON COLUMN energy_day.register_id IS 'The register';
 COMMENT ON COLUMN energy_day.day IS 'The UTC day';
-COMMENT ON COLUMN energy_day.energy_kwh IS 'Energy of each slot, kWh; null where readings do not cover it entirely';
-COMMENT ON COLUMN energy_day.quality IS 'How well each is known; the worst of its parts';
-COMMENT ON COLUMN energy_day.any_estimated IS 'Whether one of them is estimated only';
+COMMENT ON COLUMN energy_day.block IS 'Packed energy and quality of its slots; energy_unpack gives rows. Slots that readings do not cover entirely are not known';
+
+CREATE FUNCTION energy_pack(energy_kwh float8[], quality energy_quality[] DEFAULT NULL) RETURNS bytea
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'smarthg_energy_pack';
+COMMENT ON FUNCTION energy_pack(float8[], energy_quality[]) IS
+'Energy of consecutive base slots, kWh, null where it is not known, packed into a block as energy_day has it: about 2 bytes a slot where a register counts Wh, to 1e-9 kWh. quality null: measured. Errors: arrays of different length, no or infinite energy, more than 1,440 slots';
+
+CREATE FUNCTION energy_unpack(block bytea) RETURNS TABLE (slot integer, energy_kwh float8, quality energy_quality, covered integer)
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 96 AS 'MODULE_PATHNAME', 'smarthg_energy_unpack';
+COMMENT ON FUNCTION energy_unpack(bytea) IS
+'The slots of a packed block of which something is known: number from 0, energy of the part that is known, kWh, the worst quality in it, and of how many base slots it is made. Error: not a block';
 
 CREATE VIEW interval_energy WITH (security_invoker = true) AS
-SELECT d.register_id, (d.day + (s.n - 1) * (settings()).base_slot) AT TIME ZONE 'UTC' AS slot_start, s.energy_kwh, s.quality
-FROM energy_day d, unnest(d.energy_kwh, d.quality) WITH ORDINALITY AS s(energy_kwh, quality, n)
-WHERE s.energy_kwh IS NOT NULL;
-COMMENT ON VIEW interval_energy IS 'Energy of each half-open slot of length installation.base_slot from differences of a cumulative register, kWh; a slot that readings do not cover entirely has no row. Restrict a long history by energy_day.day instead where speed matters';
+SELECT d.register_id, (d.day + s.slot * (SELECT (settings()).base_slot)) AT TIME ZONE 'UTC' AS slot_start, s.energy_kwh, s.quality, d.day
+FROM energy_day d, energy_unpack(d.block) AS s;
+COMMENT ON VIEW interval_energy IS 'Energy of each half-open slot of length installation.base_slot from differences of a cumulative register, kWh; a slot that readings do not cover entirely has no row. Restrict it by register_id, and a long history by day (UTC) too';
 
 CREATE TABLE interval_dirty (
 	register_id bigint NOT NULL,
@@ -52,13 +57,18 @@ COMMENT ON FUNCTION interval_energy_series(timestamptz[], bigint[], integer[], f
 
 CREATE FUNCTION interval_energy_days(blocks bytea[], epoch_from timestamptz[], epoch_kwh_per_count float8[], epoch_modulus bigint[],
 	dirty_from timestamptz, dirty_until timestamptz, slot_length interval, interpolation_limit interval, gap_limit interval, plausible_kw float8)
-RETURNS TABLE (day date, energy_kwh float8[], quality energy_quality[])
+RETURNS TABLE (day date, block bytea)
 LANGUAGE c STABLE PARALLEL SAFE ROWS 2 AS 'MODULE_PATHNAME', 'smarthg_interval_energy_days';
 COMMENT ON FUNCTION interval_energy_days(bytea[], timestamptz[], float8[], bigint[], timestamptz, timestamptz, interval, interval, interval, float8) IS
-'interval_energy_series for the whole UTC days that readings new or changed in [dirty_from, dirty_until] reach, kWh per slot, from the packed readings of these days and their neighbours in ascending time and the epochs in ascending order; null arrays for a day of which nothing is known. An endless range is that of the readings. Errors: as there, more than 100,000 days';
+'interval_energy_series for the whole UTC days that readings new or changed in [dirty_from, dirty_until] reach, packed, from the packed readings of these days and their neighbours in ascending time and the epochs in ascending order; a null block for a day of which nothing is known. An endless range is that of the readings. Errors: as there, more than 100,000 days';
 
 CREATE FUNCTION refresh_registers(registers bigint[], dirty_from timestamptz[], dirty_until timestamptz[]) RETURNS bigint
-LANGUAGE sql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = 'UTC' SET work_mem = '64MB' SET jit = off AS $$
+LANGUAGE plpgsql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = 'UTC' SET work_mem = '64MB' SET jit = off AS $$
+#variable_conflict use_column
+DECLARE
+	changed_registers bigint[];
+	changed_days date[];
+BEGIN
 	WITH dirty AS MATERIALIZED (
 		SELECT i.*, e.* FROM unnest(registers, refresh_registers.dirty_from, refresh_registers.dirty_until) AS i(register_id, dirty_from, dirty_until),
 			LATERAL (SELECT array_agg(e.valid_from ORDER BY e.valid_from) AS epoch_from, array_agg(e.multiplier::float8 / e.divisor ORDER BY e.valid_from) AS scale,
@@ -77,19 +87,21 @@ LANGUAGE sql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = '
 			interval_energy_days(stored.blocks, d.epoch_from, d.scale, d.modulus, d.dirty_from, d.dirty_until,
 				setting.base_slot, setting.interpolation_limit, setting.gap_limit, setting.plausible_kw) AS f
 		-- Where two ranges reach one day it is the same from both.
-		ORDER BY d.register_id, f.day, f.energy_kwh IS NULL
+		ORDER BY d.register_id, f.day, f.block IS NULL
 	), gone AS (
-		DELETE FROM energy_day old USING fresh WHERE old.register_id = fresh.register_id AND old.day = fresh.day AND fresh.energy_kwh IS NULL RETURNING 1
+		DELETE FROM energy_day old USING fresh WHERE old.register_id = fresh.register_id AND old.day = fresh.day AND fresh.block IS NULL RETURNING old.register_id, old.day
 	), written AS (
-		INSERT INTO energy_day AS old (register_id, day, energy_kwh, quality)
-		SELECT fresh.register_id, fresh.day, fresh.energy_kwh, fresh.quality FROM fresh WHERE fresh.energy_kwh IS NOT NULL
-		ON CONFLICT (register_id, day) DO UPDATE SET energy_kwh = EXCLUDED.energy_kwh, quality = EXCLUDED.quality
-			WHERE (old.energy_kwh, old.quality) IS DISTINCT FROM (EXCLUDED.energy_kwh, EXCLUDED.quality)
-		RETURNING 1
+		INSERT INTO energy_day AS old (register_id, day, block)
+		SELECT fresh.register_id, fresh.day, fresh.block FROM fresh WHERE fresh.block IS NOT NULL
+		ON CONFLICT (register_id, day) DO UPDATE SET block = EXCLUDED.block WHERE old.block <> EXCLUDED.block
+		RETURNING old.register_id, old.day
 	)
-	SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM written)
-$$;
-COMMENT ON FUNCTION refresh_registers(bigint[], timestamptz[], timestamptz[]) IS 'Computes interval energy of registers anew around their settled readings from dirty_from to dirty_until, both included; returns the number of register days changed';
+	SELECT array_agg(c.register_id), array_agg(c.day) INTO changed_registers, changed_days
+		FROM (SELECT * FROM gone UNION ALL SELECT * FROM written) AS c;
+	PERFORM roll_up(changed_registers, changed_days);
+	RETURN coalesce(cardinality(changed_days), 0);
+END $$;
+COMMENT ON FUNCTION refresh_registers(bigint[], timestamptz[], timestamptz[]) IS 'Computes interval energy of registers anew around their settled readings from dirty_from to dirty_until, both included, and what is rolled up from it; returns the number of register days changed';
 
 CREATE FUNCTION refresh_register(register_id bigint, dirty_from timestamptz, dirty_until timestamptz) RETURNS bigint
 LANGUAGE sql VOLATILE STRICT SET search_path = smarthg, pg_temp AS $$
@@ -182,58 +194,3 @@ BEGIN
 	RETURN changed;
 END $$;
 COMMENT ON FUNCTION refresh_interval_energy() IS 'Settles readings that have landed and brings interval energy up to date with them; returns the number of register days changed, null where another session is at it. A register that fails keeps its mark with the fault, and holds up no other';
-
-CREATE FUNCTION register_direction(obis text) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN CASE obis WHEN '1-0:1.8.0.255' THEN 'import' WHEN '1-0:2.8.0.255' THEN 'export' END;
-COMMENT ON FUNCTION register_direction(text) IS 'import or export for the total active-energy registers 1.8.0 and 2.8.0, else null';
-
-CREATE VIEW home_register WITH (security_invoker = true) AS
-SELECT m.home_id, r.register_id, m.kind, m.role, CASE register_direction(r.obis) WHEN 'import' THEN 1 ELSE -1 END AS sign
-FROM meter m JOIN register r USING (meter_id)
-WHERE m.commodity = 'electricity' AND register_direction(r.obis) IS NOT NULL AND (m.kind = 'main' OR m.role <> 'consumption');
-COMMENT ON VIEW home_register IS 'The registers of active energy that make up a home''s exchange with the grid, its production and its stores; sign is 1 for energy into, -1 for energy out of the home, battery or vehicle';
-
-CREATE VIEW home_energy WITH (security_invoker = true) AS
-SELECT h.home_id, i.slot_start,
-	sum(i.energy_kwh) FILTER (WHERE h.kind = 'main' AND h.sign > 0) AS import_kwh,
-	sum(i.energy_kwh) FILTER (WHERE h.kind = 'main' AND h.sign < 0) AS export_kwh,
-	sum(-h.sign * i.energy_kwh) FILTER (WHERE h.role = 'production') AS production_kwh,
-	sum(h.sign * i.energy_kwh) FILTER (WHERE h.role = 'ess') AS ess_kwh,
-	sum(h.sign * i.energy_kwh) FILTER (WHERE h.role = 'pev') AS pev_kwh,
-	max(i.quality) AS quality,
-	count(*) = (SELECT count(*) FROM home_register a WHERE a.home_id = h.home_id) AS complete
-FROM home_register h JOIN interval_energy i USING (register_id)
-GROUP BY h.home_id, i.slot_start;
-COMMENT ON VIEW home_energy IS 'Electric energy of each home and base slot by part, kWh: drawn from and fed into the grid, produced, into (negative: out of) ESS and PEV; null where a home has no such meter or it is not known; complete tells whether all of the home''s registers are known';
-
-CREATE FUNCTION home_history(home_id bigint, from_slot timestamptz, until_slot timestamptz, slot_length interval DEFAULT '1 hour',
-	OUT demand_kw float8[], OUT production_kw float8[], OUT produces boolean)
-LANGUAGE c STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS 'MODULE_PATHNAME', 'smarthg_home_history';
-COMMENT ON FUNCTION home_history(bigint, timestamptz, timestamptz, interval) IS
-'Mean demand of a home''s appliances and its production, kW, one element for each slot of [from_slot, until_slot), null where not known entirely, or only estimated. Demand = grid exchange + production - what ESS and PEV took, from the home''s meters of active energy. produces tells whether there is a production meter. Errors: slot_length no multiple of installation.base_slot or no divisor of a day, times not aligned to slots, more than 1,000,000 slots (document 3.2.1)';
-
-CREATE FUNCTION home_demand(home_id bigint, from_slot timestamptz, until_slot timestamptz, slot_length interval DEFAULT '1 hour')
-RETURNS TABLE (slot_start timestamptz, demand_kw float8, production_kw float8)
-LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 1000 SET search_path = smarthg, pg_temp AS $$
-	SELECT home_demand.from_slot + (s.n - 1) * home_demand.slot_length, s.demand_kw, s.production_kw
-	FROM home_history(home_demand.home_id, home_demand.from_slot, home_demand.until_slot, home_demand.slot_length) AS h,
-		unnest(h.demand_kw, h.production_kw) WITH ORDINALITY AS s(demand_kw, production_kw, n)
-	WHERE s.demand_kw IS NOT NULL ORDER BY s.n
-$$;
-COMMENT ON FUNCTION home_demand(bigint, timestamptz, timestamptz, interval) IS
-'home_history as rows: mean demand of the appliances (without ESS and PEV) and production, kW, for each slot of [from_slot, until_slot) that is known entirely (document 3.2.1)';
-
-CREATE VIEW home_energy_hourly WITH (security_invoker = true) AS
-SELECT home_id, date_trunc('hour', slot_start, 'UTC') AS slot_start, sum(import_kwh) AS import_kwh, sum(export_kwh) AS export_kwh,
-	sum(production_kwh) AS production_kwh, sum(ess_kwh) AS ess_kwh, sum(pev_kwh) AS pev_kwh, max(quality) AS quality,
-	count(*) FILTER (WHERE complete) * (SELECT (settings()).base_slot) AS covered
-FROM home_energy GROUP BY 1, 2;
-COMMENT ON VIEW home_energy_hourly IS 'home_energy summed to UTC hours; covered tells how much of the hour is known of all registers';
-
-CREATE VIEW home_energy_daily WITH (security_invoker = true) AS
-SELECT e.home_id, (e.slot_start AT TIME ZONE h.time_zone)::date AS local_day, sum(import_kwh) AS import_kwh, sum(export_kwh) AS export_kwh,
-	sum(production_kwh) AS production_kwh, sum(ess_kwh) AS ess_kwh, sum(pev_kwh) AS pev_kwh, max(quality) AS quality,
-	count(*) FILTER (WHERE complete) * (SELECT (settings()).base_slot) AS covered
-FROM home_energy e JOIN home h USING (home_id) GROUP BY 1, 2;
-COMMENT ON VIEW home_energy_daily IS 'home_energy summed to days of the home''s time zone, 23 to 25 hours long; covered tells how much of the day is known of all registers';

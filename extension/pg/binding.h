@@ -77,7 +77,4 @@ extern void put_series(result_row *row, const double *values, int count);
 /* The row as the composite type, or the OUT parameters, that the function returns. */
 extern Datum row_datum(FunctionCallInfo fcinfo, result_row *row);
 
-/* The Datums of the SQL type energy_quality, labels[3] by enum interval_quality. */
-extern void quality_labels(Oid type, Datum *labels);
-
 #endif

@@ -2,13 +2,12 @@
  * Interval energy of whole days from the packed readings of a register: what is computed anew
  * around readings that came or changed (DESIGN.md section 6).
  */
-#include "binding.h"
+#include "energy.h"
 
 #include <math.h>
 
 #include "catalog/pg_type.h"
 #include "utils/date.h"
-#include "utils/lsyscache.h"
 
 #include "../core/series/interval_energy.h"
 #include "../core/series/reading_block.h"
@@ -158,29 +157,24 @@ static interval_grid grid_of(FunctionCallInfo fcinfo, int64 first_day, int64 las
 	return grid;
 }
 
-/* A row for a day; its arrays are null where nothing is known of it. */
+/* A row for a day; its block is null where nothing is known of it. */
 static void put_day(ReturnSetInfo *result, int64 day, const double *kwh,
-                    const interval_quality *quality, int slots, const Datum *labels)
+                    const interval_quality *quality, energy_slots *slots, int count)
 {
-	Oid quality_type = get_element_type(TupleDescAttr(result->setDesc, 2)->atttypid);
-	Datum *energies = palloc(sizeof(Datum) * slots), *qualities = palloc(sizeof(Datum) * slots);
-	bool *unknown = palloc(sizeof(bool) * slots), nulls[3] = {false, true, true};
-	Datum row[3] = {DateADTGetDatum((DateADT)day), (Datum)0, (Datum)0};
-	int lower = 1;
+	bool nulls[2] = {false};
+	Datum row[2] = {DateADTGetDatum((DateADT)day), (Datum)0};
 
-	for (int s = 0; s < slots; s++) {
-		unknown[s] = isnan(kwh[s]);
-		energies[s] = Float8GetDatum(kwh[s]);
-		qualities[s] = labels[quality[s]];
-		if (!unknown[s])
-			nulls[1] = nulls[2] = false;
+	energy_slots_clear(slots, count);
+	for (int s = 0; s < count; s++) {
+		if (isnan(kwh[s]))
+			continue;
+		slots->kwh[s] = kwh[s];
+		slots->covered[s] = 1;
+		slots->quality[s] = (uint8_t)quality[s];
 	}
-	if (!nulls[1]) {
-		row[1] = PointerGetDatum(construct_md_array(energies, unknown, 1, &slots, &lower, FLOAT8OID,
-		                                            8, true, TYPALIGN_DOUBLE));
-		row[2] = PointerGetDatum(construct_md_array(qualities, unknown, 1, &slots, &lower,
-		                                            quality_type, 4, true, TYPALIGN_INT));
-	}
+	nulls[1] = !energy_slots_known(slots);
+	if (!nulls[1])
+		row[1] = PointerGetDatum(pack_energy(slots));
 	tuplestore_putvalues(result->setResult, result->setDesc, row, nulls);
 }
 
@@ -194,7 +188,7 @@ Datum smarthg_interval_energy_days(PG_FUNCTION_ARGS)
 	interval_quality *quality;
 	double *kwh;
 	days_work work;
-	Datum labels[3];
+	energy_slots *slots = palloc(sizeof(*slots));
 	outcome failed;
 	int per_day;
 
@@ -222,10 +216,9 @@ Datum smarthg_interval_energy_days(PG_FUNCTION_ARGS)
 	if (interval_energy(work.readings, work.count, work.epochs, work.epoch_count, &grid, kwh,
 	                    quality, &failed) != OUTCOME_OK)
 		raise_outcome(&failed);
-	quality_labels(get_element_type(TupleDescAttr(result->setDesc, 2)->atttypid), labels);
 	per_day = (int)(USECS_PER_DAY / grid.slot_us);
 	for (int64 day = first_day; day <= last_day; day++)
 		put_day(result, day, kwh + (day - first_day) * per_day,
-		        quality + (day - first_day) * per_day, per_day, labels);
+		        quality + (day - first_day) * per_day, slots, per_day);
 	return (Datum)0;
 }

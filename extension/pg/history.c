@@ -3,6 +3,7 @@
  * in one query and hands them to the core. Also local phases, which need the server's time zones.
  */
 #include "home.h"
+#include "energy.h"
 
 #include <math.h>
 
@@ -22,16 +23,13 @@ static const int64 MAX_SLOTS = 1000000;
 
 /* Every register of active energy that counts into a home's demand, to which the PEV belongs or not
  * ($4); days may be null. The columns of fixed length come first, where they are found fastest. */
-enum { DAY_REGISTER = 1, DAY_DEMAND_SIGN, DAY_PRODUCTION_SIGN, DAY_DATE, DAY_ENERGY };
+enum { DAY_REGISTER = 1, DAY_DEMAND_SIGN, DAY_PRODUCTION_SIGN, DAY_DATE, DAY_BLOCK };
 
 static const char *const DAYS_QUERY =
     "SELECT r.register_id, CASE m.kind WHEN 'main' THEN 1 ELSE -1 END"
     "   * CASE r.obis WHEN '1-0:1.8.0.255' THEN 1 ELSE -1 END,"
     "   CASE WHEN m.role <> 'production' THEN 0 WHEN r.obis = '1-0:1.8.0.255' THEN -1 ELSE 1 END,"
-    "   d.day, CASE WHEN d.any_estimated"
-    "   THEN (SELECT array_agg(CASE WHEN u.q <> 'estimated' THEN u.e END ORDER BY u.n)"
-    "      FROM unnest(d.energy_kwh, d.quality) WITH ORDINALITY AS u(e, q, n))"
-    "   ELSE d.energy_kwh END "
+    "   d.day, d.block "
     "FROM smarthg.meter m "
     "JOIN smarthg.register r USING (meter_id) "
     "LEFT JOIN smarthg.energy_day d ON d.register_id = r.register_id AND d.day BETWEEN $2 AND $3 "
@@ -83,35 +81,22 @@ static slot_range range_argument(FunctionCallInfo fcinfo)
 	return (slot_range){from, slot_us, (int)((until - from) / slot_us)};
 }
 
-/* The elements of a float8[], NAN where null; in place where none is. */
-static const double *array_values(ArrayType *array, int *count)
-{
-	const double *known = (const double *)ARR_DATA_PTR(array);
-	const bits8 *bitmap = ARR_NULLBITMAP(array);
-	double *values;
-
-	*count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-	if (bitmap == NULL)
-		return known;
-	values = palloc(sizeof(double) * Max(*count, 1));
-	for (int i = 0; i < *count; i++)
-		values[i] = bitmap[i / 8] & (1 << (i % 8)) ? *known++ : NAN;
-	return values;
-}
-
-/* Adds one stored day of a register. */
+/* Adds one stored day of a register; what is only estimated counts as unknown. */
 static void add_day(home_history *history, TimestampTz start, int64 base_us, HeapTuple row,
                     TupleDesc columns)
 {
+	static energy_slots slots;
 	bool no_day, null;
 	DateADT day = DatumGetDateADT(SPI_getbinval(row, columns, DAY_DATE, &no_day));
-	const double *kwh;
-	int count;
 
 	if (no_day)
 		return;
-	kwh = array_values(DatumGetArrayTypeP(SPI_getbinval(row, columns, DAY_ENERGY, &null)), &count);
-	home_history_add(history, (int)((day * USECS_PER_DAY - start) / base_us), kwh, count,
+	unpack_energy(DatumGetByteaPP(SPI_getbinval(row, columns, DAY_BLOCK, &null)), &slots);
+	for (int s = 0; s < slots.count; s++)
+		if (slots.covered[s] == 0 || slots.quality[s] == INTERVAL_ESTIMATED)
+			slots.kwh[s] = NAN;
+	home_history_add(history, (int)((day * USECS_PER_DAY - start) / base_us), slots.kwh,
+	                 slots.count,
 	                 DatumGetInt32(SPI_getbinval(row, columns, DAY_DEMAND_SIGN, &null)),
 	                 DatumGetInt32(SPI_getbinval(row, columns, DAY_PRODUCTION_SIGN, &null)));
 }

@@ -1,26 +1,16 @@
 /* SQL binding of interval energy and of step functions on slots (core/series). */
-#include "binding.h"
+#include "energy.h"
 
 #include <math.h>
 
 #include "catalog/pg_type.h"
-#include "utils/fmgroids.h"
 
-#include "../core/series/interval_energy.h"
 #include "../core/series/slot_means.h"
 
 PG_FUNCTION_INFO_V1(smarthg_interval_energy_series);
 PG_FUNCTION_INFO_V1(smarthg_slot_means);
 
 static const int MAX_SLOTS = 10000000;
-
-void quality_labels(Oid type, Datum *labels)
-{
-	static const char *const names[] = {"measured", "interpolated", "estimated"};
-
-	for (int q = INTERVAL_MEASURED; q <= INTERVAL_ESTIMATED; q++)
-		labels[q] = OidInputFunctionCall(F_ENUM_IN, pstrdup(names[q]), type, -1);
-}
 
 static register_reading *readings_argument(FunctionCallInfo fcinfo, int *count)
 {

@@ -29,7 +29,7 @@ INSERT INTO pev (home_id, capacity_kwh, min_kw, max_kw) SELECT n, 40, -7, 7 FROM
 INSERT INTO pev_session (home_id, plugged_at, departs_at, arrival_soc_kwh) SELECT n, '2023-05-21 15:55Z', '2023-05-22 06:00Z', 35 * random() FROM generate_series(1, :homes, 2) AS n;
 INSERT INTO market_price (price_area_id, slot_start, energy_eur_per_kwh, published_at)
 	SELECT 1, t, 0.1 + 0.08 * sin(extract(hour FROM t)) + 0.02 * random(), t - interval '1 day' FROM generate_series('2023-03-01'::timestamptz, '2023-05-23', '1 hour') AS t;
-INSERT INTO energy_day SELECT r, d, array_agg(0.05 + 0.2 * random() * (1 + sin(n / 15.0))), array_agg('measured'::energy_quality)
+INSERT INTO energy_day SELECT r, d, energy_pack(array_agg(round((0.05 + 0.2 * random() * (1 + sin(n / 15.0)))::numeric, 3)::float8))
 	FROM generate_series(1, :homes) AS r, generate_series('2023-03-26'::date, '2023-05-21', '1 day') AS d, generate_series(1, 96) AS n GROUP BY 1, 2;
 VACUUM ANALYZE;
 CREATE TABLE public.timing (n serial, what text, seconds float8);

@@ -11,7 +11,7 @@ createdb "$copy"
 psql -X -q -v ON_ERROR_STOP=1 -d "$original" <<'SQL'
 CREATE EXTENSION smarthg;
 SET search_path = smarthg, public;
-INSERT INTO installation (shard_no, interpolation_limit) VALUES (3, '2 hours');
+INSERT INTO installation (shard_no, interpolation_limit, base_slot) VALUES (3, '2 hours', '1 min');
 INSERT INTO price_area (name) VALUES ('area');
 INSERT INTO substation (name) VALUES ('substation');
 INSERT INTO feeder (substation_id, name) SELECT substation_id, 'feeder' FROM substation;

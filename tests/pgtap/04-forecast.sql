@@ -37,8 +37,8 @@ END $$;
 CREATE TEMP TABLE before AS SELECT * FROM eumf_k(1, '2023-05-10 12:00Z', 24);
 DO $$
 BEGIN
-	UPDATE smarthg.energy_day SET energy_kwh = (SELECT array_agg(CASE WHEN n > 48 OR day > '2023-05-10' THEN 1e6 ELSE e END ORDER BY n)
-		FROM unnest(energy_kwh) WITH ORDINALITY AS u(e, n)) WHERE day >= '2023-05-10';
+	UPDATE smarthg.energy_day SET block = (SELECT smarthg.energy_pack(array_agg(CASE WHEN slot >= 48 OR day > '2023-05-10' THEN 1e6 ELSE energy_kwh END ORDER BY slot))
+		FROM smarthg.energy_unpack(block)) WHERE day >= '2023-05-10';
 END $$;
 SELECT results_eq('SELECT * FROM eumf_k(1, ''2023-05-10 12:00Z'', 24)', 'SELECT * FROM before', 'nothing later than the moment is looked at');
 SELECT is((SELECT count(*)::integer FROM before WHERE demand_kw > 0 AND demand_model = 'daily'), 24, 'stored readings become a forecast');

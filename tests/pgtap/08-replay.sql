@@ -8,7 +8,7 @@ INSERT INTO market_price (price_area_id, slot_start, energy_eur_per_kwh, publish
 INSERT INTO ess (home_id, capacity_kwh, min_kw, max_kw, efficiency) VALUES (1, 8, -4, 4, 0.9);
 INSERT INTO register (register_id, meter_id, obis, unit, cumulative) VALUES (1, 1, '1-0:1.8.0.255', 'kWh', true);
 INSERT INTO energy_day
-	SELECT 1, d, array_agg(0.1 + 0.2 * (n BETWEEN 70 AND 85)::integer + 0.03 * (n * 7 + extract(day FROM d)::integer * 13) % 5 ORDER BY n), array_agg('measured'::energy_quality)
+	SELECT 1, d, energy_pack(array_agg(0.1 + 0.2 * (n BETWEEN 70 AND 85)::integer + 0.03 * (n * 7 + extract(day FROM d)::integer * 13) % 5 ORDER BY n))
 	FROM generate_series('2023-04-01'::date, '2023-06-10', '1 day') AS d, generate_series(1, 96) AS n GROUP BY d;
 CREATE TEMP TABLE replayed AS SELECT * FROM ebr_replay(1, '2023-05-01', '2023-05-15');
 
@@ -27,7 +27,7 @@ SAVEPOINT corrected;
 UPDATE market_price SET published_at = '2024-01-01' WHERE slot_start = '2023-04-20 05:00Z';
 SELECT results_eq('SELECT * FROM ebr_replay(1, ''2023-05-01'', ''2023-05-15'')', 'SELECT * FROM replayed', 'a price of long ago that was corrected late hides none');
 ROLLBACK TO corrected;
-UPDATE energy_day SET energy_kwh = array_fill(9::float8, '{96}') WHERE day >= '2023-05-15';
+UPDATE energy_day SET block = energy_pack(array_fill(9::float8, '{96}')) WHERE day >= '2023-05-15';
 UPDATE market_price SET energy_eur_per_kwh = 5 WHERE slot_start >= '2023-05-15';
 SELECT results_eq('SELECT * FROM ebr_replay(1, ''2023-05-01'', ''2023-05-15'')', 'SELECT * FROM replayed', 'what comes after the end does not matter');
 SELECT throws_ok('SELECT * FROM ebr_replay(99, ''2023-05-01'', ''2023-05-15'')', '42704', 'home 99 does not exist', 'an unknown home is refused');

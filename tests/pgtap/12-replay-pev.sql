@@ -9,7 +9,7 @@ INSERT INTO market_price (price_area_id, slot_start, energy_eur_per_kwh, publish
 	FROM generate_series('2023-04-01 00:00Z'::timestamptz, '2023-05-15 23:00Z', '1 hour') AS t;
 INSERT INTO register (register_id, meter_id, obis, unit, cumulative) VALUES (1, 1, '1-0:1.8.0.255', 'kWh', true);
 INSERT INTO energy_day
-	SELECT 1, d, array_fill(0.25::float8, '{96}'), array_fill('measured'::energy_quality, '{96}')
+	SELECT 1, d, energy_pack(array_fill(0.25::float8, '{96}'))
 	FROM generate_series('2023-04-01'::date, '2023-05-15', '1 day') AS d;
 INSERT INTO pev (home_id, capacity_kwh, min_kw, max_kw, efficiency) VALUES (1, 40, 0, 5, 1);
 INSERT INTO pev_session (home_id, plugged_at, departs_at, unplugged_at, arrival_soc_kwh) VALUES (1, '2023-05-02 18:00Z', '2023-05-03 06:00Z', '2023-05-03 06:00Z', 30);
@@ -68,7 +68,7 @@ DELETE FROM pev_session WHERE arrival_soc_kwh = 20;
 INSERT INTO home (home_id, feeder_id, price_area_id, tariff_id, name) VALUES (2, 1, 1, 1, 'second');
 INSERT INTO meter (meter_id, home_id, name, default_divisor) VALUES (2, 2, 'main', 1000);
 INSERT INTO register (register_id, meter_id, obis, unit, cumulative) VALUES (2, 2, '1-0:1.8.0.255', 'kWh', true);
-INSERT INTO energy_day SELECT 2, day, energy_kwh, quality FROM energy_day WHERE register_id = 1;
+INSERT INTO energy_day SELECT 2, day, block FROM energy_day WHERE register_id = 1;
 INSERT INTO ess (home_id, capacity_kwh, min_kw, max_kw, efficiency) VALUES (2, 5, -2, 2, 0.9);
 CREATE TEMP TABLE total AS SELECT * FROM ebr_replay_total('2023-05-02', '2023-05-04');
 SELECT is((SELECT count(*)::integer FROM total), 15, 'two homes and their total, five ways each');

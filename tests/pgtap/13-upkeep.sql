@@ -39,8 +39,8 @@ SELECT is((SELECT (last_reading_at, last_raw_value)::text FROM register), (SELEC
 SELECT is(round((SELECT sum(energy_kwh) FROM interval_energy)::numeric, 6), (SELECT round(sum((raw_value - before + 1000000) % 1000000) / 1000.0, 6) FROM
 	(SELECT raw_value, lag(raw_value) OVER (PARTITION BY exchanged ORDER BY n) AS before FROM truth) AS t), 'the slots sum to the register''s rise, over rollover and exchange');
 SELECT is((SELECT count(*)::integer FROM interval_energy), 1399, '... and only the slot of the exchange is not known');
-SELECT results_eq($$ SELECT slot_start, energy_kwh, quality FROM interval_energy ORDER BY 1 $$,
-	$$ SELECT s.* FROM (SELECT array_agg(measured_at ORDER BY n) AS t, array_agg(raw_value ORDER BY n) AS c, array_agg(1 + exchanged::integer ORDER BY n) AS e FROM truth) AS h,
+SELECT results_eq($$ SELECT slot_start, round(energy_kwh::numeric, 8), quality FROM interval_energy ORDER BY 1 $$,
+	$$ SELECT s.slot_start, round(s.energy_kwh::numeric, 8), s.quality FROM (SELECT array_agg(measured_at ORDER BY n) AS t, array_agg(raw_value ORDER BY n) AS c, array_agg(1 + exchanged::integer ORDER BY n) AS e FROM truth) AS h,
 		interval_energy_series(t, c, e, '{0.001,0.001}', '{1000000,1000000}', '2023-03-20 00:00Z', '2023-04-03 14:00Z', '15 min') AS s ORDER BY 1 $$,
 	'... the same as computed in one go');
 SELECT is((SELECT sum(readings) FROM reading_day), (SELECT count(*) FROM truth), 'days know how many readings they hold');

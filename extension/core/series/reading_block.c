@@ -1,10 +1,12 @@
 /* See reading_block.h. Differences are taken modulo 2^64, so that no value overflows. */
 #include "reading_block.h"
 
+#include "byte_cursor.h"
+
 enum {
 	VERSION = 1,
 	HEADER_MOST = 3 + 5,
-	READING_MOST = 1 + 5 * 10,
+	READING_MOST = 1 + 5 * VARINT_MOST,
 };
 
 /* Bits of the control byte. */
@@ -29,56 +31,6 @@ struct past {
 static void forget_steps(struct past *past)
 {
 	past->measured_step = past->received_step = past->raw_step = past->record_step = 0;
-}
-
-struct reader {
-	const uint8_t *at, *end;
-	bool failed;
-};
-
-static uint8_t *put_varint(uint8_t *at, uint64_t value)
-{
-	for (; value >= 128; value >>= 7)
-		*at++ = (uint8_t)(value | 128);
-	*at++ = (uint8_t)value;
-	return at;
-}
-
-/* Small numbers of either sign become small ones without. */
-static uint8_t *put_signed(uint8_t *at, uint64_t value)
-{
-	return put_varint(at, value << 1 ^ (uint64_t) - (int64_t)(value >> 63));
-}
-
-static uint8_t get_byte(struct reader *reader)
-{
-	if (reader->at == reader->end) {
-		reader->failed = true;
-		return 0;
-	}
-	return *reader->at++;
-}
-
-static uint64_t get_varint(struct reader *reader)
-{
-	uint64_t value = 0;
-
-	for (int shift = 0; shift < 64; shift += 7) {
-		uint8_t byte = get_byte(reader);
-
-		value |= (uint64_t)(byte & 127) << shift;
-		if (byte < 128)
-			return value;
-	}
-	reader->failed = true;
-	return 0;
-}
-
-static uint64_t get_signed(struct reader *reader)
-{
-	uint64_t value = get_varint(reader);
-
-	return value >> 1 ^ (uint64_t) - (int64_t)(value & 1);
 }
 
 /* Times are counted in the longest of seconds, milliseconds and microseconds that fits all. */
@@ -167,18 +119,18 @@ static outcome_status broken(outcome *out)
 	return outcome_set(out, OUTCOME_BAD_INPUT, NULL, NULL, "this is not a block of readings");
 }
 
-/* The header; leaves the reader at the first reading. */
-static bool get_header(struct reader *reader, int *measured_unit, int *received_unit, int *count)
+/* The header; leaves the cursor at the first reading. */
+static bool get_header(byte_cursor *cursor, int *measured_unit, int *received_unit, int *count)
 {
-	uint8_t version = get_byte(reader);
+	uint8_t version = get_byte(cursor);
 	uint64_t readings;
 
-	*measured_unit = get_byte(reader);
-	*received_unit = get_byte(reader);
-	readings = get_varint(reader);
+	*measured_unit = get_byte(cursor);
+	*received_unit = get_byte(cursor);
+	readings = get_varint(cursor);
 	/* Each reading has a control byte at least. */
-	if (reader->failed || version != VERSION || *measured_unit > 2 || *received_unit > 2 ||
-	    readings > (uint64_t)(reader->end - reader->at))
+	if (cursor->failed || version != VERSION || *measured_unit > 2 || *received_unit > 2 ||
+	    readings > (uint64_t)(cursor->end - cursor->at))
 		return false;
 	*count = (int)readings;
 	return readings <= INT32_MAX;
@@ -186,21 +138,21 @@ static bool get_header(struct reader *reader, int *measured_unit, int *received_
 
 outcome_status reading_block_count(const uint8_t *block, size_t size, int *count, outcome *out)
 {
-	struct reader reader = {block, block + size, false};
+	byte_cursor cursor = {block, block + size, false};
 	int measured_unit, received_unit;
 
-	return get_header(&reader, &measured_unit, &received_unit, count) ? (out->status = OUTCOME_OK)
+	return get_header(&cursor, &measured_unit, &received_unit, count) ? (out->status = OUTCOME_OK)
 	                                                                  : broken(out);
 }
 
-static void get_reading(struct reader *reader, stored_reading *reading, struct past *past,
+static void get_reading(byte_cursor *cursor, stored_reading *reading, struct past *past,
                         int64_t measured_unit, int64_t received_unit)
 {
-	uint8_t control = get_byte(reader);
+	uint8_t control = get_byte(cursor);
 
-	past->measured_step += control & EVEN_MEASURED ? 0 : get_signed(reader);
-	past->raw_step += control & EVEN_RAW ? 0 : get_signed(reader);
-	past->received_step += control & EVEN_RECEIVED ? 0 : get_signed(reader);
+	past->measured_step += control & EVEN_MEASURED ? 0 : get_signed(cursor);
+	past->raw_step += control & EVEN_RAW ? 0 : get_signed(cursor);
+	past->received_step += control & EVEN_RECEIVED ? 0 : get_signed(cursor);
 	past->measured += past->measured_step;
 	past->raw += past->raw_step;
 	past->received += past->received_step;
@@ -208,10 +160,10 @@ static void get_reading(struct reader *reader, stored_reading *reading, struct p
 	if (!past->has_gateway)
 		past->gateway_id = 0;
 	else if (!(control & SAME_GATEWAY))
-		past->gateway_id = (int64_t)get_signed(reader);
+		past->gateway_id = (int64_t)get_signed(cursor);
 	past->has_record = !(control & NO_RECORD);
 	if (past->has_record) {
-		past->record_step += control & EVEN_RECORD ? 0 : get_signed(reader);
+		past->record_step += control & EVEN_RECORD ? 0 : get_signed(cursor);
 		past->record += past->record_step;
 	}
 	*reading = (stored_reading){
@@ -228,18 +180,18 @@ static void get_reading(struct reader *reader, stored_reading *reading, struct p
 outcome_status reading_block_decode(const uint8_t *block, size_t size, stored_reading *readings,
                                     int count, outcome *out)
 {
-	struct reader reader = {block, block + size, false};
+	byte_cursor cursor = {block, block + size, false};
 	struct past past = {0};
 	int measured_unit, received_unit, there;
 
-	if (!get_header(&reader, &measured_unit, &received_unit, &there) || there != count)
+	if (!get_header(&cursor, &measured_unit, &received_unit, &there) || there != count)
 		return broken(out);
 	for (int i = 0; i < count; i++) {
-		get_reading(&reader, &readings[i], &past, units[measured_unit], units[received_unit]);
+		get_reading(&cursor, &readings[i], &past, units[measured_unit], units[received_unit]);
 		if (i == 0)
 			forget_steps(&past);
 	}
-	if (reader.failed || reader.at != reader.end)
+	if (cursor.failed || cursor.at != cursor.end)
 		return broken(out);
 	return out->status = OUTCOME_OK;
 }
