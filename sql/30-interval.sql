@@ -63,7 +63,8 @@ COMMENT ON FUNCTION interval_energy_days(bytea[], timestamptz[], float8[], bigin
 'interval_energy_series for the whole UTC days that readings new or changed in [dirty_from, dirty_until] reach, packed, from the packed readings of these days and their neighbours in ascending time and the epochs in ascending order; a null block for a day of which nothing is known. An endless range is that of the readings. Errors: as there, more than 100,000 days';
 
 CREATE FUNCTION refresh_registers(registers bigint[], dirty_from timestamptz[], dirty_until timestamptz[]) RETURNS bigint
-LANGUAGE plpgsql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = 'UTC' SET work_mem = '64MB' SET jit = off AS $$
+LANGUAGE plpgsql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = 'UTC' SET work_mem = '64MB' SET jit = off
+	SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
 	changed_registers bigint[];
@@ -90,14 +91,17 @@ BEGIN
 		ORDER BY d.register_id, f.day, f.block IS NULL
 	), gone AS (
 		DELETE FROM energy_day old USING fresh WHERE old.register_id = fresh.register_id AND old.day = fresh.day AND fresh.block IS NULL RETURNING old.register_id, old.day
-	), written AS (
-		INSERT INTO energy_day AS old (register_id, day, block)
+	), updated AS (
+		UPDATE energy_day old SET block = fresh.block FROM fresh
+		WHERE old.register_id = fresh.register_id AND old.day = fresh.day AND old.block <> fresh.block RETURNING old.register_id, old.day
+	), inserted AS (
+		INSERT INTO energy_day (register_id, day, block)
 		SELECT fresh.register_id, fresh.day, fresh.block FROM fresh WHERE fresh.block IS NOT NULL
-		ON CONFLICT (register_id, day) DO UPDATE SET block = EXCLUDED.block WHERE old.block <> EXCLUDED.block
-		RETURNING old.register_id, old.day
+			AND NOT EXISTS (SELECT FROM energy_day old WHERE old.register_id = fresh.register_id AND old.day = fresh.day)
+		RETURNING energy_day.register_id, energy_day.day
 	)
 	SELECT array_agg(c.register_id), array_agg(c.day) INTO changed_registers, changed_days
-		FROM (SELECT * FROM gone UNION ALL SELECT * FROM written) AS c;
+		FROM (SELECT * FROM gone UNION ALL SELECT * FROM updated UNION ALL SELECT * FROM inserted) AS c;
 	PERFORM roll_up(changed_registers, changed_days);
 	RETURN coalesce(cardinality(changed_days), 0);
 END $$;

@@ -41,7 +41,8 @@ COMMENT ON FUNCTION energy_roll_up(date[], date[], bytea[], date[], bytea[], dat
 'The rows of energy_rollup that changed UTC days of a register reach, from the packed base slots of these days and of the days beside them, and the rows of daily and monthly that are stored of the months and years; all dates ascending. A null block where nothing is known. Errors: not a block, dates not ascending, unknown time zone';
 
 CREATE FUNCTION roll_up(registers bigint[], days date[]) RETURNS bigint
-LANGUAGE sql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = 'UTC' SET work_mem = '64MB' SET jit = off AS $$
+LANGUAGE sql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = 'UTC' SET work_mem = '64MB' SET jit = off
+	SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
 	WITH work AS MATERIALIZED (
 		SELECT w.register_id, array_agg(w.day ORDER BY w.day) AS changed,
 			array_agg(w.day - 1) || array_agg(w.day) || array_agg(w.day + 1) AS days,
@@ -61,13 +62,15 @@ LANGUAGE sql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = '
 	), gone AS (
 		DELETE FROM energy_rollup old USING fresh
 		WHERE fresh.block IS NULL AND old.register_id = fresh.register_id AND old.period = fresh.period AND old.granularity = fresh.granularity RETURNING 1
-	), written AS (
-		INSERT INTO energy_rollup AS old (register_id, period, granularity, block)
-		SELECT fresh.register_id, fresh.period, fresh.granularity, fresh.block FROM fresh WHERE fresh.block IS NOT NULL
-		ON CONFLICT (register_id, period, granularity) DO UPDATE SET block = EXCLUDED.block WHERE old.block <> EXCLUDED.block
-		RETURNING 1
+	), updated AS (
+		UPDATE energy_rollup old SET block = fresh.block FROM fresh
+		WHERE fresh.block <> old.block AND old.register_id = fresh.register_id AND old.period = fresh.period AND old.granularity = fresh.granularity RETURNING 1
+	), inserted AS (
+		INSERT INTO energy_rollup (register_id, period, granularity, block)
+		SELECT fresh.register_id, fresh.period, fresh.granularity, fresh.block FROM fresh WHERE fresh.block IS NOT NULL AND NOT EXISTS (
+			SELECT FROM energy_rollup old WHERE old.register_id = fresh.register_id AND old.period = fresh.period AND old.granularity = fresh.granularity) RETURNING 1
 	)
-	SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM written)
+	SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM updated) + (SELECT count(*) FROM inserted)
 $$;
 COMMENT ON FUNCTION roll_up(bigint[], date[]) IS 'Brings energy_rollup up to date with energy_day for these registers'' UTC days, a day for each register given; returns the number of rows changed';
 
