@@ -92,30 +92,23 @@ COMMENT ON FUNCTION home_days_moved() IS 'Rolls energy up anew where local days 
 CREATE TRIGGER home_days_moved AFTER UPDATE OF time_zone ON home FOR EACH ROW WHEN (NEW.time_zone <> OLD.time_zone) EXECUTE FUNCTION home_days_moved();
 CREATE TRIGGER home_days_moved AFTER UPDATE OF home_id ON meter FOR EACH ROW WHEN (NEW.home_id <> OLD.home_id) EXECUTE FUNCTION home_days_moved();
 
+-- Slots as long as the base slot are those of energy_day.
 CREATE VIEW energy_5min WITH (security_invoker = true) AS
-SELECT r.register_id, (r.period + s.slot * interval '5 min') AT TIME ZONE 'UTC' AS slot_start, s.energy_kwh, s.quality, s.covered * (SELECT (settings()).base_slot) AS covered, r.period AS day
-FROM energy_rollup_5min r, energy_unpack(r.block) AS s
-UNION ALL
-SELECT d.register_id, (d.day + s.slot * interval '5 min') AT TIME ZONE 'UTC', s.energy_kwh, s.quality, interval '5 min', d.day
-FROM energy_day d, energy_unpack(d.block) AS s WHERE (SELECT (settings()).base_slot) = '5 min';
+SELECT e.register_id, (e.day + s.slot * interval '5 min') AT TIME ZONE 'UTC' AS slot_start, s.energy_kwh, s.quality, s.covered * (SELECT (settings()).base_slot) AS covered, e.day
+FROM (SELECT register_id, period AS day, block FROM energy_rollup_5min UNION ALL SELECT register_id, day, block FROM energy_day WHERE (SELECT (settings()).base_slot) = '5 min') AS e,
+	energy_unpack(e.block) AS s;
 CREATE VIEW energy_15min WITH (security_invoker = true) AS
-SELECT r.register_id, (r.period + s.slot * interval '15 min') AT TIME ZONE 'UTC' AS slot_start, s.energy_kwh, s.quality, s.covered * (SELECT (settings()).base_slot) AS covered, r.period AS day
-FROM energy_rollup_15min r, energy_unpack(r.block) AS s
-UNION ALL
-SELECT d.register_id, (d.day + s.slot * interval '15 min') AT TIME ZONE 'UTC', s.energy_kwh, s.quality, interval '15 min', d.day
-FROM energy_day d, energy_unpack(d.block) AS s WHERE (SELECT (settings()).base_slot) = '15 min';
+SELECT e.register_id, (e.day + s.slot * interval '15 min') AT TIME ZONE 'UTC' AS slot_start, s.energy_kwh, s.quality, s.covered * (SELECT (settings()).base_slot) AS covered, e.day
+FROM (SELECT register_id, period AS day, block FROM energy_rollup_15min UNION ALL SELECT register_id, day, block FROM energy_day WHERE (SELECT (settings()).base_slot) = '15 min') AS e,
+	energy_unpack(e.block) AS s;
 CREATE VIEW energy_30min WITH (security_invoker = true) AS
-SELECT r.register_id, (r.period + s.slot * interval '30 min') AT TIME ZONE 'UTC' AS slot_start, s.energy_kwh, s.quality, s.covered * (SELECT (settings()).base_slot) AS covered, r.period AS day
-FROM energy_rollup_30min r, energy_unpack(r.block) AS s
-UNION ALL
-SELECT d.register_id, (d.day + s.slot * interval '30 min') AT TIME ZONE 'UTC', s.energy_kwh, s.quality, interval '30 min', d.day
-FROM energy_day d, energy_unpack(d.block) AS s WHERE (SELECT (settings()).base_slot) = '30 min';
+SELECT e.register_id, (e.day + s.slot * interval '30 min') AT TIME ZONE 'UTC' AS slot_start, s.energy_kwh, s.quality, s.covered * (SELECT (settings()).base_slot) AS covered, e.day
+FROM (SELECT register_id, period AS day, block FROM energy_rollup_30min UNION ALL SELECT register_id, day, block FROM energy_day WHERE (SELECT (settings()).base_slot) = '30 min') AS e,
+	energy_unpack(e.block) AS s;
 CREATE VIEW energy_hourly WITH (security_invoker = true) AS
-SELECT r.register_id, (r.period + s.slot * interval '1 hour') AT TIME ZONE 'UTC' AS slot_start, s.energy_kwh, s.quality, s.covered * (SELECT (settings()).base_slot) AS covered, r.period AS day
-FROM energy_rollup_hourly r, energy_unpack(r.block) AS s
-UNION ALL
-SELECT d.register_id, (d.day + s.slot * interval '1 hour') AT TIME ZONE 'UTC', s.energy_kwh, s.quality, interval '1 hour', d.day
-FROM energy_day d, energy_unpack(d.block) AS s WHERE (SELECT (settings()).base_slot) = '1 hour';
+SELECT e.register_id, (e.day + s.slot * interval '1 hour') AT TIME ZONE 'UTC' AS slot_start, s.energy_kwh, s.quality, s.covered * (SELECT (settings()).base_slot) AS covered, e.day
+FROM (SELECT register_id, period AS day, block FROM energy_rollup_hourly UNION ALL SELECT register_id, day, block FROM energy_day WHERE (SELECT (settings()).base_slot) = '1 hour') AS e,
+	energy_unpack(e.block) AS s;
 COMMENT ON VIEW energy_5min IS 'Energy of a register by 5 minutes, kWh, where base slots are of that length or a part of it; as energy_hourly';
 COMMENT ON VIEW energy_15min IS 'Energy of a register by quarters of an hour, kWh, where base slots are of that length or a part of it; as energy_hourly';
 COMMENT ON VIEW energy_30min IS 'Energy of a register by half hours, kWh, where base slots are of that length or a part of it; as energy_hourly';
