@@ -71,10 +71,11 @@ COMMENT ON AGGREGATE reading_pack(timestamptz, bigint, timestamptz, bigint, bigi
 'Readings of one register packed into bytes by their differences, in the order of measured_at, received_at and place; about 5 bytes each where they are regular. Error: null time, value, time of arrival or place';
 
 CREATE FUNCTION reading_merge(old_block bytea, arrivals bytea,
-	OUT block bytea, OUT readings integer, OUT replaced bytea, OUT changed_from timestamptz, OUT changed_until timestamptz, OUT newest_raw_value bigint)
+	OUT block bytea, OUT readings integer, OUT replaced bytea, OUT changed_from timestamptz, OUT changed_until timestamptz, OUT newest_raw_value bigint,
+	OUT rewritten boolean, OUT duplicates integer)
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'smarthg_reading_merge';
 COMMENT ON FUNCTION reading_merge(bytea, bytea) IS
-'Takes packed arrivals into a packed block (null: none yet) in which each time stands once: of different values the last received, the others in replaced (null: none). changed_from, changed_until: first and last reading that is new or has another value (null: none), newest_raw_value that of the last. Error: not a block';
+'Takes packed arrivals into a packed block (null: none yet) in which each time stands once: of different values the last received, the others in replaced (null: none). changed_from, changed_until: first and last reading that is new or has another value (null: none), newest_raw_value that of the last; rewritten whether the block differs from the old one (a value that is received again keeps its last arrival), duplicates how many arrivals had the value that stood. Error: not a block';
 
 CREATE FUNCTION reading_unpack(block bytea)
 RETURNS TABLE (measured_at timestamptz, raw_value bigint, received_at timestamptz, gateway_id bigint, record_no bigint)
@@ -106,7 +107,7 @@ COMMENT ON VIEW reading IS 'Readings exactly as received, once for each register
 COMMENT ON COLUMN reading.register_id IS 'The register';
 COMMENT ON COLUMN reading.measured_at IS 'When the meter measured it';
 COMMENT ON COLUMN reading.raw_value IS 'Counts of the register; the unit is on register, the scale on register_epoch';
-COMMENT ON COLUMN reading.received_at IS 'When it was received';
+COMMENT ON COLUMN reading.received_at IS 'When it was received; the last time, where it came more than once';
 COMMENT ON COLUMN reading.gateway_id IS 'The gateway that sent it; null: loaded otherwise';
 COMMENT ON COLUMN reading.record_no IS 'Number of the gateway''s record that held it';
 
@@ -211,7 +212,7 @@ BEGIN
 		SELECT m.register_id, m.day, m.readings, m.block FROM merged m WHERE NOT m.was_there
 	), updated AS (
 		UPDATE reading_day d SET readings = m.readings, block = m.block
-		FROM merged m WHERE m.was_there AND m.changed_from IS NOT NULL AND d.register_id = m.register_id AND d.day = m.day
+		FROM merged m WHERE m.was_there AND m.rewritten AND d.register_id = m.register_id AND d.day = m.day
 	), kept AS (
 		INSERT INTO reading_correction (register_id, measured_at, raw_value, received_at, gateway_id, record_no)
 		SELECT m.register_id, u.* FROM merged m, reading_unpack(m.replaced) AS u

@@ -131,8 +131,8 @@ Datum smarthg_reading_merge(PG_FUNCTION_ARGS)
 	stored_reading *arrivals, *stored, *replaced;
 	reading_merge_result merged;
 	TupleDesc shape;
-	bool nulls[6] = {false};
-	Datum values[6];
+	bool nulls[8] = {false};
+	Datum values[8];
 
 	if (PG_ARGISNULL(1))
 		PG_RETURN_NULL();
@@ -151,6 +151,8 @@ Datum smarthg_reading_merge(PG_FUNCTION_ARGS)
 	values[3] = TimestampTzGetDatum(merged.changed_from_us);
 	values[4] = TimestampTzGetDatum(merged.changed_until_us);
 	values[5] = Int64GetDatum(merged.newest_raw);
+	values[6] = BoolGetDatum(merged.rewritten);
+	values[7] = Int32GetDatum(old_count + new_count - merged.stored - merged.replaced);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(shape, values, nulls)));
 }
 

@@ -171,7 +171,7 @@ static int merge_in_batches(const stored_reading *arrivals, int count, stored_re
 		qsort(batch, (size_t)size, sizeof(*batch), by_time);
 		result = reading_merge(stored, have, batch, size, next, replaced);
 		*replaced_count += result.replaced;
-		if (result.changed !=
+		if (result.rewritten !=
 		    (result.stored != have || memcmp(next, stored, (size_t)have * sizeof(*next)) != 0))
 			*changes_told = false;
 		have = result.stored;
@@ -183,24 +183,26 @@ static int merge_in_batches(const stored_reading *arrivals, int count, stored_re
 static bool same_counts(const stored_reading *a, const stored_reading *b, int count)
 {
 	for (int i = 0; i < count; i++)
-		if (a[i].measured_us != b[i].measured_us || a[i].raw != b[i].raw)
+		if (a[i].measured_us != b[i].measured_us || a[i].raw != b[i].raw ||
+		    a[i].received_us != b[i].received_us)
 			return false;
 	return true;
 }
 
-/* Up to 60 times with one to three different values each, of which the last received stands. */
+/* Up to 60 times with one to four values each, also one that comes again after another, of which
+ * the last received stands. */
 static int random_arrivals(stored_reading *arrivals, stored_reading *truth, int *times)
 {
 	int count = 0;
 
 	*times = 1 + (int)(next_random() % 60);
 	for (int t = 0; t < *times; t++) {
-		int values = 1 + (next_random() % 4 == 0) + (next_random() % 8 == 0);
+		int values = 1 + (next_random() % 4 == 0) + 2 * (next_random() % 8 == 0);
 
 		for (int v = 0; v < values; v++) {
 			truth[t] = (stored_reading){.measured_us = t * SLOT_US,
 			                            .received_us = t * SLOT_US + v * SECOND_US,
-			                            .raw = 1000 * v + (int64_t)next_random() % 1000};
+			                            .raw = 10 * t + (int64_t)next_random() % 3};
 			arrivals[count++] = truth[t];
 		}
 	}
@@ -232,7 +234,7 @@ static void check_merge(void)
 	}
 	ok(wrong == 0,
 	   "5,000 times readings and corrections in any order and batches: each time once, with the "
-	   "value received last (%d wrong)",
+	   "value received last, and when (%d wrong)",
 	   wrong);
 	ok(lost == 0, "no value is told twice");
 	ok(changes_told, "a merge tells whether it changed anything");
@@ -251,11 +253,12 @@ static void check_history(void)
 	ok(result.stored == 2 && stored[0].raw == 1 && stored[0].received_us == 40 &&
 	       result.replaced == 2 && replaced[0].raw == 1 && replaced[1].raw == 2,
 	   "a value that comes back is stored anew, both before it are history");
-	ok(result.changed_from_us == 5 && result.changed_until_us == 9 && result.newest_raw == 7,
-	   "what changed is told");
+	ok(result.rewritten && result.changed_from_us == 9 && result.changed_until_us == 9 &&
+	       result.newest_raw == 7,
+	   "what changed is told: a value that came back is what it was");
 	result = reading_merge(stored, 2, old, 1, stored + 4, replaced);
-	ok(result.stored == 2 && result.replaced == 0 && !result.changed,
-	   "the same value again changes nothing");
+	ok(result.stored == 2 && result.replaced == 0 && !result.changed && !result.rewritten,
+	   "the same value of before again changes nothing");
 	result = reading_merge(stored, 2, arrivals, 1, stored + 4, replaced);
 	ok(!result.changed && result.replaced == 1 && replaced[0].raw == 2,
 	   "a value received before the one that stands goes to history");

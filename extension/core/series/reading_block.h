@@ -41,7 +41,8 @@ outcome_status reading_block_decode(const uint8_t *block, size_t size, stored_re
 /* What came of a merge. */
 typedef struct reading_merge_result {
 	int stored, replaced; /* numbers of readings written */
-	bool changed;         /* whether stored differs from what was there before, and where: */
+	bool rewritten;       /* whether stored differs from what was there before */
+	bool changed;         /* whether a value does, and where: */
 	int64_t changed_from_us, changed_until_us;
 	int64_t newest_raw; /* of the changed reading at changed_until_us */
 } reading_merge_result;
@@ -49,8 +50,8 @@ typedef struct reading_merge_result {
 /*
  * Takes arrivals into the readings that are stored, both in ascending time and arrivals of one
  * time in the order of their arrival. Of different values for one time the last received stands,
- * the others go to replaced; the same value again changes nothing. stored and replaced have room
- * for old_count + new_count.
+ * the others go to replaced; of one value that came more than once its last arrival is kept.
+ * stored and replaced have room for old_count + new_count.
  */
 reading_merge_result reading_merge(const stored_reading *old_readings, int old_count,
                                    const stored_reading *arrivals, int new_count,

@@ -27,17 +27,21 @@ static void settle_time(struct merge *merge, const stored_reading *old,
 	for (int i = old ? 0 : 1; i < count; i++) {
 		const stored_reading *next = &arrivals[i];
 
+		/* Of one value the last arrival too: what was received before it does not count any more.
+		 */
 		if (next->raw == stands->raw)
-			continue;
-		if (next->received_us < stands->received_us) {
+			stands = next->received_us > stands->received_us ? next : stands;
+		else if (next->received_us < stands->received_us)
 			merge->replaced[merge->result.replaced++] = *next;
-		} else {
+		else {
 			merge->replaced[merge->result.replaced++] = *stands;
 			stands = next;
 		}
 	}
 	merge->stored[merge->result.stored++] = *stands;
 	if (stands != old)
+		merge->result.rewritten = true;
+	if (!old || stands->raw != old->raw)
 		note_change(merge, stands);
 }
 
