@@ -58,6 +58,22 @@ COMMENT ON COLUMN reading_correction.gateway_id IS 'The gateway that sent the ea
 COMMENT ON COLUMN reading_correction.record_no IS 'The record that held the earlier value';
 COMMENT ON COLUMN reading_correction.replaced_at IS 'When the later value took its place';
 
+CREATE TABLE reading_month (
+	month date PRIMARY KEY,
+	changed_at timestamptz NOT NULL,
+	packed_at timestamptz,
+	packed_bytes bigint,
+	spare oid,
+	spare_xid xid8
+);
+COMMENT ON TABLE reading_month IS 'What pack_readings has to know of the partitions of reading_day';
+COMMENT ON COLUMN reading_month.month IS 'First day of the UTC month';
+COMMENT ON COLUMN reading_month.changed_at IS 'When its readings last changed';
+COMMENT ON COLUMN reading_month.packed_at IS 'When they were last written close together; null: never';
+COMMENT ON COLUMN reading_month.packed_bytes IS 'What they took on disk then, index included';
+COMMENT ON COLUMN reading_month.spare IS 'The packed copy that waits to take the partition''s place; null: none';
+COMMENT ON COLUMN reading_month.spare_xid IS 'The transaction that wrote it';
+
 CREATE FUNCTION reading_pack_step(state internal, measured_at timestamptz, raw_value bigint, received_at timestamptz, gateway_id bigint, record_no bigint, place tid) RETURNS internal
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'smarthg_reading_pack_step';
 COMMENT ON FUNCTION reading_pack_step(internal, timestamptz, bigint, timestamptz, bigint, bigint, tid) IS 'Step of the aggregate reading_pack';
@@ -138,6 +154,14 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp SET 
 $$;
 COMMENT ON FUNCTION register_readings(bigint, timestamptz, timestamptz) IS 'The readings of a register in [from_time, until_time), as in the view reading, in ascending time';
 
+CREATE FUNCTION make_reading_table(name text, fill integer) RETURNS oid
+LANGUAGE plpgsql VOLATILE STRICT SET search_path = smarthg, pg_temp AS $$
+BEGIN
+	EXECUTE format('CREATE TABLE smarthg.%I (LIKE smarthg.reading_day INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE, PRIMARY KEY (register_id, day)) WITH (fillfactor = %s)', name, fill);
+	RETURN format('smarthg.%I', name)::regclass;
+END $$;
+COMMENT ON FUNCTION make_reading_table(text, integer) IS 'Makes a table that can become a partition of reading_day, its pages filled to so many percent; returns its oid';
+
 CREATE FUNCTION ensure_reading_partition(month timestamptz) RETURNS boolean
 LANGUAGE plpgsql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
@@ -160,7 +184,7 @@ BEGIN
 	END IF;
 	first_day := date_trunc('month', month);
 	-- A row is rewritten as its day goes on: room for the next version in the same page.
-	EXECUTE format('CREATE TABLE smarthg.%I (LIKE smarthg.reading_day INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE, PRIMARY KEY (register_id, day)) WITH (fillfactor = 85)', partition_name);
+	PERFORM make_reading_table(partition_name, 85);
 	EXECUTE format('ALTER TABLE smarthg.reading_day ATTACH PARTITION smarthg.%I FOR VALUES FROM (%L) TO (%L)', partition_name, first_day, (first_day + interval '1 month')::date);
 	RETURN true;
 END $$;
@@ -213,6 +237,9 @@ BEGIN
 	), updated AS (
 		UPDATE reading_day d SET readings = m.readings, block = m.block
 		FROM merged m WHERE m.was_there AND m.rewritten AND d.register_id = m.register_id AND d.day = m.day
+	), months_changed AS (
+		INSERT INTO reading_month (month, changed_at) SELECT date_trunc('month', m.day)::date, clock_timestamp() FROM merged m WHERE m.rewritten GROUP BY 1
+		ON CONFLICT (month) DO UPDATE SET changed_at = EXCLUDED.changed_at
 	), kept AS (
 		INSERT INTO reading_correction (register_id, measured_at, raw_value, received_at, gateway_id, record_no)
 		SELECT m.register_id, u.* FROM merged m, reading_unpack(m.replaced) AS u
@@ -283,6 +310,7 @@ BEGIN
 	)
 	UPDATE reading_day d SET block = rest.block, readings = (SELECT count(*) FROM reading_unpack(rest.block))
 		FROM rest WHERE d.register_id = rest.register_id AND d.day = rest.day AND rest.block IS NOT NULL AND rest.block <> d.block;
+	UPDATE reading_month m SET changed_at = clock_timestamp() WHERE m.month + interval '1 month' > from_time AND m.month <= until_time;
 	INSERT INTO interval_dirty (register_id, dirty_from, dirty_until)
 		SELECT r.register_id, greatest(from_time, '1970-01-01 00:00Z'), least(until_time, r.last_reading_at) FROM register r
 		WHERE r.register_id = forget_readings.register_id AND r.cumulative AND r.unit = 'kWh' AND r.last_reading_at >= from_time;

@@ -22,7 +22,7 @@ COMMENT ON FUNCTION energy_pack(float8[], energy_quality[]) IS
 'Energy of consecutive base slots, kWh, null where it is not known, packed into a block as energy_day has it: about 2 bytes a slot where a register counts Wh, to 1e-9 kWh. quality null: measured. Errors: arrays of different length, no or infinite energy, more than 1,440 slots';
 
 CREATE FUNCTION energy_unpack(block bytea) RETURNS TABLE (slot integer, energy_kwh float8, quality energy_quality, covered integer)
-LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 96 AS 'MODULE_PATHNAME', 'smarthg_energy_unpack';
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 50 AS 'MODULE_PATHNAME', 'smarthg_energy_unpack';
 COMMENT ON FUNCTION energy_unpack(bytea) IS
 'The slots of a packed block of which something is known: number from 0, energy of the part that is known, kWh, the worst quality in it, and of how many base slots it is made. Error: not a block';
 

@@ -1,6 +1,6 @@
 -- Interval energy from registers (DESIGN.md section 6).
 \ir home.psql
-SELECT plan(24);
+SELECT plan(26);
 
 CREATE FUNCTION pg_temp.slots(measured timestamptz[], counts bigint[], epochs integer[], scales float8[] DEFAULT '{0.001}', moduli bigint[] DEFAULT '{NULL}')
 RETURNS SETOF text LANGUAGE sql AS $$
@@ -52,6 +52,9 @@ SELECT results_eq($$ SELECT s.slot_start, round(s.energy_kwh::numeric, 8), s.qua
 	$$ SELECT s.slot_start, round(s.energy_kwh::numeric, 8), s.quality FROM (SELECT array_agg(measured ORDER BY measured) AS t, array_agg(counts ORDER BY measured) AS c, array_agg(1) AS e FROM history) AS h,
 		interval_energy_series(t, c, e, '{0.001}', '{281474976710656}', '2023-03-01 00:00Z', '2023-03-05 04:00Z', '15 min') AS s ORDER BY 1 $$,
 	'kept up piecemeal or computed in one go, the slots are the same');
+
+SELECT results_eq('SELECT slot_start, energy_kwh, covered FROM energy_15min ORDER BY 1', $$ SELECT slot_start, energy_kwh, '15 min'::interval FROM interval_energy ORDER BY 1 $$, 'base slots are the slots of their granularity');
+SELECT is((SELECT count(*)::integer FROM energy_5min), 0, '... and nothing finer is made up');
 
 -- A correction reaches the slots, and its history stays.
 SELECT pg_temp.feed(1000, (SELECT measured FROM history ORDER BY measured OFFSET 50 LIMIT 1), (SELECT counts + 1 FROM history ORDER BY measured OFFSET 50 LIMIT 1));
