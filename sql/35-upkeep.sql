@@ -57,11 +57,11 @@ CREATE TABLE upkeep_run (
 	ended_at timestamptz
 );
 COMMENT ON TABLE upkeep_run IS 'The last run of each task of upkeep; upkeep_progress shows it';
-COMMENT ON COLUMN upkeep_run.task IS 'import, settle, refresh, drop, pack';
+COMMENT ON COLUMN upkeep_run.task IS 'import, settle, refresh, drop, plans, pack';
 COMMENT ON COLUMN upkeep_run.pid IS 'Process of the server that runs it';
 COMMENT ON COLUMN upkeep_run.began_at IS 'When it began';
 COMMENT ON COLUMN upkeep_run.reported_at IS 'When it last committed something';
-COMMENT ON COLUMN upkeep_run.done IS 'How much is done: readings landed, batches settled, register days refreshed, partitions dropped, steps of packing';
+COMMENT ON COLUMN upkeep_run.done IS 'How much is done: readings landed, batches settled, register days refreshed, partitions and plans dropped, steps of packing';
 COMMENT ON COLUMN upkeep_run.ended_at IS 'When it ended; null: at it, or cut off';
 
 CREATE FUNCTION pages_landed() RETURNS bigint
@@ -76,7 +76,7 @@ SELECT u.task, CASE WHEN u.ended_at IS NOT NULL THEN 'done' WHEN a.pid IS NOT NU
 		WHEN 'settle' THEN (SELECT pages_landed())
 		WHEN 'refresh' THEN (SELECT count(*) FROM interval_dirty d WHERE d.fault IS NULL) END AS waiting
 FROM upkeep_run u LEFT JOIN pg_stat_activity a ON a.pid = u.pid AND a.backend_start < u.began_at;
-COMMENT ON VIEW upkeep_progress IS 'How far each task of upkeep is: running, done or cut off; done in readings landed (import), batches (settle), register days (refresh), partitions (drop), steps (pack); waiting about as many readings, pages or marks';
+COMMENT ON VIEW upkeep_progress IS 'How far each task of upkeep is: running, done or cut off; done in readings landed (import), batches (settle), register days (refresh), partitions (drop), plans, steps (pack); waiting about as many readings, pages or marks';
 
 CREATE FUNCTION report_upkeep(task text, done bigint, ended boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
@@ -184,6 +184,18 @@ BEGIN
 	END LOOP;
 	PERFORM smarthg.report_upkeep('drop', done, true);
 
+	PERFORM smarthg.report_upkeep('plans', 0);
+	done := 0;
+	LOOP
+		COMMIT;
+		EXIT WHEN setting.plans_kept IS NULL;
+		step := smarthg.drop_plans_before(pg_catalog.now() - setting.plans_kept);
+		EXIT WHEN step = 0;
+		done := done + step;
+		PERFORM smarthg.report_upkeep('plans', done);
+	END LOOP;
+	PERFORM smarthg.report_upkeep('plans', done, true);
+
 	PERFORM smarthg.report_upkeep('pack', 0);
 	done := 0;
 	LOOP
@@ -195,7 +207,7 @@ BEGIN
 	PERFORM smarthg.report_upkeep('pack', done, true);
 END $$;
 COMMENT ON PROCEDURE upkeep() IS
-'Takes over reading_import, makes partitions of reading_day ahead, settles what has landed, brings interval energy up to date and drops readings older than installation.readings_kept, packs months that are over; each step committed, progress as notices and in upkeep_progress. Cancelled, it has done what it told; the next call does the rest';
+'Takes over reading_import, makes partitions of reading_day ahead, settles what has landed, brings interval energy up to date and drops readings older than installation.readings_kept and plans older than plans_kept, packs months that are over; each step committed, progress as notices and in upkeep_progress. Cancelled, it has done what it told; the next call does the rest';
 
 CREATE FUNCTION schedule_upkeep(schedule text DEFAULT '* * * * *') RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
