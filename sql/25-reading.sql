@@ -58,6 +58,16 @@ COMMENT ON COLUMN reading_correction.gateway_id IS 'The gateway that sent the ea
 COMMENT ON COLUMN reading_correction.record_no IS 'The record that held the earlier value';
 COMMENT ON COLUMN reading_correction.replaced_at IS 'When the later value took its place';
 
+CREATE TABLE reading_duplicate (
+	register_id bigint PRIMARY KEY,
+	duplicates bigint NOT NULL,
+	last_at timestamptz NOT NULL
+);
+COMMENT ON TABLE reading_duplicate IS 'Readings that came again with the value that stood; a register without has no row';
+COMMENT ON COLUMN reading_duplicate.register_id IS 'The register';
+COMMENT ON COLUMN reading_duplicate.duplicates IS 'How many so far';
+COMMENT ON COLUMN reading_duplicate.last_at IS 'When the last one was settled';
+
 CREATE TABLE reading_month (
 	month date PRIMARY KEY,
 	changed_at timestamptz NOT NULL,
@@ -240,6 +250,10 @@ BEGIN
 	), months_changed AS (
 		INSERT INTO reading_month (month, changed_at) SELECT date_trunc('month', m.day)::date, clock_timestamp() FROM merged m WHERE m.rewritten GROUP BY 1
 		ON CONFLICT (month) DO UPDATE SET changed_at = EXCLUDED.changed_at
+	), repeated AS (
+		INSERT INTO reading_duplicate AS d (register_id, duplicates, last_at)
+		SELECT m.register_id, sum(m.duplicates), clock_timestamp() FROM merged m WHERE m.duplicates > 0 GROUP BY 1
+		ON CONFLICT (register_id) DO UPDATE SET duplicates = d.duplicates + EXCLUDED.duplicates, last_at = EXCLUDED.last_at
 	), kept AS (
 		INSERT INTO reading_correction (register_id, measured_at, raw_value, received_at, gateway_id, record_no)
 		SELECT m.register_id, u.* FROM merged m, reading_unpack(m.replaced) AS u

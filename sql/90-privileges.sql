@@ -12,6 +12,7 @@ GRANT EXECUTE ON FUNCTION
 	reading_later(bytea, timestamptz, timestamptz),
 	interval_energy_days(bytea[], timestamptz[], float8[], bigint[], timestamptz, timestamptz, interval, interval, interval, float8),
 	energy_pack(float8[], energy_quality[]), energy_unpack(bytea), energy_roll_up(date[], date[], bytea[], date[], bytea[], date[], bytea[], interval, text),
+	reading_quality_series(bytea[], timestamptz[], float8[], bigint[], timestamptz, timestamptz, float8, boolean), energy_slots_measured(bytea, integer, integer),
 	slot_means(timestamptz[], float8[], float8[], timestamptz, integer, interval), local_phases(timestamptz, integer, interval, text), eumf_k_series(float8[], integer[], integer[], integer),
 	ebr_solve(float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], interval, float8, float8,
 		float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, float8, text, text, interval, integer, boolean, boolean,

@@ -3,23 +3,17 @@
  * around readings that came or changed (DESIGN.md section 6).
  */
 #include "energy.h"
+#include "packed_readings.h"
 
 #include <math.h>
 
-#include "catalog/pg_type.h"
 #include "utils/date.h"
-
-#include "../core/series/interval_energy.h"
-#include "../core/series/reading_block.h"
 
 PG_FUNCTION_INFO_V1(smarthg_interval_energy_days);
 
 enum {
 	ARG_BLOCKS,
-	ARG_EPOCH_FROM,
-	ARG_EPOCH_SCALE,
-	ARG_EPOCH_MODULUS,
-	ARG_DIRTY_FROM,
+	ARG_DIRTY_FROM = 4, /* after the epochs */
 	ARG_DIRTY_UNTIL,
 	ARG_SLOT_LENGTH,
 	ARG_INTERPOLATION_LIMIT,
@@ -28,83 +22,6 @@ enum {
 };
 
 static const int MAX_DAYS = 100000;
-
-typedef struct days_work {
-	register_reading *readings;
-	int count;
-	TimestampTz *epoch_from;
-	register_epoch *epochs;
-	int epoch_count;
-} days_work;
-
-static void epoch_arguments(FunctionCallInfo fcinfo, days_work *work)
-{
-	int count = -1;
-	bool *no_from, *no_modulus;
-	Datum *from =
-	    elements_argument(fcinfo, ARG_EPOCH_FROM, "epoch_from", TIMESTAMPTZOID, &count, &no_from);
-	double *scales =
-	    series_argument(fcinfo, ARG_EPOCH_SCALE, "epoch_kwh_per_count", &count, true, false);
-	Datum *moduli =
-	    elements_argument(fcinfo, ARG_EPOCH_MODULUS, "epoch_modulus", INT8OID, &count, &no_modulus);
-
-	if (no_from)
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		                errmsg("epoch_from must not have null elements")));
-	work->epoch_count = count;
-	work->epoch_from = palloc(sizeof(TimestampTz) * Max(count, 1));
-	work->epochs = palloc(sizeof(register_epoch) * Max(count, 1));
-	for (int i = 0; i < count; i++) {
-		work->epoch_from[i] = DatumGetTimestampTz(from[i]);
-		work->epochs[i].kwh_per_count = scales[i];
-		work->epochs[i].modulus = no_modulus && no_modulus[i] ? 0 : DatumGetInt64(moduli[i]);
-	}
-}
-
-/* Adds a block's readings; those before the first epoch have no scale and are left out. */
-static void add_block(days_work *work, bytea *block, int *epoch)
-{
-	const uint8_t *bytes = (const uint8_t *)VARDATA_ANY(block);
-	size_t size = VARSIZE_ANY_EXHDR(block);
-	stored_reading *stored;
-	outcome failed;
-	int count;
-
-	if (reading_block_count(bytes, size, &count, &failed) != OUTCOME_OK)
-		raise_outcome(&failed);
-	stored = palloc_extended(sizeof(*stored) * ((Size)count + 1), MCXT_ALLOC_HUGE);
-	if (reading_block_decode(bytes, size, stored, count, &failed) != OUTCOME_OK)
-		raise_outcome(&failed);
-	work->readings =
-	    repalloc_huge(work->readings, sizeof(register_reading) * ((Size)work->count + count + 1));
-	for (int i = 0; i < count; i++) {
-		while (*epoch + 1 < work->epoch_count &&
-		       work->epoch_from[*epoch + 1] <= stored[i].measured_us)
-			++*epoch;
-		if (*epoch < 0)
-			continue;
-		work->readings[work->count++] =
-		    (register_reading){stored[i].measured_us, stored[i].raw, *epoch};
-	}
-	pfree(stored);
-}
-
-static void block_arguments(FunctionCallInfo fcinfo, days_work *work)
-{
-	Datum *blocks;
-	bool *nulls;
-	int count = 0, epoch = -1;
-
-	work->readings = palloc(sizeof(register_reading));
-	work->count = 0;
-	if (PG_ARGISNULL(ARG_BLOCKS))
-		return;
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(ARG_BLOCKS), BYTEAOID, -1, false, TYPALIGN_INT, &blocks,
-	                  &nulls, &count);
-	for (int i = 0; i < count; i++)
-		if (!nulls[i])
-			add_block(work, DatumGetByteaPP(blocks[i]), &epoch);
-}
 
 static int64 day_of(TimestampTz at)
 {
@@ -117,7 +34,7 @@ static int64 day_of(TimestampTz at)
  * The days that a change of readings in [from, until] reaches: to the second reading further out,
  * since a change may make its neighbour a glitch or none.
  */
-static void reached_days(const days_work *work, TimestampTz from, TimestampTz until,
+static void reached_days(const packed_readings *work, TimestampTz from, TimestampTz until,
                          int64 *first_day, int64 *last_day)
 {
 	int before = 0, after = work->count;
@@ -187,17 +104,16 @@ Datum smarthg_interval_energy_days(PG_FUNCTION_ARGS)
 	interval_grid grid;
 	interval_quality *quality;
 	double *kwh;
-	days_work work;
+	packed_readings work;
 	energy_slots *slots = palloc(sizeof(*slots));
 	outcome failed;
 	int per_day;
 
-	for (int i = ARG_EPOCH_FROM; i <= ARG_PLAUSIBLE_KW; i++)
+	for (int i = ARG_BLOCKS + 1; i <= ARG_PLAUSIBLE_KW; i++)
 		if (PG_ARGISNULL(i))
 			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 			                errmsg("epochs, range, slot_length and limits must not be null")));
-	epoch_arguments(fcinfo, &work);
-	block_arguments(fcinfo, &work);
+	packed_readings_arguments(fcinfo, ARG_BLOCKS, &work);
 	InitMaterializedSRF(fcinfo, 0);
 	/* An endless range is that of the readings. */
 	if (work.count > 0 && TIMESTAMP_IS_NOBEGIN(from))

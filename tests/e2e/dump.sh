@@ -35,6 +35,7 @@ SELECT count(*) FROM gateway g, generate_series(0, 400) AS n,
 SELECT count(*) FROM gateway g, (VALUES (402, '2023-03-15'::timestamptz, NULL), (404, '2023-05-05', NULL), (405, '2023-05-05', 'broken')) AS v(n, t, reason), LATERAL (SELECT (reason IS NULL)::integer AS w) AS with_reading,
 	bridge_ingest(ARRAY[g.gateway_id], ARRAY[n]::bigint[], ARRAY[now()], ARRAY[now()], '{1}', '{"\\x00"}', '{"\\x01"}', ARRAY[reason], (ARRAY[1])[:w], (ARRAY[g.eui64])[:w], (ARRAY[1::smallint])[:w],
 		(ARRAY['1-0:1.8.0.255'])[:w], (ARRAY['kWh'])[:w], (ARRAY[7::bigint])[:w], (ARRAY[NULL::bigint])[:w], (ARRAY[NULL::bigint])[:w], (ARRAY[t])[:w]) \g /dev/null
+INSERT INTO reading SELECT * FROM reading ORDER BY 1, 2 LIMIT 1;
 SELECT refresh_interval_energy() \g /dev/null
 INSERT INTO interval_dirty SELECT register_id, '2023-05-05', '2023-05-05' FROM register;
 INSERT INTO reading (register_id, measured_at, raw_value) SELECT register_id, '2023-05-06', 8 FROM register;

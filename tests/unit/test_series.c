@@ -1,6 +1,7 @@
 /* Interval energy, histories of homes, step functions on slots (DESIGN.md sections 3 and 6). */
 #include "../../extension/core/series/home_history.h"
 #include "../../extension/core/series/interval_energy.h"
+#include "../../extension/core/series/reading_gaps.h"
 #include "../../extension/core/series/slot_means.h"
 #include "tap.h"
 
@@ -119,6 +120,46 @@ static void check_faults(void)
 	   "over a gap beyond the limit nothing is known");
 }
 
+static void check_faults_told(void)
+{
+	const register_epoch epochs[] = {{1, 1000}, {1, 1000}};
+	const register_reading readings[] = {
+	    {0, 700, 0},    {900, 5, 0},    {1800, 720, 0}, {2700, 730, 0}, /* an outlier */
+	    {3600, 10, 0},  {4500, 20, 0},                                  /* a reset */
+	    {5400, 800, 0}, {6300, 810, 0},                                 /* a jump */
+	    {7200, 760, 1}, {8100, 990, 1}, {9000, 5, 1},                   /* exchange, rollover */
+	};
+	const int count = (int)(sizeof(readings) / sizeof(readings[0]));
+	register_faults faults = register_faults_of(readings, count, epochs, 1e10);
+
+	ok(faults.outliers == 1 && faults.resets == 1 && faults.jumps == 0,
+	   "outliers and resets are told from exchanges and rollovers");
+	/* Times are microseconds here: 780 kWh in 900 us are 3.12e9 kW, 230 are 0.92e9. */
+	ok(register_faults_of(readings, count, epochs, 3.2e9).jumps == 0 &&
+	       register_faults_of(readings, count, epochs, 3e9).jumps == 1 &&
+	       register_faults_of(readings, count, epochs, 9e8).jumps == 2,
+	   "a jump is faster than is plausible");
+	faults = register_faults_of(readings, 0, epochs, 1);
+	ok(faults.outliers + faults.resets + faults.jumps == 0, "no reading, no fault");
+}
+
+static void check_gaps(void)
+{
+	const register_reading readings[] = {{0, 0, 0},  {10, 0, 0}, {20, 0, 0}, {50, 0, 0},
+	                                     {60, 0, 0}, {74, 0, 0}, {90, 0, 0}, {100, 0, 0}};
+	reading_gaps gaps;
+	int64_t room[8];
+
+	gaps = reading_gaps_of(readings, 8, room);
+	ok(gaps.usual_us == 10 && gaps.gaps == 2 && gaps.missing == 3 && gaps.longest_us == 30 &&
+	       gaps.longest_from_us == 20,
+	   "gaps are what is longer than one and a half of the usual interval");
+	gaps = reading_gaps_of(readings, 2, room);
+	ok(gaps.usual_us == 10 && gaps.gaps == 0, "two readings have an interval and no gap");
+	gaps = reading_gaps_of(readings, 1, room);
+	ok(gaps.usual_us == 0 && gaps.gaps == 0, "one has none");
+}
+
 static void check_step_functions(void)
 {
 	const series_step hours[] = {{0, 3600, 1}, {3600, 3600, 3}, {7200, 3600, NAN}};
@@ -160,6 +201,8 @@ int main(void)
 	check_sums();
 	check_edges();
 	check_faults();
+	check_faults_told();
+	check_gaps();
 	check_step_functions();
 	check_home_history();
 	return tap_done();

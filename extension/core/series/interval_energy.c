@@ -44,6 +44,34 @@ static int next_reading(const register_reading *readings, int count, int i)
 	return i;
 }
 
+/* Whether a register that rose by so many kWh rose faster than is plausible. */
+static bool is_jump(const register_reading *a, const register_reading *b, double rise,
+                    double plausible_kw)
+{
+	return rise > plausible_kw * (double)(b->at_us - a->at_us) / US_PER_HOUR;
+}
+
+register_faults register_faults_of(const register_reading *readings, int count,
+                                   const register_epoch *epochs, double plausible_kw)
+{
+	register_faults faults = {0};
+
+	for (int i = 0, next; (next = next_reading(readings, count, i)) < count; i = next) {
+		const register_reading *a = &readings[i], *b = &readings[next];
+		double rise;
+		bool reset;
+
+		faults.outliers += next - i - 1;
+		if (a->epoch != b->epoch)
+			continue;
+		rise = epochs[a->epoch].kwh_per_count *
+		       counted(a->raw, b->raw, epochs[a->epoch].modulus, &reset);
+		faults.resets += reset ? 1 : 0;
+		faults.jumps += is_jump(a, b, rise, plausible_kw) ? 1 : 0;
+	}
+	return faults;
+}
+
 static outcome_status check(const register_reading *readings, int count,
                             const register_epoch *epochs, int epoch_count,
                             const interval_grid *grid, outcome *out)
@@ -123,7 +151,7 @@ outcome_status interval_energy(const register_reading *readings, int count,
 			rise = epochs[a->epoch].kwh_per_count *
 			       counted(a->raw, b->raw, epochs[a->epoch].modulus, &reset);
 			if (a->epoch != b->epoch || part_us <= 0 || b->at_us - a->at_us > grid->gap_limit_us ||
-			    rise > grid->plausible_kw * (double)(b->at_us - a->at_us) / US_PER_HOUR)
+			    is_jump(a, b, rise, grid->plausible_kw))
 				continue;
 			kwh[s] += rise * ((double)part_us / (double)(b->at_us - a->at_us));
 			covered_us += part_us;

@@ -50,4 +50,15 @@ outcome_status interval_energy(const register_reading *readings, int count,
                                const interval_grid *grid, double *kwh, interval_quality *quality,
                                outcome *out);
 
+/* What readings show that is no plain counting on. */
+typedef struct register_faults {
+	int outliers; /* single readings passed over */
+	int resets;   /* the counter started anew */
+	int jumps;    /* a rise faster than is plausible, of which no energy is made */
+} register_faults;
+
+/* Counts them in readings as interval_energy takes them. */
+register_faults register_faults_of(const register_reading *readings, int count,
+                                   const register_epoch *epochs, double plausible_kw);
+
 #endif
