@@ -31,10 +31,10 @@ backend = $(sort $(wildcard bridge/backend/*.c))
 bridge_units = $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_bridge_*.c)))
 core_units = $(filter-out $(bridge_units),$(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c))))
 fuzzers = $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
-core_fuzzers = fuzz_model_text
+core_fuzzers = fuzz_form fuzz_model_text
 bridge_fuzzers = $(filter-out $(core_fuzzers),$(fuzzers))
 
-core_libraries = -lglpk -lm
+core_libraries = -lglpk -lcrypto -lm
 bridge_libraries = -levent_core -lcrypto -lm
 
 sources = $(core) $(codec) $(bridge_core) $(backend) bridge/main.c $(wildcard extension/pg/*.c \
