@@ -6,7 +6,7 @@ DO $$
 DECLARE
 	wanted text;
 BEGIN
-	FOREACH wanted IN ARRAY ARRAY['smarthg_admin', 'smarthg_service', 'smarthg_bridge', 'smarthg_analyst'] LOOP
+	FOREACH wanted IN ARRAY ARRAY['smarthg_admin', 'smarthg_service', 'smarthg_market', 'smarthg_bridge', 'smarthg_analyst'] LOOP
 		IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = wanted) THEN
 			EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', wanted);
 		END IF;

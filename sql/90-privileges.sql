@@ -1,7 +1,7 @@
 -- Who may do what. Functions are executable by PUBLIC unless taken away, so they are: pure
 -- functions that read no table stay open.
 
-GRANT USAGE ON SCHEMA smarthg TO smarthg_admin, smarthg_service, smarthg_bridge, smarthg_analyst;
+GRANT USAGE ON SCHEMA smarthg TO smarthg_admin, smarthg_service, smarthg_market, smarthg_bridge, smarthg_analyst;
 
 REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA smarthg FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
@@ -54,3 +54,9 @@ GRANT EXECUTE ON FUNCTION
 	jwk_check(jsonb), jwk_from_pem(text), jws_verify(text, jsonb), current_token(), token_allows(text, text, text), token_finest(text), token_top(text)
 TO PUBLIC;
 GRANT EXECUTE ON FUNCTION authenticate(text, boolean), logout(), jwks() TO smarthg_service;
+
+-- The market's front end: what people and services may do who have proved who they are.
+GRANT EXECUTE ON FUNCTION
+	sign_up(text, text, text, text, text, text), log_in(text, text), log_out(text), change_password(text, text, text),
+	ask_password_reset(text), reset_password(text, text), my_account(text), set_address(text, text, text, text), my_homes(text)
+TO smarthg_market;

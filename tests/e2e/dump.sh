@@ -44,6 +44,10 @@ SELECT report_upkeep('settle', 0) \g /dev/null
 SELECT bridge_session_open(gateway_id, 1, 'peer', true, false), bridge_presence(gateway_id, true, now(), '') FROM gateway \g /dev/null
 SELECT make_token_key('sign'), make_token_key('decrypt'), issue_token('owner', 'client', 'read_home', '1 hour') \g /dev/null
 SELECT count(command_id) FROM ebr_run('2023-05-08 12:00Z') \g /dev/null
+INSERT INTO market_setting (base_uri) VALUES ('https://market.example');
+SELECT verify_account(sign_up('resident@example.com', 'password of a resident')), verify_account(sign_up('developer@example.com', 'password of a developer', 'developer')) \g /dev/null
+SELECT log_in('resident@example.com', 'password of a resident'), log_in('resident@example.com', 'a wrong one'), ask_password_reset('developer@example.com') \g /dev/null
+INSERT INTO home_resident SELECT min(home_id), min(account_id), '2023-03-15' FROM home, account;
 SQL
 
 content() { # one line a table: name, rows, checksum of all rows in order
