@@ -195,6 +195,8 @@ BEGIN
 	first_day := date_trunc('month', month);
 	-- A row is rewritten as its day goes on: room for the next version in the same page.
 	PERFORM make_reading_table(partition_name, 85);
+	-- By its own name it is open to nobody.
+	EXECUTE format('ALTER TABLE smarthg.%I ENABLE ROW LEVEL SECURITY', partition_name);
 	EXECUTE format('ALTER TABLE smarthg.reading_day ATTACH PARTITION smarthg.%I FOR VALUES FROM (%L) TO (%L)', partition_name, first_day, (first_day + interval '1 month')::date);
 	RETURN true;
 END $$;

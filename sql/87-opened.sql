@@ -1,0 +1,124 @@
+-- What the session's token opens: the homes, meters, registers and times that row-level security
+-- (88-policy.sql) asks for, each once in a statement (DESIGN.md section 8). They run as their owner,
+-- since who asks may not read whose home is whose.
+
+CREATE FUNCTION granularity_length(granularity text) RETURNS interval
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE granularity WHEN 'raw' THEN interval '0' WHEN '1min' THEN interval '1 min' WHEN '5min' THEN interval '5 min' WHEN '15min' THEN interval '15 min'
+	WHEN '30min' THEN interval '30 min' WHEN 'hourly' THEN interval '1 hour' WHEN 'daily' THEN interval '1 day' WHEN 'monthly' THEN interval '1 month'
+	WHEN 'yearly' THEN interval '1 year' END;
+COMMENT ON FUNCTION granularity_length(text) IS 'Length of the slots that a granularity of a scope names, 0 for raw; null for another name';
+
+CREATE FUNCTION granularity_of(slot_length interval) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE WHEN slot_length < '1 min' THEN 'raw' WHEN slot_length < '5 min' THEN '1min' WHEN slot_length < '15 min' THEN '5min' WHEN slot_length < '30 min' THEN '15min'
+	WHEN slot_length < '1 hour' THEN '30min' WHEN slot_length < '1 day' THEN 'hourly' WHEN slot_length < '1 month' THEN 'daily' WHEN slot_length < '1 year' THEN 'monthly' ELSE 'yearly' END;
+COMMENT ON FUNCTION granularity_of(interval) IS 'The granularity of a scope that slots of this length need: the coarsest that is not longer than they are';
+
+CREATE FUNCTION meter_resource(kind meter_kind, role meter_role) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE WHEN role <> 'consumption' THEN role::text WHEN kind = 'main' THEN 'mainmeter' WHEN kind = 'sub' THEN 'submeter' ELSE 'appliance' END;
+COMMENT ON FUNCTION meter_resource(meter_kind, meter_role) IS 'The resource by which a scope names a meter: mainmeter, submeter, appliance, production, ess or pev';
+
+CREATE FUNCTION subject_of(sub text) RETURNS uuid
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE WHEN sub ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN sub::uuid END;
+COMMENT ON FUNCTION subject_of(text) IS 'The resource owner that a claim sub names; null for what names none';
+
+CREATE FUNCTION token_homes() RETURNS bigint[]
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+DECLARE
+	token token_identity := current_token();
+BEGIN
+	-- A feeder and a price are nobody's home.
+	IF token.jti IS NULL OR NOT EXISTS (SELECT FROM unnest(token.scopes) AS s WHERE split_part(s, '_', 2) NOT IN ('feeder', 'price')) THEN
+		RETURN '{}';
+	END IF;
+	RETURN ARRAY(SELECT r.home_id FROM account a JOIN home_resident r USING (account_id)
+		WHERE a.sub = subject_of(token.sub) AND r.since <= now() AND (r.until IS NULL OR r.until > now()) AND (token.home_ids IS NULL OR r.home_id = ANY (token.home_ids)));
+END $$;
+COMMENT ON FUNCTION token_homes() IS 'The homes that the session''s token speaks of: those in which its resource owner lives now, as far as it names them; empty without a token';
+
+CREATE FUNCTION token_homes(action text, resource text) RETURNS bigint[]
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+BEGIN
+	RETURN CASE WHEN token_allows(action, resource) THEN token_homes() ELSE '{}' END;
+END $$;
+COMMENT ON FUNCTION token_homes(text, text) IS 'The homes of which the session''s token opens a resource, at whatever granularity, to read or write';
+
+CREATE FUNCTION token_slot_length(resource text) RETURNS interval
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+BEGIN
+	RETURN granularity_length(token_finest(resource));
+END $$;
+COMMENT ON FUNCTION token_slot_length(text) IS 'The shortest slots of a resource that the session''s token opens to read; null: none';
+
+CREATE FUNCTION token_history_from() RETURNS timestamptz
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+DECLARE
+	token token_identity := current_token();
+BEGIN
+	IF token.jti IS NULL THEN
+		RETURN 'infinity';
+	END IF;
+	-- What was before belongs to whoever lived there before.
+	RETURN greatest((SELECT max(r.since) FROM account a JOIN home_resident r USING (account_id) WHERE a.sub = subject_of(token.sub) AND r.home_id = ANY (token_homes())),
+		coalesce(token.history_from, '-infinity'));
+END $$;
+COMMENT ON FUNCTION token_history_from() IS 'From when on the session''s token opens data: its own limit, or when its owner moved into the last of its homes, whichever is later';
+
+CREATE FUNCTION token_first_day() RETURNS date
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp SET timezone = 'UTC' AS $$
+DECLARE
+	history_from timestamptz := token_history_from();
+BEGIN
+	RETURN CASE WHEN isfinite(history_from) THEN (date_trunc('day', history_from - interval '1 microsecond') + interval '1 day')::date ELSE history_from::date END;
+END $$;
+COMMENT ON FUNCTION token_first_day() IS 'The first whole UTC day that token_history_from opens';
+
+CREATE FUNCTION meter_rank(asked meter) RETURNS bigint
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+	SELECT ranked.rank FROM (
+		SELECT m.meter_id, row_number() OVER (ORDER BY coalesce(used.kwh, 0) DESC, m.meter_id) AS rank
+		FROM meter m, LATERAL (
+			SELECT sum(e.energy_kwh) AS kwh FROM register r JOIN energy_daily e USING (register_id)
+			WHERE r.meter_id = m.meter_id AND e.local_day >= current_date - 30
+		) AS used
+		WHERE m.home_id = asked.home_id AND m.commodity = asked.commodity AND meter_resource(m.kind, m.role) = meter_resource(asked.kind, asked.role)
+	) AS ranked WHERE ranked.meter_id = asked.meter_id
+$$;
+COMMENT ON FUNCTION meter_rank(meter) IS 'Place of a meter among those of its home, resource and commodity by the energy of the last 30 days, 1 for the largest: what the top few of a scope are';
+
+CREATE FUNCTION token_meters(action text, granularity text DEFAULT NULL) RETURNS bigint[]
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+DECLARE
+	homes bigint[] := token_homes();
+	allowed text[];
+	most_submeters integer;
+	most_appliances integer;
+BEGIN
+	IF homes = '{}' THEN
+		RETURN homes;
+	END IF;
+	allowed := ARRAY(SELECT resource FROM unnest('{home,mainmeter,submeter,appliance,production,ess,pev}'::text[]) AS resource
+		WHERE NOT (action = 'write' AND resource = 'home') AND token_allows(action, resource, granularity));
+	IF action = 'read' THEN
+		most_submeters := token_top('submeter');
+		most_appliances := token_top('appliance');
+	END IF;
+	RETURN ARRAY(
+		SELECT m.meter_id FROM meter m
+		WHERE m.home_id = ANY (homes) AND (meter_resource(m.kind, m.role) = ANY (allowed)
+				-- The home as a whole is its exchange with the grid, what it produces and what its stores take.
+				OR 'home' = ANY (allowed) AND (m.kind = 'main' OR m.role <> 'consumption'))
+			AND CASE meter_resource(m.kind, m.role) WHEN 'submeter' THEN most_submeters IS NULL OR meter_rank(m) <= most_submeters
+				WHEN 'appliance' THEN most_appliances IS NULL OR meter_rank(m) <= most_appliances ELSE true END);
+END $$;
+COMMENT ON FUNCTION token_meters(text, text) IS 'The meters that the session''s token opens to read at a granularity (null: at any), or to write';
+
+CREATE FUNCTION token_registers(action text, granularity text DEFAULT NULL) RETURNS bigint[]
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+BEGIN
+	RETURN ARRAY(SELECT r.register_id FROM register r WHERE r.meter_id = ANY (token_meters(action, granularity)));
+END $$;
+COMMENT ON FUNCTION token_registers(text, text) IS 'The registers of the meters that token_meters returns';

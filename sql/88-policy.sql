@@ -1,0 +1,91 @@
+-- Row-level security: which rows a role may see and change (DESIGN.md section 8).
+--
+-- Every table has it, partitions included. The DSO's operator sees all rows; a service what the
+-- token of its session opens (87-opened.sql); nobody else has a policy, so nobody else sees any row.
+-- Functions in policies stand in a sub-select, so that they are called once a statement and their
+-- answer is a key for an index.
+
+DO $$
+DECLARE
+	guarded regclass;
+BEGIN
+	FOR guarded IN SELECT c.oid::regclass FROM pg_catalog.pg_class c WHERE c.relnamespace = 'smarthg'::regnamespace AND c.relkind IN ('r', 'p') ORDER BY c.relname LOOP
+		EXECUTE pg_catalog.format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', guarded);
+		EXECUTE pg_catalog.format('CREATE POLICY operator ON %s TO smarthg_admin USING (true) WITH CHECK (true)', guarded);
+	END LOOP;
+END $$;
+
+-- What is nobody's: the settings that views need, where prices hold, tariffs.
+CREATE POLICY service ON installation FOR SELECT TO smarthg_service USING (true);
+CREATE POLICY service ON price_area FOR SELECT TO smarthg_service USING ((SELECT (current_token()).jti) IS NOT NULL);
+CREATE POLICY service ON tariff FOR SELECT TO smarthg_service USING ((SELECT (current_token()).jti) IS NOT NULL);
+CREATE POLICY service ON market_price FOR SELECT TO smarthg_service USING (slot_length >= (SELECT token_slot_length('price')));
+CREATE POLICY service ON co2_cost FOR SELECT TO smarthg_service USING (slot_length >= (SELECT token_slot_length('price')));
+
+-- The home and what hangs on it.
+CREATE POLICY service ON home FOR SELECT TO smarthg_service USING (home_id = ANY ((SELECT token_homes())::bigint[]));
+CREATE POLICY service ON meter FOR SELECT TO smarthg_service
+	USING (meter_id = ANY ((SELECT token_meters('read'))::bigint[]) OR meter_id = ANY ((SELECT token_meters('write'))::bigint[]));
+CREATE POLICY service ON register FOR SELECT TO smarthg_service
+	USING (meter_id = ANY ((SELECT token_meters('read'))::bigint[]) OR meter_id = ANY ((SELECT token_meters('write'))::bigint[]));
+CREATE POLICY service ON register_epoch FOR SELECT TO smarthg_service USING (register_id = ANY ((SELECT token_registers('read', 'raw'))::bigint[]));
+
+-- Readings and energy: each granularity is a table of its own.
+CREATE POLICY service ON reading_day FOR SELECT TO smarthg_service
+	USING (register_id = ANY ((SELECT token_registers('read', 'raw'))::bigint[]) AND day >= (SELECT token_first_day()));
+CREATE POLICY service ON reading_landing FOR SELECT TO smarthg_service
+	USING (register_id = ANY ((SELECT token_registers('read', 'raw'))::bigint[]) AND measured_at >= (SELECT token_history_from()));
+CREATE POLICY service_writes ON reading_landing FOR INSERT TO smarthg_service
+	-- In its own name and time: neither a gateway's nor one that outlives a later correction.
+	WITH CHECK (register_id = ANY ((SELECT token_registers('write'))::bigint[]) AND gateway_id IS NULL AND record_no IS NULL AND received_at = now());
+CREATE POLICY service ON reading_correction FOR SELECT TO smarthg_service
+	USING (register_id = ANY ((SELECT token_registers('read', 'raw'))::bigint[]) AND measured_at >= (SELECT token_history_from()));
+
+CREATE POLICY service ON energy_day FOR SELECT TO smarthg_service
+	USING (register_id = ANY ((SELECT token_registers('read', granularity_of((settings()).base_slot)))::bigint[]) AND day >= (SELECT token_first_day()));
+CREATE POLICY service ON energy_rollup_5min FOR SELECT TO smarthg_service
+	USING (register_id = ANY ((SELECT token_registers('read', '5min'))::bigint[]) AND period >= (SELECT token_first_day()));
+CREATE POLICY service ON energy_rollup_15min FOR SELECT TO smarthg_service
+	USING (register_id = ANY ((SELECT token_registers('read', '15min'))::bigint[]) AND period >= (SELECT token_first_day()));
+CREATE POLICY service ON energy_rollup_30min FOR SELECT TO smarthg_service
+	USING (register_id = ANY ((SELECT token_registers('read', '30min'))::bigint[]) AND period >= (SELECT token_first_day()));
+CREATE POLICY service ON energy_rollup_hourly FOR SELECT TO smarthg_service
+	USING (register_id = ANY ((SELECT token_registers('read', 'hourly'))::bigint[]) AND period >= (SELECT token_first_day()));
+
+-- Stores.
+CREATE POLICY service ON ess FOR SELECT TO smarthg_service USING (home_id = ANY ((SELECT token_homes('read', 'ess'))::bigint[]));
+CREATE POLICY service ON ess_state FOR SELECT TO smarthg_service
+	USING (home_id = ANY ((SELECT token_homes('read', 'ess'))::bigint[]) AND (SELECT token_slot_length('ess')) = interval '0' AND measured_at >= (SELECT token_history_from()));
+CREATE POLICY service_writes ON ess_state FOR INSERT TO smarthg_service WITH CHECK (home_id = ANY ((SELECT token_homes('write', 'ess'))::bigint[]));
+CREATE POLICY service ON pev FOR SELECT TO smarthg_service USING (home_id = ANY ((SELECT token_homes('read', 'pev'))::bigint[]));
+CREATE POLICY service ON pev_state FOR SELECT TO smarthg_service
+	USING (home_id = ANY ((SELECT token_homes('read', 'pev'))::bigint[]) AND (SELECT token_slot_length('pev')) = interval '0' AND measured_at >= (SELECT token_history_from()));
+CREATE POLICY service_writes ON pev_state FOR INSERT TO smarthg_service WITH CHECK (home_id = ANY ((SELECT token_homes('write', 'pev'))::bigint[]));
+CREATE POLICY service ON pev_session FOR SELECT TO smarthg_service
+	USING (home_id = ANY ((SELECT token_homes('read', 'pev'))::bigint[]) AND (SELECT token_slot_length('pev')) = interval '0' AND plugged_at >= (SELECT token_history_from()));
+CREATE POLICY service_writes ON pev_session FOR INSERT TO smarthg_service WITH CHECK (home_id = ANY ((SELECT token_homes('write', 'pev'))::bigint[]));
+
+-- Profiles, plans and commands.
+CREATE POLICY service ON power_profile FOR SELECT TO smarthg_service
+	USING (home_id = ANY ((SELECT token_homes('read', 'profile'))::bigint[]) AND slot_length >= (SELECT token_slot_length('profile')) AND slot_start >= (SELECT token_history_from()));
+CREATE POLICY service_writes ON power_profile FOR INSERT TO smarthg_service WITH CHECK (home_id = ANY ((SELECT token_homes('write', 'profile'))::bigint[]));
+CREATE POLICY service_changes ON power_profile FOR UPDATE TO smarthg_service USING (home_id = ANY ((SELECT token_homes('write', 'profile'))::bigint[]));
+CREATE POLICY service_removes ON power_profile FOR DELETE TO smarthg_service USING (home_id = ANY ((SELECT token_homes('write', 'profile'))::bigint[]));
+CREATE POLICY service ON plan FOR SELECT TO smarthg_service
+	USING (home_id = ANY ((SELECT token_homes('read', 'plan'))::bigint[]) AND slot_length >= (SELECT token_slot_length('plan')) AND origin >= (SELECT token_history_from()));
+CREATE POLICY service_writes ON plan FOR INSERT TO smarthg_service WITH CHECK (home_id = ANY ((SELECT token_homes('write', 'plan'))::bigint[]));
+CREATE POLICY service ON command FOR SELECT TO smarthg_service
+	USING (home_id = ANY ((SELECT token_homes('read', 'command'))::bigint[]) AND slot_length >= (SELECT token_slot_length('command')) AND slot_start >= (SELECT token_history_from()));
+CREATE POLICY service_writes ON command FOR INSERT TO smarthg_service
+	WITH CHECK (home_id = ANY ((SELECT token_homes('write', 'command'))::bigint[]) AND state = 'pending');
+
+-- What a service may name at all; of a register not what it read last, of devices not their addresses.
+GRANT SELECT ON installation, price_area, tariff, market_price, co2_cost, home, register_epoch, reading_day, reading_landing, reading_correction,
+	ess_state, pev_state, pev_session, power_profile, plan, command TO smarthg_service;
+GRANT SELECT (meter_id, home_id, kind, role, commodity, name) ON meter TO smarthg_service;
+GRANT SELECT (register_id, meter_id, obis, unit, cumulative) ON register TO smarthg_service;
+GRANT SELECT (home_id, capacity_kwh, min_kw, max_kw, efficiency) ON ess TO smarthg_service;
+GRANT SELECT (home_id, capacity_kwh, min_kw, max_kw, efficiency, min_step_kw) ON pev TO smarthg_service;
+GRANT INSERT ON reading, reading_landing, ess_state, pev_state, pev_session, power_profile, plan TO smarthg_service;
+GRANT UPDATE, DELETE ON power_profile TO smarthg_service;
+GRANT SELECT ON reading, interval_energy, home_register, home_energy, home_energy_hourly, home_energy_daily, plan_slot TO smarthg_service;

@@ -1,0 +1,213 @@
+-- Row-level security: every role, scope, table and operation, as the catalogue has them, so that a
+-- new table without a policy fails here (DESIGN.md section 8).
+\set ON_ERROR_STOP 1
+BEGIN;
+SET search_path = public, smarthg;
+SET timezone = 'UTC';
+SELECT plan(32);
+
+-- Two homes with every kind of meter, a resident in each; home 3 has had its resident for a day only.
+INSERT INTO price_area (price_area_id, name) VALUES (1, 'test area');
+INSERT INTO substation (substation_id, name) VALUES (1, 'test substation');
+INSERT INTO feeder (feeder_id, substation_id, name) VALUES (1, 1, 'test feeder');
+INSERT INTO tariff (tariff_id, name) VALUES (1, 'test tariff');
+INSERT INTO home (home_id, feeder_id, price_area_id, tariff_id, name) SELECT n, 1, 1, 1, 'home ' || n FROM generate_series(1, 3) AS n;
+CREATE TEMP TABLE kind_of_meter (n integer, kind meter_kind, role meter_role, resource text);
+INSERT INTO kind_of_meter VALUES (1, 'main', 'consumption', 'mainmeter'), (2, 'sub', 'consumption', 'submeter'), (3, 'sub', 'production', 'production'),
+	(4, 'sub', 'ess', 'ess'), (5, 'appliance', 'pev', 'pev'), (6, 'appliance', 'consumption', 'appliance'), (7, 'appliance', 'consumption', 'appliance'),
+	(8, 'appliance', 'consumption', 'appliance'), (9, 'sub', 'consumption', 'submeter');
+INSERT INTO meter (meter_id, home_id, kind, role, name, default_divisor)
+	SELECT 10 * h + k.n, h, k.kind, k.role, 'meter ' || k.n, 1000 FROM generate_series(1, 3) AS h, kind_of_meter k;
+INSERT INTO register (register_id, meter_id, obis, unit, cumulative) SELECT m.meter_id, m.meter_id, '1-0:1.8.0.255', 'kWh', true FROM meter m;
+INSERT INTO register_epoch SELECT r.register_id, '-infinity', 1, 1000, NULL, 'first reading' FROM register r;
+-- Ten days up to now; the appliances differ in what they use.
+CREATE TEMP TABLE today AS SELECT date_trunc('day', now()) AS at;
+INSERT INTO reading (register_id, measured_at, raw_value)
+	SELECT r.register_id, today.at - interval '10 days' + n * interval '15 min', n * (10 + r.register_id % 10)
+	FROM register r, today, generate_series(0, 960) AS n;
+SELECT settle_readings() \g /dev/null
+INSERT INTO reading (register_id, measured_at, raw_value) SELECT r.register_id, today.at - interval '1 day', 1 FROM register r, today;
+SELECT refresh_interval_energy() \g /dev/null
+INSERT INTO reading (register_id, measured_at, raw_value) SELECT r.register_id, today.at + interval '1 minute', 99999 FROM register r, today;
+INSERT INTO market_price (price_area_id, slot_start, energy_eur_per_kwh, published_at) SELECT 1, today.at + n * interval '1 hour', 0.2, today.at - interval '1 day' FROM today, generate_series(-48, 47) AS n;
+INSERT INTO co2_cost (price_area_id, slot_start, co2_eur_per_kwh, published_at) SELECT 1, m.slot_start, 0.01, m.published_at FROM market_price m;
+INSERT INTO ess (home_id, capacity_kwh, min_kw, max_kw) SELECT h.home_id, 10, -5, 5 FROM home h;
+INSERT INTO pev (home_id, capacity_kwh, min_kw, max_kw) SELECT h.home_id, 40, 0, 7 FROM home h;
+INSERT INTO ess_state SELECT h.home_id, today.at, 5 FROM home h, today;
+INSERT INTO pev_state SELECT h.home_id, today.at, 20 FROM home h, today;
+INSERT INTO pev_session (home_id, plugged_at, departs_at) SELECT h.home_id, today.at, 'infinity' FROM home h, today;
+INSERT INTO power_profile (home_id, slot_start, low_kw, high_kw) SELECT h.home_id, today.at, -1, 3 FROM home h, today;
+SELECT count(*) FROM today, ebr_run(today.at) \g /dev/null
+INSERT INTO account (account_id, email, kind, verified_at, verified_by) SELECT n, name || '@example.org', 'resident', now(), 'test' FROM unnest('{resident-1,resident-2,resident-3,resident-both,resident-gone,nobody}'::text[]) WITH ORDINALITY AS a(name, n);
+INSERT INTO home_resident (home_id, account_id, since, until) SELECT h, a, today.at - since * interval '1 day', today.at - until * interval '1 day'
+	FROM today, (VALUES (1, 1, 100, NULL), (2, 2, 100, NULL), (3, 3, 1, NULL), (1, 4, 100, NULL), (2, 4, 100, NULL), (3, 5, 100, 1)) AS r(h, a, since, until);
+
+-- What each relation shows: by which key it knows the home, which resource opens it, and the longest granularity that does.
+CREATE TEMP TABLE shown (relation text PRIMARY KEY, home_of text, resource_of text, longest text, at text);
+INSERT INTO shown VALUES
+	('reading_day', 'register', 'register', 'raw', 'day'), ('reading_landing', 'register', 'register', 'raw', 'measured_at'),
+	('reading_correction', 'register', 'register', 'raw', 'measured_at'), ('reading', 'register', 'register', 'raw', 'measured_at'),
+	('register_epoch', 'register', 'register', 'raw', NULL), ('register', 'register', 'register', 'yearly', NULL), ('meter', 'meter', 'meter', 'yearly', NULL),
+	('energy_day', 'register', 'register', '15min', 'day'), ('interval_energy', 'register', 'register', '15min', 'day'),
+	('energy_rollup_30min', 'register', 'register', '30min', 'period'), ('energy_rollup_hourly', 'register', 'register', 'hourly', 'period'),
+	('energy_daily', 'register', 'register', 'daily', 'local_day'), ('energy_monthly', 'register', 'register', 'monthly', 'local_month'),
+	('energy_yearly', 'register', 'register', 'yearly', 'local_year'),
+	('energy_15min', 'register', 'register', '15min', 'day'), ('energy_30min', 'register', 'register', '30min', 'day'), ('energy_hourly', 'register', 'register', 'hourly', 'day'),
+	('home', 'home', 'any', 'yearly', NULL),
+	('ess', 'home', 'ess', 'yearly', NULL), ('pev', 'home', 'pev', 'yearly', NULL), ('ess_state', 'home', 'ess', 'raw', 'measured_at'),
+	('pev_state', 'home', 'pev', 'raw', 'measured_at'), ('pev_session', 'home', 'pev', 'raw', 'plugged_at'),
+	('power_profile', 'home', 'profile', 'hourly', 'slot_start'), ('plan', 'home', 'plan', 'hourly', 'origin'), ('command', 'home', 'command', 'hourly', 'slot_start');
+
+CREATE TEMP TABLE granularity (name text PRIMARY KEY, rank integer);
+INSERT INTO granularity SELECT name, n FROM unnest('{raw,1min,5min,15min,30min,hourly,daily,monthly,yearly}'::text[]) WITH ORDINALITY AS g(name, n);
+
+-- Rows of a relation by home and resource, as whoever asks sees them.
+CREATE TEMP TABLE meter_is AS SELECT m.meter_id AS id, m.home_id, k.resource FROM meter m JOIN kind_of_meter k ON k.n = m.meter_id % 10;
+GRANT SELECT ON shown, granularity, meter_is, today TO PUBLIC;
+CREATE FUNCTION pg_temp.census(asked shown) RETURNS TABLE (home_id bigint, resource text, rows bigint)
+LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN QUERY EXECUTE format(CASE asked.home_of
+		WHEN 'register' THEN 'SELECT i.home_id, i.resource, count(*) FROM smarthg.%I r JOIN pg_temp.meter_is i ON i.id = r.register_id GROUP BY 1, 2'
+		WHEN 'meter' THEN 'SELECT i.home_id, i.resource, count(*) FROM smarthg.%I r JOIN pg_temp.meter_is i ON i.id = r.meter_id GROUP BY 1, 2'
+		ELSE 'SELECT r.home_id, %2$L::text, count(*) FROM smarthg.%1$I r GROUP BY 1' END, asked.relation, asked.resource_of);
+END $$;
+CREATE TEMP TABLE owner_sees AS SELECT s.relation, c.* FROM shown s, pg_temp.census(s) AS c;
+
+-- Whether a scope opens a resource of a relation: the rule of DESIGN.md section 8 in words of its own.
+CREATE FUNCTION pg_temp.opens(scope text, asked shown, resource text) RETURNS boolean
+LANGUAGE sql AS $$
+	SELECT scope ~ '^read_' AND rank <= (SELECT g.rank FROM granularity g WHERE g.name = asked.longest) AND CASE asked.resource_of
+		WHEN 'register' THEN resource = named OR named = 'home' AND resource NOT IN ('submeter', 'appliance')
+		WHEN 'meter' THEN resource = named OR named = 'home' AND resource NOT IN ('submeter', 'appliance')
+		WHEN 'any' THEN named NOT IN ('feeder', 'price') ELSE named = asked.resource_of END
+	FROM (SELECT split_part(scope, '_', 2) AS named, (SELECT g.rank FROM granularity g WHERE g.name = split_part(scope, '_', 3)) AS rank) AS s
+$$;
+
+-- Residents and their tokens.
+SELECT make_token_key(k) FROM unnest(ARRAY['sign', 'decrypt']) AS k \g /dev/null
+CREATE FUNCTION pg_temp.token_of(owner text, scope text, homes bigint[] DEFAULT NULL, history_from timestamptz DEFAULT NULL) RETURNS text
+LANGUAGE sql SECURITY DEFINER AS $$ SELECT smarthg.issue_token((SELECT a.sub::text FROM smarthg.account a WHERE a.email = owner || '@example.org'), 'test service', scope, interval '1 hour', homes, history_from) $$;
+CREATE FUNCTION pg_temp.become(owner text, scope text) RETURNS void
+LANGUAGE plpgsql AS $$ BEGIN PERFORM smarthg.authenticate(pg_temp.token_of(owner, scope)); END $$;
+
+-- The whole matrix: all scopes there are, alone, over all relations.
+CREATE TEMP TABLE scope AS
+	SELECT 'read_' || r || '_' || g.name AS name FROM unnest('{feeder,home,mainmeter,submeter,appliance,production,ess,pev,forecast,plan,price,profile,command}'::text[]) AS r, granularity g
+	UNION ALL SELECT 'write_' || r FROM unnest('{mainmeter,submeter,appliance,production,ess,pev,forecast,plan,price,profile,command}'::text[]) AS r;
+GRANT SELECT ON scope TO PUBLIC;
+CREATE FUNCTION pg_temp.matrix() RETURNS TABLE (scope text, relation text, home_id bigint, resource text, rows bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+	asked shown;
+BEGIN
+	FOR scope IN SELECT s.name FROM scope s LOOP
+		PERFORM pg_temp.become('resident-1', scope);
+		FOR asked IN SELECT * FROM shown LOOP
+			relation := asked.relation;
+			FOR home_id, resource, rows IN SELECT * FROM pg_temp.census(asked) LOOP
+				RETURN NEXT;
+			END LOOP;
+		END LOOP;
+	END LOOP;
+END $$;
+CREATE TEMP TABLE service_sees (scope text, relation text, home_id bigint, resource text, rows bigint);
+GRANT INSERT ON service_sees TO PUBLIC;
+SET ROLE smarthg_service;
+INSERT INTO service_sees SELECT * FROM pg_temp.matrix();
+RESET ROLE;
+SELECT is_empty($$ SELECT s.relation, o.relation FROM shown s LEFT JOIN owner_sees o USING (relation) WHERE o.rows IS NULL OR o.rows = 0 $$, 'every relation of the matrix has rows that could be seen');
+SELECT is_empty($$ SELECT * FROM service_sees WHERE home_id <> 1 $$, 'no scope shows anything of a home that is not the token''s');
+SELECT is_empty($$
+	SELECT s.name, o.* FROM scope s CROSS JOIN owner_sees o JOIN shown USING (relation)
+	WHERE o.home_id = 1 AND pg_temp.opens(s.name, shown, o.resource)
+	EXCEPT SELECT * FROM service_sees
+$$, 'what a scope opens is seen, to the last row');
+SELECT is_empty($$
+	SELECT v.* FROM service_sees v JOIN shown USING (relation) WHERE NOT coalesce(pg_temp.opens(v.scope, shown, v.resource), false)
+$$, '... and nothing else');
+
+-- What is not a home's.
+CREATE FUNCTION pg_temp.prices(scope text) RETURNS bigint
+LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_temp.become('resident-1', scope); RETURN (SELECT count(*) FROM smarthg.market_price) + (SELECT count(*) FROM smarthg.co2_cost); END $$;
+SET ROLE smarthg_service;
+SELECT results_eq($$ SELECT name FROM scope WHERE pg_temp.prices(name) > 0 ORDER BY 1 $$,
+	$$ SELECT 'read_price_' || name FROM granularity WHERE rank <= (SELECT rank FROM granularity WHERE name = 'hourly') ORDER BY 1 $$,
+	'prices by the hour are open to a price scope of hours or finer');
+
+-- Without a token, and after one.
+SELECT logout() \g /dev/null
+SELECT is_empty($$ SELECT s.relation, c.* FROM shown s, pg_temp.census(s) AS c $$, 'without a token a service sees nothing');
+SELECT pg_temp.become('resident-2', 'read_home_raw read_plan_raw read_appliance_raw') \g /dev/null
+SELECT results_eq($$ SELECT DISTINCT c.home_id FROM shown s, pg_temp.census(s) AS c $$, $$ VALUES (2::bigint) $$, 'another resident''s token opens another home');
+SELECT pg_temp.become('nobody', 'read_home_raw read_plan_raw read_appliance_raw') \g /dev/null
+SELECT is_empty($$ SELECT s.relation, c.* FROM shown s, pg_temp.census(s) AS c $$, 'a token of somebody who lives nowhere opens nothing');
+SELECT pg_temp.become('resident-both', 'read_mainmeter_raw') \g /dev/null
+SELECT results_eq($$ SELECT home_id FROM home ORDER BY 1 $$, $$ VALUES (1::bigint), (2) $$, 'a token speaks of all homes of its owner');
+SELECT authenticate(pg_temp.token_of('resident-both', 'read_mainmeter_raw', '{2,3}')) \g /dev/null
+SELECT results_eq($$ SELECT home_id FROM home ORDER BY 1 $$, $$ VALUES (2::bigint) $$, '... or of those that it names, but of none that is not the owner''s');
+
+-- Who lived there before.
+SELECT pg_temp.become('resident-3', 'read_home_raw read_home_15min read_plan_raw read_ess_raw read_profile_raw') \g /dev/null
+SELECT is((SELECT min(measured_at) >= today.at - interval '1 day' FROM reading, today GROUP BY today.at), true, 'a new resident does not see readings of the one before');
+SELECT is((SELECT min(slot_start) >= today.at - interval '1 day' FROM interval_energy, today GROUP BY today.at), true, '... nor energy');
+SELECT isnt_empty($$ SELECT FROM reading $$, '... but their own');
+SELECT pg_temp.become('resident-gone', 'read_home_raw') \g /dev/null
+SELECT is_empty($$ SELECT FROM home $$, 'who has moved out sees the home no more');
+SELECT authenticate(pg_temp.token_of('resident-1', 'read_home_raw', NULL, (SELECT at - interval '3 days' FROM today))) \g /dev/null
+SELECT is((SELECT min(day) FROM interval_energy), (SELECT (at - interval '3 days')::date FROM today), 'a token''s history limit holds');
+
+-- The largest few.
+SELECT pg_temp.become('resident-1', 'read_appliance_top2_hourly read_appliance_daily') \g /dev/null
+SELECT results_eq($$ SELECT DISTINCT register_id FROM energy_hourly ORDER BY 1 $$, $$ VALUES (17::bigint), (18) $$, 'top2 opens the two appliances that use most');
+SELECT results_eq($$ SELECT DISTINCT register_id FROM energy_daily ORDER BY 1 $$, $$ VALUES (16::bigint), (17), (18) $$, '... and what is granted coarser besides, of all');
+
+-- Writing.
+SELECT pg_temp.become('resident-1', 'write_profile') \g /dev/null
+SELECT lives_ok($$ INSERT INTO power_profile (home_id, slot_start, low_kw, high_kw) SELECT 1, at + interval '1 hour', -1, 2 FROM today $$, 'write_profile writes a profile of the home');
+SELECT throws_ok($$ INSERT INTO power_profile (home_id, slot_start, low_kw, high_kw) SELECT 2, at + interval '1 hour', -1, 2 FROM today $$, '42501', NULL, '... of no other');
+SELECT throws_ok($$ INSERT INTO ess_state SELECT 1, at + interval '1 hour', 5 FROM today $$, '42501', NULL, '... and nothing else');
+SELECT pg_temp.become('resident-1', 'write_appliance') \g /dev/null
+SELECT lives_ok($$ INSERT INTO reading (register_id, measured_at, raw_value) SELECT 16, at + interval '2 minutes', 99999 FROM today $$, 'write_appliance adds readings of an appliance');
+SELECT throws_ok($$ INSERT INTO reading (register_id, measured_at, raw_value) SELECT 11, at + interval '2 minutes', 99999 FROM today $$, '42501', NULL, '... of no other meter');
+SELECT throws_ok($$ INSERT INTO reading (register_id, measured_at, raw_value) SELECT 26, at + interval '2 minutes', 99999 FROM today $$, '42501', NULL, '... of no other home');
+SELECT throws_ok($$ INSERT INTO reading_landing (register_id, measured_at, raw_value, received_at) SELECT 16, at + interval '3 minutes', 99999, now() + interval '1 year' FROM today $$, '42501', NULL,
+	'... and none that pretends to have come later than it did');
+RESET ROLE;
+
+-- What the catalogue promises of tables that nobody has thought of yet.
+SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 'smarthg'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity $$,
+	'every table has row-level security, each partition by itself too');
+SELECT is_empty($$
+	SELECT c.oid::regclass, p.polname FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid
+	WHERE c.relnamespace = 'smarthg'::regnamespace AND 0 = ANY (p.polroles)
+$$, 'no policy is for everybody');
+SELECT is_empty($$
+	SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 'smarthg'::regnamespace AND c.relkind IN ('r', 'p')
+		AND has_any_column_privilege('smarthg_service', c.oid, 'SELECT') AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND 'smarthg_service'::regrole = ANY (p.polroles))
+$$, 'a service may name no table that has no policy for it');
+SELECT is_empty($$
+	SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 'smarthg'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND c.relname NOT IN (SELECT relation FROM shown)
+		AND has_any_column_privilege('smarthg_service', c.oid, 'SELECT') AND c.relname <> ALL ('{installation,price_area,tariff,market_price,co2_cost,home_register,home_part,home_energy,home_energy_hourly,home_energy_daily,home_energy_monthly,plan_slot,energy_rollup_5min,energy_rollup_15min,energy_5min,energy_yearly}')
+$$, '... nor one that this test does not look into');
+SELECT is_empty($$
+	SELECT c.oid::regclass, p FROM pg_class c, unnest('{INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[]) AS p
+	WHERE c.relnamespace = 'smarthg'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND has_table_privilege('smarthg_service', c.oid, p)
+		AND (p, c.relname) NOT IN (VALUES ('INSERT', 'reading'), ('INSERT', 'reading_landing'), ('INSERT', 'ess_state'), ('INSERT', 'pev_state'), ('INSERT', 'pev_session'),
+			('INSERT', 'power_profile'), ('UPDATE', 'power_profile'), ('DELETE', 'power_profile'), ('INSERT', 'plan'), ('INSERT', 'command'))
+$$, 'a service changes nothing but what services produce');
+SELECT is_empty($$
+	SELECT c.oid::regclass, r FROM pg_class c, unnest('{smarthg_bridge,smarthg_analyst}'::text[]) AS r
+	WHERE c.relnamespace = 'smarthg'::regnamespace AND c.relkind IN ('r', 'p') AND has_any_column_privilege(r, c.oid, 'SELECT, INSERT, UPDATE')
+$$, 'the bridge and analysts touch no table directly');
+SELECT is_empty($$
+	SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 'smarthg'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'S')
+		AND EXISTS (SELECT FROM aclexplode(c.relacl) a WHERE a.grantee = 0)
+$$, '... and everybody else nothing at all');
+SELECT is_empty($$
+	SELECT c.oid::regclass FROM pg_class c WHERE c.relispartition AND c.relnamespace = 'smarthg'::regnamespace AND c.relname ~ '^reading_day'
+		AND has_any_column_privilege('smarthg_service', c.oid, 'SELECT')
+$$, 'no partition of readings is open by its own name');
+
+SELECT * FROM finish();
+ROLLBACK;
