@@ -1,10 +1,10 @@
--- Rollups of interval energy: 5, 15 and 30 minutes, hours, and days and months of the home's time
--- zone (DESIGN.md section 6). Each granularity is a table of its own, so that access can be granted
+-- Rollups of interval energy: 5, 15 and 30 minutes, hours, and days, months and years of the home's
+-- time zone (DESIGN.md section 6). Each granularity is a table of its own, so that access can be granted
 -- to one and to nothing finer; all have one shape. They are kept in the transaction that writes
 -- energy_day: only what changed days reach is computed anew, and written only where it differs.
 
-CREATE TYPE energy_granularity AS ENUM ('5min', '15min', '30min', 'hourly', 'daily', 'monthly');
-COMMENT ON TYPE energy_granularity IS 'Length of the slots of a rollup; 5min to hourly are aligned in UTC, daily and monthly in the home''s time zone';
+CREATE TYPE energy_granularity AS ENUM ('5min', '15min', '30min', 'hourly', 'daily', 'monthly', 'yearly');
+COMMENT ON TYPE energy_granularity IS 'Length of the slots of a rollup; 5min to hourly are aligned in UTC, daily, monthly and yearly in the home''s time zone';
 
 CREATE TABLE energy_rollup (
 	register_id bigint NOT NULL,
@@ -26,39 +26,48 @@ CREATE TABLE energy_rollup_30min PARTITION OF energy_rollup FOR VALUES IN ('30mi
 CREATE TABLE energy_rollup_hourly PARTITION OF energy_rollup FOR VALUES IN ('hourly') WITH (fillfactor = 85);
 CREATE TABLE energy_rollup_daily PARTITION OF energy_rollup FOR VALUES IN ('daily') WITH (fillfactor = 85);
 CREATE TABLE energy_rollup_monthly PARTITION OF energy_rollup FOR VALUES IN ('monthly') WITH (fillfactor = 85);
+CREATE TABLE energy_rollup_yearly PARTITION OF energy_rollup FOR VALUES IN ('yearly') WITH (fillfactor = 85);
 COMMENT ON TABLE energy_rollup_5min IS 'Energy by 5 minutes, a row a UTC day';
 COMMENT ON TABLE energy_rollup_15min IS 'Energy by quarters of an hour, a row a UTC day';
 COMMENT ON TABLE energy_rollup_30min IS 'Energy by half hours, a row a UTC day';
 COMMENT ON TABLE energy_rollup_hourly IS 'Energy by hours, a row a UTC day';
-COMMENT ON TABLE energy_rollup_daily IS 'Energy by days of the home''s time zone, a row a month';
-COMMENT ON TABLE energy_rollup_monthly IS 'Energy by months of the home''s time zone, a row a year';
+COMMENT ON TABLE energy_rollup_daily IS 'Energy by days of the home''s time zone, a row each';
+COMMENT ON TABLE energy_rollup_monthly IS 'Energy by months of the home''s time zone, a row each, named by its first day';
+COMMENT ON TABLE energy_rollup_yearly IS 'Energy by years of the home''s time zone, a row each, named by its first day';
 
-CREATE FUNCTION energy_roll_up(changed date[], days date[], blocks bytea[], daily_months date[], daily_blocks bytea[], monthly_years date[], monthly_blocks bytea[],
-	base_slot interval, time_zone text)
+CREATE FUNCTION energy_roll_up(changed date[], days date[], blocks bytea[], daily_days date[], daily_blocks bytea[], monthly_months date[], monthly_blocks bytea[],
+	last_day date, base_slot interval, time_zone text)
 RETURNS TABLE (granularity energy_granularity, period date, block bytea)
 LANGUAGE c STABLE PARALLEL SAFE ROWS 4 AS 'MODULE_PATHNAME', 'smarthg_energy_roll_up';
-COMMENT ON FUNCTION energy_roll_up(date[], date[], bytea[], date[], bytea[], date[], bytea[], interval, text) IS
-'The rows of energy_rollup that changed UTC days of a register reach, from the packed base slots of these days and of the days beside them, and the rows of daily and monthly that are stored of the months and years; all dates ascending. A null block where nothing is known. Errors: not a block, dates not ascending, unknown time zone';
+COMMENT ON FUNCTION energy_roll_up(date[], date[], bytea[], date[], bytea[], date[], bytea[], date, interval, text) IS
+'The rows of energy_rollup that changed UTC days of a register reach, from the packed base slots of these days and of the days beside them, and the rows of daily that are stored of the months and of monthly that are of the years; all dates ascending. Slots within last_day, the last of which anything is known, that still go on are left out. A null block where nothing is known. Errors: not a block, dates not ascending, unknown time zone';
 
 CREATE FUNCTION roll_up(registers bigint[], days date[]) RETURNS bigint
 LANGUAGE sql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = 'UTC' SET work_mem = '64MB' SET jit = off
 	SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
-	WITH work AS MATERIALIZED (
+	WITH changed AS (
+		SELECT u.register_id, u.day FROM unnest(registers, roll_up.days) AS u(register_id, day)
+		-- What went on at the end of what was known before may be over now.
+		UNION SELECT n.register_id, (SELECT max(e.day) FROM energy_day e WHERE e.register_id = n.register_id AND e.day < n.day)
+			FROM (SELECT u.register_id, min(u.day) AS day FROM unnest(registers, roll_up.days) AS u(register_id, day) GROUP BY 1) AS n
+	), work AS MATERIALIZED (
 		SELECT w.register_id, array_agg(w.day ORDER BY w.day) AS changed,
 			array_agg(w.day - 1) || array_agg(w.day) || array_agg(w.day + 1) AS days,
-			array_agg(date_trunc('month', w.day - 1)::date) || array_agg(date_trunc('month', w.day + 1)::date) AS months,
-			array_agg(date_trunc('year', w.day - 1)::date) || array_agg(date_trunc('year', w.day + 1)::date) AS years
-		FROM (SELECT DISTINCT u.* FROM unnest(registers, roll_up.days) AS u(register_id, day)) AS w GROUP BY w.register_id
+			array_agg(DISTINCT date_trunc('month', w.day - 1)::date) || array_agg(DISTINCT date_trunc('month', w.day + 1)::date) AS months,
+			date_trunc('month', min(w.day) - 1)::date AS first_month, date_trunc('month', max(w.day) + 32)::date AS until_month,
+			date_trunc('year', min(w.day) - 1)::date AS first_year, date_trunc('year', max(w.day) + 367)::date AS until_year,
+			(SELECT max(e.day) FROM energy_day e WHERE e.register_id = w.register_id) AS last_day
+		FROM changed w WHERE w.day IS NOT NULL GROUP BY w.register_id
 	), fresh AS MATERIALIZED (
 		SELECT w.register_id, f.*
 		FROM (SELECT s.* FROM settings() AS s OFFSET 0) AS setting, work w JOIN register r USING (register_id) JOIN meter m USING (meter_id) JOIN home h USING (home_id),
 			LATERAL (SELECT array_agg(e.day ORDER BY e.day) AS days, array_agg(e.block ORDER BY e.day) AS blocks FROM energy_day e
 				WHERE e.register_id = w.register_id AND e.day = ANY (w.days)) AS base,
-			LATERAL (SELECT array_agg(e.period ORDER BY e.period) AS months, array_agg(e.block ORDER BY e.period) AS blocks FROM energy_rollup_daily e
-				WHERE e.register_id = w.register_id AND e.period = ANY (w.months)) AS daily,
-			LATERAL (SELECT array_agg(e.period ORDER BY e.period) AS years, array_agg(e.block ORDER BY e.period) AS blocks FROM energy_rollup_monthly e
-				WHERE e.register_id = w.register_id AND e.period = ANY (w.years)) AS monthly,
-			energy_roll_up(w.changed, base.days, base.blocks, daily.months, daily.blocks, monthly.years, monthly.blocks, setting.base_slot, h.time_zone) AS f
+			LATERAL (SELECT array_agg(e.period ORDER BY e.period) AS days, array_agg(e.block ORDER BY e.period) AS blocks FROM energy_rollup_daily e
+				WHERE e.register_id = w.register_id AND e.period >= w.first_month AND e.period < w.until_month AND date_trunc('month', e.period)::date = ANY (w.months)) AS daily,
+			LATERAL (SELECT array_agg(e.period ORDER BY e.period) AS months, array_agg(e.block ORDER BY e.period) AS blocks FROM energy_rollup_monthly e
+				WHERE e.register_id = w.register_id AND e.period >= w.first_year AND e.period < w.until_year) AS monthly,
+			energy_roll_up(w.changed, base.days, base.blocks, daily.days, daily.blocks, monthly.months, monthly.blocks, w.last_day, setting.base_slot, h.time_zone) AS f
 	), gone AS (
 		DELETE FROM energy_rollup old USING fresh
 		WHERE fresh.block IS NULL AND old.register_id = fresh.register_id AND old.period = fresh.period AND old.granularity = fresh.granularity RETURNING 1
@@ -116,11 +125,16 @@ COMMENT ON VIEW energy_30min IS 'Energy of a register by half hours, kWh, where 
 COMMENT ON VIEW energy_hourly IS 'Energy of a register by UTC hours: what is known of them, kWh, the worst quality in it, and how much of the hour is covered; an hour of which nothing is known has no row. Restrict it by register_id, and a long history by day (UTC) too';
 
 CREATE VIEW energy_daily WITH (security_invoker = true) AS
-SELECT r.register_id, r.period + s.slot AS local_day, s.energy_kwh, s.quality, s.covered * (SELECT (settings()).base_slot) AS covered
+SELECT r.register_id, r.period AS local_day, s.energy_kwh, s.quality, s.covered * (SELECT (settings()).base_slot) AS covered
 FROM energy_rollup_daily r, energy_unpack(r.block) AS s;
 COMMENT ON VIEW energy_daily IS 'Energy of a register by days of its home''s time zone, 23 to 25 hours long: what is known of them, kWh, the worst quality in it, and how much of the day is covered. A base slot belongs to the day in which it starts';
 
 CREATE VIEW energy_monthly WITH (security_invoker = true) AS
-SELECT r.register_id, (r.period + s.slot * interval '1 month')::date AS local_month, s.energy_kwh, s.quality, s.covered * (SELECT (settings()).base_slot) AS covered
+SELECT r.register_id, r.period AS local_month, s.energy_kwh, s.quality, s.covered * (SELECT (settings()).base_slot) AS covered
 FROM energy_rollup_monthly r, energy_unpack(r.block) AS s;
 COMMENT ON VIEW energy_monthly IS 'Energy of a register by months of its home''s time zone, named by their first day: what is known of them, kWh, the worst quality in it, and how much of the month is covered';
+
+CREATE VIEW energy_yearly WITH (security_invoker = true) AS
+SELECT r.register_id, r.period AS local_year, s.energy_kwh, s.quality, s.covered * (SELECT (settings()).base_slot) AS covered
+FROM energy_rollup_yearly r, energy_unpack(r.block) AS s;
+COMMENT ON VIEW energy_yearly IS 'Energy of a register by years of its home''s time zone, named by their first day, as energy_monthly';

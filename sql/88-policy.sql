@@ -1,7 +1,7 @@
 -- Row-level security: which rows a role may see and change (DESIGN.md section 8).
 --
 -- Every table has it, partitions included. The DSO's operator sees all rows; a service what the
--- token of its session opens (87-opened.sql); nobody else has a policy, so nobody else sees any row.
+-- token of its session opens (24-opened.sql); nobody else has a policy, so nobody else sees any row.
 -- Functions in policies stand in a sub-select, so that they are called once a statement and their
 -- answer is a key for an index.
 
@@ -19,38 +19,42 @@ END $$;
 CREATE POLICY service ON installation FOR SELECT TO smarthg_service USING (true);
 CREATE POLICY service ON price_area FOR SELECT TO smarthg_service USING ((SELECT (current_token()).jti) IS NOT NULL);
 CREATE POLICY service ON tariff FOR SELECT TO smarthg_service USING ((SELECT (current_token()).jti) IS NOT NULL);
+CREATE POLICY service_writes ON market_price TO smarthg_service USING ((SELECT token_of_operator('write', 'price')));
+CREATE POLICY service_writes ON co2_cost TO smarthg_service USING ((SELECT token_of_operator('write', 'price')));
 CREATE POLICY service ON market_price FOR SELECT TO smarthg_service USING (slot_length >= (SELECT token_slot_length('price')));
 CREATE POLICY service ON co2_cost FOR SELECT TO smarthg_service USING (slot_length >= (SELECT token_slot_length('price')));
 
 -- The home and what hangs on it.
 CREATE POLICY service ON home FOR SELECT TO smarthg_service USING (home_id = ANY ((SELECT token_homes())::bigint[]));
-CREATE POLICY service ON meter FOR SELECT TO smarthg_service
-	USING (meter_id = ANY ((SELECT token_meters('read'))::bigint[]) OR meter_id = ANY ((SELECT token_meters('write'))::bigint[]));
-CREATE POLICY service ON register FOR SELECT TO smarthg_service
-	USING (meter_id = ANY ((SELECT token_meters('read'))::bigint[]) OR meter_id = ANY ((SELECT token_meters('write'))::bigint[]));
-CREATE POLICY service ON register_epoch FOR SELECT TO smarthg_service USING (register_id = ANY ((SELECT token_registers('read', 'raw'))::bigint[]));
+CREATE POLICY service ON meter FOR SELECT TO smarthg_service USING (meter_id = ANY ((SELECT token_meters())::bigint[]));
+CREATE POLICY service ON register FOR SELECT TO smarthg_service USING (meter_id = ANY ((SELECT token_meters())::bigint[]));
+CREATE POLICY service ON register_epoch FOR SELECT TO smarthg_service USING (register_id = ANY ((SELECT token_registers('raw'))::bigint[]));
 
 -- Readings and energy: each granularity is a table of its own.
 CREATE POLICY service ON reading_day FOR SELECT TO smarthg_service
-	USING (register_id = ANY ((SELECT token_registers('read', 'raw'))::bigint[]) AND day >= (SELECT token_first_day()));
+	USING (register_id = ANY ((SELECT token_registers('raw'))::bigint[]) AND day >= (SELECT token_first_day()));
 CREATE POLICY service ON reading_landing FOR SELECT TO smarthg_service
-	USING (register_id = ANY ((SELECT token_registers('read', 'raw'))::bigint[]) AND measured_at >= (SELECT token_history_from()));
-CREATE POLICY service_writes ON reading_landing FOR INSERT TO smarthg_service
-	-- In its own name and time: neither a gateway's nor one that outlives a later correction.
-	WITH CHECK (register_id = ANY ((SELECT token_registers('write'))::bigint[]) AND gateway_id IS NULL AND record_no IS NULL AND received_at = now());
+	USING (register_id = ANY ((SELECT token_registers('raw'))::bigint[]) AND measured_at >= (SELECT token_history_from()));
 CREATE POLICY service ON reading_correction FOR SELECT TO smarthg_service
-	USING (register_id = ANY ((SELECT token_registers('read', 'raw'))::bigint[]) AND measured_at >= (SELECT token_history_from()));
+	USING (register_id = ANY ((SELECT token_registers('raw'))::bigint[]) AND measured_at >= (SELECT token_history_from()));
 
 CREATE POLICY service ON energy_day FOR SELECT TO smarthg_service
-	USING (register_id = ANY ((SELECT token_registers('read', granularity_of((settings()).base_slot)))::bigint[]) AND day >= (SELECT token_first_day()));
+	USING (register_id = ANY ((SELECT token_registers(granularity_of((settings()).base_slot)))::bigint[]) AND day >= (SELECT token_first_day()));
 CREATE POLICY service ON energy_rollup_5min FOR SELECT TO smarthg_service
-	USING (register_id = ANY ((SELECT token_registers('read', '5min'))::bigint[]) AND period >= (SELECT token_first_day()));
+	USING (register_id = ANY ((SELECT token_registers('5min'))::bigint[]) AND period >= (SELECT token_first_day()));
 CREATE POLICY service ON energy_rollup_15min FOR SELECT TO smarthg_service
-	USING (register_id = ANY ((SELECT token_registers('read', '15min'))::bigint[]) AND period >= (SELECT token_first_day()));
+	USING (register_id = ANY ((SELECT token_registers('15min'))::bigint[]) AND period >= (SELECT token_first_day()));
 CREATE POLICY service ON energy_rollup_30min FOR SELECT TO smarthg_service
-	USING (register_id = ANY ((SELECT token_registers('read', '30min'))::bigint[]) AND period >= (SELECT token_first_day()));
+	USING (register_id = ANY ((SELECT token_registers('30min'))::bigint[]) AND period >= (SELECT token_first_day()));
 CREATE POLICY service ON energy_rollup_hourly FOR SELECT TO smarthg_service
-	USING (register_id = ANY ((SELECT token_registers('read', 'hourly'))::bigint[]) AND period >= (SELECT token_first_day()));
+	USING (register_id = ANY ((SELECT token_registers('hourly'))::bigint[]) AND period >= (SELECT token_first_day()));
+-- Days, months and years of services are over: one that goes on would tell finer ones bit by bit.
+CREATE POLICY service ON energy_rollup_daily FOR SELECT TO smarthg_service
+	USING (register_id = ANY ((SELECT token_registers('daily'))::bigint[]) AND period >= (SELECT token_first_day()) AND period < (SELECT token_today()));
+CREATE POLICY service ON energy_rollup_monthly FOR SELECT TO smarthg_service
+	USING (register_id = ANY ((SELECT token_registers('monthly'))::bigint[]) AND period >= (SELECT token_first_day()) AND period < (SELECT date_trunc('month', token_today())::date));
+CREATE POLICY service ON energy_rollup_yearly FOR SELECT TO smarthg_service
+	USING (register_id = ANY ((SELECT token_registers('yearly'))::bigint[]) AND period >= (SELECT token_first_day()) AND period < (SELECT date_trunc('year', token_today())::date));
 
 -- Stores.
 CREATE POLICY service ON ess FOR SELECT TO smarthg_service USING (home_id = ANY ((SELECT token_homes('read', 'ess'))::bigint[]));
@@ -75,7 +79,7 @@ CREATE POLICY service ON plan FOR SELECT TO smarthg_service
 	USING (home_id = ANY ((SELECT token_homes('read', 'plan'))::bigint[]) AND slot_length >= (SELECT token_slot_length('plan')) AND origin >= (SELECT token_history_from()));
 CREATE POLICY service_writes ON plan FOR INSERT TO smarthg_service WITH CHECK (home_id = ANY ((SELECT token_homes('write', 'plan'))::bigint[]));
 CREATE POLICY service ON command FOR SELECT TO smarthg_service
-	USING (home_id = ANY ((SELECT token_homes('read', 'command'))::bigint[]) AND slot_length >= (SELECT token_slot_length('command')) AND slot_start >= (SELECT token_history_from()));
+	USING (home_id = ANY ((SELECT token_homes('read', 'command'))::bigint[]) AND slot_start >= (SELECT token_history_from()));
 CREATE POLICY service_writes ON command FOR INSERT TO smarthg_service
 	WITH CHECK (home_id = ANY ((SELECT token_homes('write', 'command'))::bigint[]) AND state = 'pending');
 
@@ -86,6 +90,10 @@ GRANT SELECT (meter_id, home_id, kind, role, commodity, name) ON meter TO smarth
 GRANT SELECT (register_id, meter_id, obis, unit, cumulative) ON register TO smarthg_service;
 GRANT SELECT (home_id, capacity_kwh, min_kw, max_kw, efficiency) ON ess TO smarthg_service;
 GRANT SELECT (home_id, capacity_kwh, min_kw, max_kw, efficiency, min_step_kw) ON pev TO smarthg_service;
-GRANT INSERT ON reading, reading_landing, ess_state, pev_state, pev_session, power_profile, plan TO smarthg_service;
+GRANT INSERT ON ess_state, pev_state, pev_session, power_profile, plan, command TO smarthg_service;
+GRANT INSERT, UPDATE ON market_price, co2_cost TO smarthg_service;
 GRANT UPDATE, DELETE ON power_profile TO smarthg_service;
-GRANT SELECT ON reading, interval_energy, home_register, home_energy, home_energy_hourly, home_energy_daily, plan_slot TO smarthg_service;
+GRANT SELECT ON energy_day, energy_rollup_5min, energy_rollup_15min, energy_rollup_30min, energy_rollup_hourly,
+	energy_rollup_daily, energy_rollup_monthly, energy_rollup_yearly TO smarthg_service;
+GRANT SELECT ON reading, interval_energy, energy_5min, energy_15min, energy_30min, energy_hourly, energy_daily, energy_monthly, energy_yearly,
+	home_register, home_part, home_energy, home_energy_hourly, home_energy_daily, home_energy_monthly, plan_slot TO smarthg_service;

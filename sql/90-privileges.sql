@@ -11,7 +11,7 @@ GRANT EXECUTE ON FUNCTION
 	reading_pack(timestamptz, bigint, timestamptz, bigint, bigint, tid), reading_merge(bytea, bytea), reading_unpack(bytea), reading_without(bytea, timestamptz, timestamptz),
 	reading_later(bytea, timestamptz, timestamptz),
 	interval_energy_days(bytea[], timestamptz[], float8[], bigint[], timestamptz, timestamptz, interval, interval, interval, float8),
-	energy_pack(float8[], energy_quality[]), energy_unpack(bytea), energy_roll_up(date[], date[], bytea[], date[], bytea[], date[], bytea[], interval, text),
+	energy_pack(float8[], energy_quality[]), energy_unpack(bytea), energy_roll_up(date[], date[], bytea[], date[], bytea[], date[], bytea[], date, interval, text),
 	reading_quality_series(bytea[], timestamptz[], float8[], bigint[], timestamptz, timestamptz, float8, boolean), energy_slots_measured(bytea, integer, integer),
 	slot_means(timestamptz[], float8[], float8[], timestamptz, integer, interval), local_phases(timestamptz, integer, interval, text), eumf_k_series(float8[], integer[], integer[], integer),
 	ebr_solve(float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], float8[], interval, float8, float8,
@@ -57,8 +57,8 @@ GRANT EXECUTE ON FUNCTION granularity_length(text), granularity_of(interval), me
 
 -- What a service needs to be let in, and what policies and views call in its name.
 GRANT EXECUTE ON FUNCTION
-	authenticate(text, boolean), logout(), jwks(), settings(), token_homes(), token_homes(text, text), token_slot_length(text), token_history_from(), token_first_day(),
-	token_meters(text, text), token_registers(text, text), token_feeder_energy(bigint, text, timestamptz, timestamptz)
+	authenticate(text, boolean), logout(), jwks(), settings(), token_homes(), token_homes(text, text), token_slot_length(text), token_history_from(), token_first_day(), token_today(),
+	token_meters(text), token_registers(text), token_of_operator(text, text), token_feeder_energy(bigint, text, timestamptz, timestamptz)
 TO smarthg_service;
 GRANT EXECUTE ON FUNCTION feeder_energy(bigint, text, timestamptz, timestamptz) TO smarthg_analyst;
 

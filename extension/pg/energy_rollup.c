@@ -1,8 +1,11 @@
 /*
- * Energy of base slots rolled up: to longer slots of the same UTC day, to the days of the home's
- * time zone, a row a month, and from these to its months, a row a year (DESIGN.md section 6). Only
- * what changed days reach is computed anew; of a month's other days, and a year's other months,
- * what is stored goes on.
+ * Energy of base slots rolled up: to longer slots of the same UTC day, a row a day, and to the
+ * days, months and years of the home's time zone, a row each (DESIGN.md section 6). Only what
+ * changed days reach is computed anew; of a month's other days, and a year's other months, what is
+ * stored goes on.
+ *
+ * A slot within a day that still goes on is left out: whoever may see hours only could else tell
+ * quarters of an hour by looking again and again.
  */
 #include "energy.h"
 
@@ -19,10 +22,11 @@ enum {
 	ARG_CHANGED,
 	ARG_DAYS,
 	ARG_BLOCKS,
-	ARG_DAILY_MONTHS,
+	ARG_DAILY_DAYS,
 	ARG_DAILY_BLOCKS,
-	ARG_MONTHLY_YEARS,
+	ARG_MONTHLY_MONTHS,
 	ARG_MONTHLY_BLOCKS,
+	ARG_LAST_DAY,
 	ARG_BASE_SLOT,
 	ARG_TIME_ZONE,
 };
@@ -49,9 +53,10 @@ typedef struct packed_rows {
 typedef struct rollup_work {
 	ReturnSetInfo *result;
 	packed_rows base, daily, monthly;
+	DateADT last_day; /* after it nothing is known of the register */
 	int64 base_us;
 	pg_tz *zone;
-	energy_slots from, to, days, months; /* room to work in */
+	energy_slots from, to, one, days, months; /* room to work in */
 } rollup_work;
 
 static DateADT *dates_argument(FunctionCallInfo fcinfo, int number, int *count)
@@ -141,6 +146,17 @@ static int base_slots(const rollup_work *work)
 	return (int)(USECS_PER_DAY / work->base_us);
 }
 
+/* Forgets the slots, of `per` base slots each, that go on after the last known base slot. */
+static void forget_open(const energy_slots *base, int per, energy_slots *slots)
+{
+	int known = base->count;
+
+	while (known > 0 && base->covered[known - 1] == 0)
+		known--;
+	for (int k = known / per; k < slots->count; k++)
+		slots->covered[k] = 0;
+}
+
 static void roll_up_day(rollup_work *work, DateADT day)
 {
 	read_row(&work->base, day, base_slots(work), &work->from);
@@ -150,6 +166,8 @@ static void roll_up_day(rollup_work *work, DateADT day)
 		if (per < 2 || within_day[g].slot_us % work->base_us != 0)
 			continue;
 		energy_slots_sum(&work->from, (int)per, &work->to);
+		if (day >= work->last_day)
+			forget_open(&work->from, (int)per, &work->to);
 		put_rollup(work, within_day[g].name, day, &work->to);
 	}
 }
@@ -218,22 +236,40 @@ static DateADT month_of(DateADT day, int *year, int *month, int *days)
 	return day - (day_of_month - 1);
 }
 
-/* Computes the wanted days of a month anew, into work->days. */
+/* Stored rows of one slot each, consecutive days or months, into slots. */
+static void read_single(rollup_work *work, const packed_rows *rows, DateADT first,
+                        energy_slots *slots, int slot)
+{
+	read_row(rows, first, 1, &work->one);
+	if (work->one.covered[0])
+		energy_slots_add(slots, slot, &work->one, 0);
+}
+
+/* Slot number slot of slots as a row of its own. */
+static void put_single(rollup_work *work, const char *granularity, DateADT period,
+                       const energy_slots *slots, int slot)
+{
+	energy_slots_clear(&work->one, 1);
+	if (slots->covered[slot])
+		energy_slots_add(&work->one, 0, slots, slot);
+	put_rollup(work, granularity, period, &work->one);
+}
+
+/* Computes the wanted days of a month anew, puts them, and has all of it in work->days. */
 static void roll_up_month(rollup_work *work, DateADT month, int days, const bool *wanted)
 {
-	read_row(&work->daily, month, days, &work->days);
-	for (int d = 0; d < days; d++) {
+	energy_slots_clear(&work->days, days);
+	for (int d = 0; d < days; d++)
 		if (!wanted[d])
-			continue;
-		work->days.kwh[d] = 0;
-		work->days.covered[d] = 0;
-		work->days.quality[d] = INTERVAL_MEASURED;
-	}
+			read_single(work, &work->daily, month + d, &work->days, d);
 	/* A local day lies in the UTC days of its number and beside it. */
 	for (int d = -1; d <= days; d++)
 		if ((d > 0 && wanted[d - 1]) || (d >= 0 && d < days && wanted[d]) ||
 		    (d + 1 < days && wanted[d + 1]))
 			add_local(work, month + d, month, wanted);
+	for (int d = 0; d < days; d++)
+		if (wanted[d])
+			put_single(work, "daily", month + d, &work->days, d);
 }
 
 /* The local days that changed UTC days reach, in ascending order and each once; returns how many.
@@ -253,38 +289,45 @@ static int local_days(const rollup_work *work, const DateADT *changed, int count
 	return found;
 }
 
-/* Days of the home's time zone, then its months. */
+static DateADT month_first(int year, int month)
+{
+	return (DateADT)(date2j(year, month, 1) - POSTGRES_EPOCH_JDATE);
+}
+
+/* Days of the home's time zone, then its months and years. */
 static void roll_up_local(rollup_work *work, const DateADT *changed, int count)
 {
 	DateADT *local = palloc_extended(sizeof(DateADT) * 3 * ((Size)count + 1), MCXT_ALLOC_HUGE);
 	int found = local_days(work, changed, count, local);
-	int year, month, days;
-	DateADT year_first = 0;
-	bool year_open = false;
 
 	for (int i = 0; i < found;) {
-		bool wanted[DAYS_IN_MONTH_MOST] = {false};
-		DateADT first = month_of(local[i], &year, &month, &days);
-		DateADT its_year = (DateADT)(date2j(year, 1, 1) - POSTGRES_EPOCH_JDATE);
+		bool new_month[MONTHS] = {false};
+		int this_year, year, month, days;
 
-		CHECK_FOR_INTERRUPTS();
-		for (; i < found && local[i] < first + days; i++)
-			wanted[local[i] - first] = true;
-		roll_up_month(work, first, days, wanted);
-		put_rollup(work, "daily", first, &work->days);
-		if (year_open && its_year != year_first)
-			put_rollup(work, "monthly", year_first, &work->months);
-		if (!year_open || its_year != year_first)
-			read_row(&work->monthly, its_year, MONTHS, &work->months);
-		year_first = its_year;
-		year_open = true;
-		energy_slots_sum(&work->days, days, &work->to);
-		work->months.kwh[month - 1] = work->to.kwh[0];
-		work->months.covered[month - 1] = work->to.covered[0];
-		work->months.quality[month - 1] = work->to.quality[0];
+		(void)month_of(local[i], &this_year, &month, &days);
+		energy_slots_clear(&work->months, MONTHS);
+		while (i < found) {
+			bool wanted[DAYS_IN_MONTH_MOST] = {false};
+			DateADT first = month_of(local[i], &year, &month, &days);
+
+			if (year != this_year)
+				break;
+			CHECK_FOR_INTERRUPTS();
+			for (; i < found && local[i] < first + days; i++)
+				wanted[local[i] - first] = true;
+			roll_up_month(work, first, days, wanted);
+			energy_slots_sum(&work->days, days, &work->to);
+			put_single(work, "monthly", first, &work->to, 0);
+			if (work->to.covered[0])
+				energy_slots_add(&work->months, month - 1, &work->to, 0);
+			new_month[month - 1] = true;
+		}
+		for (int m = 0; m < MONTHS; m++)
+			if (!new_month[m])
+				read_single(work, &work->monthly, month_first(this_year, m + 1), &work->months, m);
+		energy_slots_sum(&work->months, MONTHS, &work->to);
+		put_single(work, "yearly", month_first(this_year, 1), &work->to, 0);
 	}
-	if (year_open)
-		put_rollup(work, "monthly", year_first, &work->months);
 }
 
 Datum smarthg_energy_roll_up(PG_FUNCTION_ARGS)
@@ -299,8 +342,9 @@ Datum smarthg_energy_roll_up(PG_FUNCTION_ARGS)
 		                errmsg("base_slot and time_zone must not be null")));
 	changed = dates_argument(fcinfo, ARG_CHANGED, &count);
 	work->base = rows_argument(fcinfo, ARG_DAYS);
-	work->daily = rows_argument(fcinfo, ARG_DAILY_MONTHS);
-	work->monthly = rows_argument(fcinfo, ARG_MONTHLY_YEARS);
+	work->daily = rows_argument(fcinfo, ARG_DAILY_DAYS);
+	work->monthly = rows_argument(fcinfo, ARG_MONTHLY_MONTHS);
+	work->last_day = PG_ARGISNULL(ARG_LAST_DAY) ? DATEVAL_NOBEGIN : PG_GETARG_DATEADT(ARG_LAST_DAY);
 	work->base_us = slot_length_us(PG_GETARG_INTERVAL_P(ARG_BASE_SLOT));
 	if (USECS_PER_DAY % work->base_us != 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -109,8 +109,8 @@ SELECT throws_ok($$ SELECT energy_pack('{1,2}', '{measured}') $$, '2202E', NULL,
 SELECT throws_ok($$ SELECT energy_pack(array_fill(1::float8, '{1441}')) $$, '54000', NULL, 'more than a day of minutes is refused');
 SELECT results_eq($$ SELECT * FROM energy_unpack(energy_pack('{0.125,NULL,3}', '{estimated,NULL,measured}')) $$,
 	$$ VALUES (0, 0.125::float8, 'estimated'::energy_quality, 1), (2, 3, 'measured', 1) $$, 'what is packed comes back');
-SELECT throws_ok($$ SELECT * FROM energy_roll_up('{2023-01-02,2023-01-01}', NULL, NULL, NULL, NULL, NULL, NULL, '15 min', 'UTC') $$, '22023', NULL, 'days that do not ascend are refused');
-SELECT throws_ok($$ SELECT * FROM energy_roll_up('{2023-01-02}', '{2023-01-02}', ARRAY[energy_pack('{1}')], NULL, NULL, NULL, NULL, '15 min', 'UTC') $$, '22023', NULL, 'a day of another number of slots is refused');
-SELECT throws_ok($$ SELECT * FROM energy_roll_up('{2023-01-02}', NULL, NULL, NULL, NULL, NULL, NULL, '15 min', 'nowhere') $$, '22023', NULL, 'an unknown time zone is refused');
+SELECT throws_ok($$ SELECT * FROM energy_roll_up('{2023-01-02,2023-01-01}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '15 min', 'UTC') $$, '22023', NULL, 'days that do not ascend are refused');
+SELECT throws_ok($$ SELECT * FROM energy_roll_up('{2023-01-02}', '{2023-01-02}', ARRAY[energy_pack('{1}')], NULL, NULL, NULL, NULL, NULL, '15 min', 'UTC') $$, '22023', NULL, 'a day of another number of slots is refused');
+SELECT throws_ok($$ SELECT * FROM energy_roll_up('{2023-01-02}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '15 min', 'nowhere') $$, '22023', NULL, 'an unknown time zone is refused');
 SELECT * FROM finish();
 ROLLBACK;

@@ -141,8 +141,8 @@ static outcome_status read_rest(const char *token, scope_action action, scope_re
 			    "yearly, and the last word.");
 		if (action == SCOPE_WRITE)
 			return refuse(out, token, "Writing takes no granularity.");
-		if (!scope_is_series(resource))
-			return refuse(out, token, "This is no series, so it has no granularity.");
+		if (resource == SCOPE_COMMAND)
+			return refuse(out, token, "Commands are no series, so they have no granularity.");
 	} else if (action == SCOPE_READ && scope_is_series(resource)) {
 		return refuse(out, token, "To read a series takes a granularity.");
 	}

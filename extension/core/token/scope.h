@@ -5,10 +5,15 @@
  *   scope-token = read-token / write-token
  *   read-token  = "read_" ( series "_" granularity / ranked "_" top "_" granularity / record )
  *   write-token = "write_" ( "ess" / "pev" / "forecast" / "plan" / "price" / "profile" / "command"
- * ) series      = "feeder" / "mainmeter" / ranked / "production" / "ess" / "pev" / "forecast" /
- * "plan" / "price" / "profile" ranked      = "submeter" / "appliance" record      = "home" /
- * "command" top         = "top" %x31-39 [ DIGIT ] granularity = "raw" / "1min" / "5min" / "15min" /
- * "30min" / "hourly" / "daily" / "monthly" / "yearly"
+ * ) series      = "feeder" / "home" / "mainmeter" / ranked / "production" / "ess" / "pev" /
+ *                 "forecast" / "plan" / "price" / "profile"
+ *   ranked      = "submeter" / "appliance"
+ *   record      = "home" / "command"
+ *   top         = "top" %x31-39 [ DIGIT ]
+ *   granularity = "raw" / "1min" / "5min" / "15min" / "30min" / "hourly" / "daily" / "monthly" /
+ *                 "yearly"
+ *
+ * A home as a series is its exchange with the grid, its production and what its stores take.
  *
  * What a scope grants for one action on one resource is one grant: the finest granularity, which
  * includes the coarser ones. Two that differ in selector so that neither includes the other have no
@@ -77,7 +82,7 @@ scope_action scope_action_of(const char *text);
 scope_resource scope_resource_of(const char *text);
 scope_granularity scope_granularity_of(const char *text);
 
-/* Whether reading it takes a granularity. */
+/* Whether reading it takes a granularity; a home may do without. */
 bool scope_is_series(scope_resource resource);
 
 /* Reads a scope string of at least one token. Errors say which token has no sense and why. */

@@ -45,6 +45,7 @@ const char *scope_explain(const scope *granted, int *next, char sentence[300])
 	while (*next < SCOPE_ACTIONS * SCOPE_RESOURCES) {
 		int resource = *next % SCOPE_RESOURCES, action = *next / SCOPE_RESOURCES;
 		const scope_grant *grant = &granted->grants[action][resource];
+		const char *what = what_is_read[resource];
 
 		(*next)++;
 		if (!grant->given)
@@ -57,10 +58,12 @@ const char *scope_explain(const scope *granted, int *next, char sentence[300])
 			snprintf(ranked, sizeof(ranked), ", but only of the one with most energy");
 		else if (grant->top)
 			snprintf(ranked, sizeof(ranked), ", but only of the %d with most energy", grant->top);
+		if (resource == SCOPE_HOME && grant->granularity != SCOPE_NO_GRANULARITY)
+			what = "your home's record and what it draws, feeds in, produces and stores";
 		if (grant->granularity == SCOPE_NO_GRANULARITY)
-			snprintf(sentence, ROOM, "It may see %s.", what_is_read[resource]);
+			snprintf(sentence, ROOM, "It may see %s.", what);
 		else
-			snprintf(sentence, ROOM, "It may see %s%s, %s%s.", what_is_read[resource], ranked,
+			snprintf(sentence, ROOM, "It may see %s%s, %s%s.", what, ranked,
 			         how_fine[grant->granularity],
 			         grant->granularity == SCOPE_RAW      ? ", and any sums of them"
 			         : grant->granularity == SCOPE_YEARLY ? ", and nothing finer"

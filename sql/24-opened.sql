@@ -28,8 +28,9 @@ COMMENT ON FUNCTION subject_of(text) IS 'The resource owner that a claim sub nam
 CREATE FUNCTION token_homes() RETURNS bigint[]
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
 DECLARE
-	token token_identity := current_token();
+	token record;
 BEGIN
+	SELECT * INTO token FROM current_token();
 	-- A feeder and a price are nobody's home.
 	IF token.jti IS NULL OR NOT EXISTS (SELECT FROM unnest(token.scopes) AS s WHERE split_part(s, '_', 2) NOT IN ('feeder', 'price')) THEN
 		RETURN '{}';
@@ -46,6 +47,13 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION token_homes(text, text) IS 'The homes of which the session''s token opens a resource, at whatever granularity, to read or write';
 
+CREATE FUNCTION token_of_operator(action text, resource text) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+BEGIN
+	RETURN token_allows(action, resource) AND EXISTS (SELECT FROM account a WHERE a.sub = subject_of((current_token()).sub) AND a.kind = 'superuser');
+END $$;
+COMMENT ON FUNCTION token_of_operator(text, text) IS 'Whether the session''s token is one of the DSO itself and opens a resource that is nobody''s home';
+
 CREATE FUNCTION token_slot_length(resource text) RETURNS interval
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
 BEGIN
@@ -56,8 +64,9 @@ COMMENT ON FUNCTION token_slot_length(text) IS 'The shortest slots of a resource
 CREATE FUNCTION token_history_from() RETURNS timestamptz
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
 DECLARE
-	token token_identity := current_token();
+	token record;
 BEGIN
+	SELECT * INTO token FROM current_token();
 	IF token.jti IS NULL THEN
 		RETURN 'infinity';
 	END IF;
@@ -76,20 +85,28 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION token_first_day() IS 'The first whole UTC day that token_history_from opens';
 
+CREATE FUNCTION token_today() RETURNS date
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+BEGIN
+	RETURN (SELECT min((now() AT TIME ZONE h.time_zone)::date) FROM home h WHERE h.home_id = ANY (token_homes()));
+END $$;
+COMMENT ON FUNCTION token_today() IS 'The day that it is where the homes of the session''s token are; of several time zones the earlier one';
+
 CREATE FUNCTION meter_rank(asked meter) RETURNS bigint
-LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
-	SELECT ranked.rank FROM (
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+BEGIN
+	RETURN ranked.rank FROM (
 		SELECT m.meter_id, row_number() OVER (ORDER BY coalesce(used.kwh, 0) DESC, m.meter_id) AS rank
 		FROM meter m, LATERAL (
 			SELECT sum(e.energy_kwh) AS kwh FROM register r JOIN energy_daily e USING (register_id)
 			WHERE r.meter_id = m.meter_id AND e.local_day >= current_date - 30
 		) AS used
 		WHERE m.home_id = asked.home_id AND m.commodity = asked.commodity AND meter_resource(m.kind, m.role) = meter_resource(asked.kind, asked.role)
-	) AS ranked WHERE ranked.meter_id = asked.meter_id
-$$;
+	) AS ranked WHERE ranked.meter_id = asked.meter_id;
+END $$;
 COMMENT ON FUNCTION meter_rank(meter) IS 'Place of a meter among those of its home, resource and commodity by the energy of the last 30 days, 1 for the largest: what the top few of a scope are';
 
-CREATE FUNCTION token_meters(action text, granularity text DEFAULT NULL) RETURNS bigint[]
+CREATE FUNCTION token_meters(granularity text DEFAULT NULL) RETURNS bigint[]
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
 DECLARE
 	homes bigint[] := token_homes();
@@ -101,24 +118,22 @@ BEGIN
 		RETURN homes;
 	END IF;
 	allowed := ARRAY(SELECT resource FROM unnest('{home,mainmeter,submeter,appliance,production,ess,pev}'::text[]) AS resource
-		WHERE NOT (action = 'write' AND resource = 'home') AND token_allows(action, resource, granularity));
-	IF action = 'read' THEN
-		most_submeters := token_top('submeter');
-		most_appliances := token_top('appliance');
-	END IF;
+		WHERE token_allows('read', resource, granularity));
+	most_submeters := token_top('submeter');
+	most_appliances := token_top('appliance');
 	RETURN ARRAY(
 		SELECT m.meter_id FROM meter m
 		WHERE m.home_id = ANY (homes) AND (meter_resource(m.kind, m.role) = ANY (allowed)
 				-- The home as a whole is its exchange with the grid, what it produces and what its stores take.
-				OR 'home' = ANY (allowed) AND (m.kind = 'main' OR m.role <> 'consumption'))
+				OR 'home' = ANY (allowed) AND (granularity IS NOT NULL OR token_finest('home') IS NOT NULL) AND (m.kind = 'main' OR m.role <> 'consumption'))
 			AND CASE meter_resource(m.kind, m.role) WHEN 'submeter' THEN most_submeters IS NULL OR meter_rank(m) <= most_submeters
 				WHEN 'appliance' THEN most_appliances IS NULL OR meter_rank(m) <= most_appliances ELSE true END);
 END $$;
-COMMENT ON FUNCTION token_meters(text, text) IS 'The meters that the session''s token opens to read at a granularity (null: at any), or to write';
+COMMENT ON FUNCTION token_meters(text) IS 'The meters that the session''s token opens to read at a granularity; null: at any';
 
-CREATE FUNCTION token_registers(action text, granularity text DEFAULT NULL) RETURNS bigint[]
+CREATE FUNCTION token_registers(granularity text DEFAULT NULL) RETURNS bigint[]
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
 BEGIN
-	RETURN ARRAY(SELECT r.register_id FROM register r WHERE r.meter_id = ANY (token_meters(action, granularity)));
+	RETURN ARRAY(SELECT r.register_id FROM register r WHERE r.meter_id = ANY (token_meters(granularity)));
 END $$;
-COMMENT ON FUNCTION token_registers(text, text) IS 'The registers of the meters that token_meters returns';
+COMMENT ON FUNCTION token_registers(text) IS 'The registers of the meters that token_meters returns';
