@@ -71,18 +71,26 @@ COMMENT ON COLUMN reading_duplicate.last_at IS 'When the last one was settled';
 CREATE TABLE reading_month (
 	month date PRIMARY KEY,
 	changed_at timestamptz NOT NULL,
+	dropped_at timestamptz,
 	packed_at timestamptz,
 	packed_bytes bigint,
 	spare oid,
 	spare_xid xid8
 );
-COMMENT ON TABLE reading_month IS 'What pack_readings has to know of the partitions of reading_day';
+COMMENT ON TABLE reading_month IS 'What is to be known of the monthly partitions of reading_day, those dropped included';
 COMMENT ON COLUMN reading_month.month IS 'First day of the UTC month';
 COMMENT ON COLUMN reading_month.changed_at IS 'When its readings last changed';
+COMMENT ON COLUMN reading_month.dropped_at IS 'When they were dropped for their age; null: never';
 COMMENT ON COLUMN reading_month.packed_at IS 'When they were last written close together; null: never';
 COMMENT ON COLUMN reading_month.packed_bytes IS 'What they took on disk then, index included';
 COMMENT ON COLUMN reading_month.spare IS 'The packed copy that waits to take the partition''s place; null: none';
 COMMENT ON COLUMN reading_month.spare_xid IS 'The transaction that wrote it';
+
+CREATE FUNCTION reading_horizon() RETURNS date
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
+	SELECT coalesce(max(m.month + interval '1 month')::date, '-infinity') FROM reading_month m WHERE m.dropped_at IS NOT NULL
+$$;
+COMMENT ON FUNCTION reading_horizon() IS 'The UTC day before which readings have been dropped for their age: energy of the days before stays as it was computed. -infinity: none were';
 
 CREATE FUNCTION reading_pack_step(state internal, measured_at timestamptz, raw_value bigint, received_at timestamptz, gateway_id bigint, record_no bigint, place tid) RETURNS internal
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'smarthg_reading_pack_step';
@@ -313,6 +321,9 @@ COMMENT ON FUNCTION settle_readings(integer) IS
 CREATE FUNCTION forget_readings(register_id bigint, from_time timestamptz DEFAULT '-infinity', until_time timestamptz DEFAULT 'infinity') RETURNS void
 LANGUAGE plpgsql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = 'UTC' AS $$
 #variable_conflict use_column
+DECLARE
+	registers bigint[];
+	days date[];
 BEGIN
 	-- Whoever settles at the moment is waited for.
 	LOCK TABLE installation IN SHARE UPDATE EXCLUSIVE MODE;
@@ -326,6 +337,13 @@ BEGIN
 	)
 	UPDATE reading_day d SET block = rest.block, readings = (SELECT count(*) FROM reading_unpack(rest.block))
 		FROM rest WHERE d.register_id = rest.register_id AND d.day = rest.day AND rest.block IS NOT NULL AND rest.block <> d.block;
+	-- Energy that outlived its readings goes here: there is nothing to compute it anew from.
+	WITH gone AS (
+		DELETE FROM energy_day e WHERE e.register_id = forget_readings.register_id AND e.day < reading_horizon()
+			AND e.day >= from_time::date AND e.day + interval '1 day' <= until_time RETURNING e.register_id, e.day
+	)
+	SELECT array_agg(g.register_id), array_agg(g.day) INTO registers, days FROM gone g;
+	PERFORM roll_up(registers, days);
 	UPDATE reading_month m SET changed_at = clock_timestamp() WHERE m.month + interval '1 month' > from_time AND m.month <= until_time;
 	INSERT INTO interval_dirty (register_id, dirty_from, dirty_until)
 		SELECT r.register_id, greatest(from_time, '1970-01-01 00:00Z'), least(until_time, r.last_reading_at) FROM register r
@@ -336,4 +354,4 @@ BEGIN
 				reading_unpack(d.block) AS u ORDER BY u.measured_at DESC LIMIT 1) AS n ON true
 		WHERE r.register_id = forget_readings.register_id AND r.last_reading_at >= from_time AND r.last_reading_at < until_time;
 END $$;
-COMMENT ON FUNCTION forget_readings(bigint, timestamptz, timestamptz) IS 'Erases the readings of a register in [from_time, until_time) with their corrections, and marks its interval energy to be computed anew without them';
+COMMENT ON FUNCTION forget_readings(bigint, timestamptz, timestamptz) IS 'Erases the readings of a register in [from_time, until_time) with their corrections, and marks its interval energy to be computed anew without them; of readings dropped before, the energy of whole days';

@@ -87,6 +87,8 @@ BEGIN
 			) AS b) AS stored,
 			interval_energy_days(stored.blocks, d.epoch_from, d.scale, d.modulus, d.dirty_from, d.dirty_until,
 				setting.base_slot, setting.interpolation_limit, setting.gap_limit, setting.plausible_kw) AS f
+		-- Where readings were dropped for their age, those that come late still are not all there were.
+		WHERE f.day >= (SELECT reading_horizon())
 		-- Where two ranges reach one day it is the same from both.
 		ORDER BY d.register_id, f.day, f.block IS NULL
 	), gone AS (
@@ -105,7 +107,7 @@ BEGIN
 	PERFORM roll_up(changed_registers, changed_days);
 	RETURN coalesce(cardinality(changed_days), 0);
 END $$;
-COMMENT ON FUNCTION refresh_registers(bigint[], timestamptz[], timestamptz[]) IS 'Computes interval energy of registers anew around their settled readings from dirty_from to dirty_until, both included, and what is rolled up from it; returns the number of register days changed';
+COMMENT ON FUNCTION refresh_registers(bigint[], timestamptz[], timestamptz[]) IS 'Computes interval energy of registers anew around their settled readings from dirty_from to dirty_until, both included, and what is rolled up from it, but not of days whose readings were dropped; returns the number of register days changed';
 
 CREATE FUNCTION refresh_register(register_id bigint, dirty_from timestamptz, dirty_until timestamptz) RETURNS bigint
 LANGUAGE sql VOLATILE STRICT SET search_path = smarthg, pg_temp AS $$

@@ -105,7 +105,8 @@ BEGIN
 		ORDER BY c.relname LIMIT 1;
 	IF oldest IS NOT NULL THEN
 		EXECUTE format('DROP TABLE smarthg.%I', oldest);
-		DELETE FROM reading_month m WHERE m.month = to_date(right(oldest, 7), 'YYYY_MM');
+		INSERT INTO reading_month (month, changed_at, dropped_at) VALUES (to_date(right(oldest, 7), 'YYYY_MM'), now(), now())
+			ON CONFLICT (month) DO UPDATE SET dropped_at = EXCLUDED.dropped_at, packed_bytes = NULL, spare = NULL;
 		DELETE FROM reading_correction c WHERE c.measured_at < to_date(right(oldest, 7), 'YYYY_MM') + interval '1 month';
 	END IF;
 	RETURN oldest;
@@ -126,7 +127,7 @@ BEGIN
 		dropped := dropped + 1;
 	END LOOP;
 END $$;
-COMMENT ON FUNCTION drop_readings_before(timestamptz) IS 'Drops whole months (UTC) of readings that lie before a moment, with their corrections; returns how many. Interval energy computed from them stays';
+COMMENT ON FUNCTION drop_readings_before(timestamptz) IS 'Drops whole months (UTC) of readings that lie before a moment, with their corrections; returns how many. Interval energy computed from them and its rollups stay, whatever comes late';
 
 -- No SET clause: a procedure that has one may not commit. All names are qualified instead.
 CREATE PROCEDURE upkeep()

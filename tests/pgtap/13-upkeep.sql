@@ -1,6 +1,6 @@
 -- Bulk loading, settling, erasing, upkeep (DESIGN.md section 6).
 \ir home.psql
-SELECT plan(33);
+SELECT plan(38);
 INSERT INTO register (register_id, meter_id, obis, unit, cumulative) SELECT 1, meter_id, '1-0:1.8.0.255', 'kWh', true FROM meter LIMIT 1;
 INSERT INTO register_epoch VALUES (1, '-infinity', 1, 1000, 1000000, 'first reading');
 
@@ -81,6 +81,15 @@ SELECT is(drop_readings_before('2023-04-30'), 2, 'whole months are dropped');
 SELECT is((SELECT min(measured_at) FROM reading), '2023-04-01 00:00Z', '... and no other');
 SELECT is((SELECT count(*)::integer FROM reading_correction WHERE measured_at < '2023-04-01 00:00Z'), 0, '... with their corrections');
 SELECT is((SELECT min(slot_start) FROM interval_energy), '2023-03-20 00:00Z', '... while their energy stays');
+CREATE TEMP TABLE kept AS SELECT * FROM interval_energy WHERE slot_start < '2023-04-01';
+INSERT INTO reading (register_id, measured_at, raw_value) VALUES (1, '2023-03-25 12:00Z', 7);
+SELECT begin_epoch(1, '2023-03-20 12:00Z', 1, 10, 1000000, 'found out late'), refresh_interval_energy();
+SELECT set_eq('SELECT * FROM interval_energy WHERE slot_start < ''2023-04-01''', 'SELECT * FROM kept', '... even where a reading or an epoch comes late');
+SELECT is((SELECT raw_value FROM reading WHERE measured_at = '2023-03-25 12:00Z'), 7::bigint, '... while the reading is there');
+SELECT forget_readings(1, '2023-03-22', '2023-03-24'), refresh_interval_energy();
+SELECT is((SELECT count(*) FROM interval_energy WHERE slot_start < '2023-04-01'), (SELECT count(*) FROM kept) - 192, 'what is to be forgotten takes such energy along');
+SELECT is((SELECT array_agg(local_day ORDER BY local_day) FROM energy_daily WHERE register_id = 1 AND local_day BETWEEN '2023-03-22' AND '2023-03-24'), '{2023-03-22,2023-03-24}', '... in its rollups too');
+SELECT is(drop_readings_before('2023-04-30'), 1, 'what came late is dropped in its turn');
 SELECT throws_ok('SELECT schedule_upkeep()', '0A000', NULL, 'without pg_cron a schedule is refused with a hint');
 SELECT report_upkeep('settle', 0), report_upkeep('settle', 3, true);
 SELECT is((SELECT (state, done)::text FROM upkeep_progress WHERE task = 'settle'), '(done,3)', 'progress can be seen');
