@@ -233,7 +233,7 @@ static void check_wrapping(void)
 
 	for (int i = 0; i < KEY_ALGORITHMS; i++) {
 		token_key key, back;
-		size_t count;
+		size_t count = 0;
 		outcome out;
 
 		wrong +=

@@ -44,6 +44,11 @@ static bool opens(const char *token, size_t length)
 	return nested_open(token, length, &rules, &claims, &out) == OUTCOME_OK;
 }
 
+static bool opens_whole(const char *token)
+{
+	return opens(token, strlen(token));
+}
+
 /* Refused, and for this reason. */
 static bool refused(const char *token, const char *reason)
 {
@@ -131,10 +136,10 @@ static void check_flips(void)
 	for (size_t i = 0; i < length; i++) {
 		inner[i] ^= (char)(1 << i % 7);
 		if (inner[i] != '\0')
-			accepted += opens(around(inner), strlen(around(inner)));
+			accepted += opens_whole(around(inner));
 		inner[i] ^= (char)(1 << i % 7);
 	}
-	ok(accepted == 0 && opens(around(inner), strlen(around(inner))),
+	ok(accepted == 0 && opens_whole(around(inner)),
 	   "nor one in any of %zu bytes of the inner token", length);
 }
 
@@ -186,11 +191,10 @@ static void check_claims(void)
 	claims.exp = NOW;
 	ok(refused(sealed(&claims, &signs, &decrypts), "expired"), "expired this second");
 	claims.exp = NOW + 1;
-	ok(opens(sealed(&claims, &signs, &decrypts), strlen(sealed(&claims, &signs, &decrypts))),
-	   "not expired before");
+	ok(opens_whole(sealed(&claims, &signs, &decrypts)), "not expired before");
 	claims = example;
 	claims.nbf = NOW + CLAIM_LEEWAY_S;
-	ok(opens(sealed(&claims, &signs, &decrypts), strlen(sealed(&claims, &signs, &decrypts))),
+	ok(opens_whole(sealed(&claims, &signs, &decrypts)),
 	   "the issuer's clock may be ahead by the leeway");
 	claims.nbf++;
 	ok(refused(sealed(&claims, &signs, &decrypts), "not hold yet"), "and no second more");
