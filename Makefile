@@ -34,7 +34,7 @@ fuzzers = $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 core_fuzzers = fuzz_form fuzz_model_text
 bridge_fuzzers = $(filter-out $(core_fuzzers),$(fuzzers))
 
-core_libraries = -lglpk -lcrypto -lm
+core_libraries = -lglpk -lcrypto -ljansson -lm
 bridge_libraries = -levent_core -lcrypto -lm
 
 sources = $(core) $(codec) $(bridge_core) $(backend) bridge/main.c $(wildcard extension/pg/*.c \

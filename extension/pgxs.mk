@@ -12,7 +12,7 @@ PG_CONFIG ?= pg_config
 PG_CPPFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server) -MMD -MP
 WERROR ?= -Werror
 PG_CFLAGS = -std=gnu11 -Wextra -Wshadow $(WERROR) -Wno-declaration-after-statement
-SHLIB_LINK = -lglpk -lcrypto -lm -Wl,--version-script=extension/exports.map
+SHLIB_LINK = -lglpk -lcrypto -ljansson -lm -Wl,--version-script=extension/exports.map
 # Inlining across the module's border buys nothing here, so no LLVM bitcode is built.
 override with_llvm = no
 

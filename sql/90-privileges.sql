@@ -40,6 +40,19 @@ GRANT EXECUTE ON FUNCTION
 	bridge_commands(integer, interval), bridge_command_state(bigint, text, text), refresh_interval_energy()
 TO smarthg_bridge;
 
+-- Private keys, though wrapped, and what makes a token good are for functions alone.
+REVOKE ALL ON token_key, issued_token FROM smarthg_admin;
+GRANT SELECT (kid, use, algorithm, public_jwk, state, valid_from, valid_until) ON token_key TO smarthg_admin;
+GRANT SELECT ON issued_token TO smarthg_admin;
+REVOKE EXECUTE ON FUNCTION token_seal(text, text, text, text, timestamptz, timestamptz, timestamptz), token_key_generate(text) FROM smarthg_admin;
+
+-- Scopes are pure, and who asks for the identity asks for his own.
+GRANT EXECUTE ON FUNCTION
+	scope_check(text), scope_explain(text), scope_covers(text, text), scope_narrow(text, text), scope_to_green_button(text, interval), scope_from_green_button(text),
+	jwk_check(jsonb), jwk_from_pem(text), jws_verify(text, jsonb), current_token(), token_allows(text, text, text), token_finest(text), token_top(text)
+TO PUBLIC;
+GRANT EXECUTE ON FUNCTION authenticate(text, boolean), logout(), jwks() TO smarthg_service;
+
 -- The market's front end: what people and services may do who have proved who they are.
 GRANT EXECUTE ON FUNCTION
 	sign_up(text, text, text, text, text, text), log_in(text, text), log_out(text), change_password(text, text, text),

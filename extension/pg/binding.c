@@ -1,5 +1,6 @@
 /* Arguments from SQL and outcomes to SQL; see binding.h. */
 #include "binding.h"
+#include "token.h"
 
 #include <math.h>
 
@@ -20,6 +21,9 @@ void _PG_init(void)
 	DefineCustomIntVariable(
 	    "smarthg.solver_memory_mb", "Most memory that a call may let a solver use.", NULL,
 	    &solver_memory_mb, 1024, 16, 1 << 20, PGC_SUSET, GUC_UNIT_MB, NULL, NULL, NULL);
+	token_key_settings();
+	token_identity_settings();
+	token_verify_settings();
 	MarkGUCPrefixReserved("smarthg");
 }
 

@@ -41,6 +41,7 @@ INSERT INTO reading (register_id, measured_at, raw_value) SELECT register_id, '2
 INSERT INTO reading_import (meter, measured_at, value) VALUES ('main', '2023-05-06', 8);
 SELECT report_upkeep('settle', 0) \g /dev/null
 SELECT bridge_session_open(gateway_id, 1, 'peer', true, false), bridge_presence(gateway_id, true, now(), '') FROM gateway \g /dev/null
+SELECT make_token_key('sign'), make_token_key('decrypt'), issue_token('owner', 'client', 'read_home', '1 hour') \g /dev/null
 SELECT count(command_id) FROM ebr_run('2023-05-08 12:00Z') \g /dev/null
 INSERT INTO market_setting (base_uri) VALUES ('https://market.example');
 SELECT verify_account(sign_up('resident@example.com', 'password of a resident')), verify_account(sign_up('developer@example.com', 'password of a developer', 'developer')) \g /dev/null
