@@ -21,6 +21,7 @@ CREATE TABLE service (
 	name text NOT NULL CHECK (btrim(name) = name AND length(name) BETWEEN 1 AND 200),
 	uri text NOT NULL CHECK (is_service_uri(uri)),
 	public_key jsonb NOT NULL,
+	encryption_key jsonb,
 	description text NOT NULL CHECK (description <> ''),
 	categories text[] NOT NULL DEFAULT '{}',
 	admission_requirements text CHECK (admission_requirements <> ''),
@@ -40,7 +41,8 @@ COMMENT ON COLUMN service.client_id IS 'Its identifier in OAuth 2.0 and in token
 COMMENT ON COLUMN service.owner_account_id IS 'The developer; the DSO for its own services, which alone may use client credentials';
 COMMENT ON COLUMN service.name IS 'Name, unique without regard to case';
 COMMENT ON COLUMN service.uri IS 'Where its API is; notifications go there';
-COMMENT ON COLUMN service.public_key IS 'Its public key as a JWK (RFC 7517): verifies its assertions, and encrypts tokens to it';
+COMMENT ON COLUMN service.public_key IS 'Its public key as a JWK (RFC 7517), which verifies its assertions';
+COMMENT ON COLUMN service.encryption_key IS 'Its public key, a JWK, to which access tokens are encrypted once more on delivery; null: they are delivered as they are';
 COMMENT ON COLUMN service.description IS 'What it does, for those who look for services';
 COMMENT ON COLUMN service.categories IS 'What it is found by';
 COMMENT ON COLUMN service.admission_requirements IS 'What a subscriber must accept; null: nothing';
@@ -172,8 +174,22 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS $
 $$;
 COMMENT ON FUNCTION service_key(text) IS 'A public key in PEM or as a JWK, as a JWK. Errors: it is none, or a private one';
 
+CREATE FUNCTION service_encryption_key(key text) RETURNS jsonb
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
+BEGIN
+	-- A PEM, and a JWK that does not say otherwise, is taken for a key to encrypt to.
+	IF ltrim(key, E' \t\r\n') LIKE '-----BEGIN %' THEN
+		RETURN jwk_check(jwk_from_pem(key) - '{alg,use,kid}'::text[] || '{"alg": "ECDH-ES+A256KW"}');
+	ELSIF coalesce(key::jsonb ->> 'alg', 'ECDH-ES+A256KW') <> 'ECDH-ES+A256KW' THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'tokens are encrypted by ECDH-ES+A256KW';
+	END IF;
+	RETURN jwk_check('{"alg": "ECDH-ES+A256KW"}' || key::jsonb);
+END $$;
+COMMENT ON FUNCTION service_encryption_key(text) IS 'A public key on P-256 in PEM or as a JWK, as a JWK to encrypt to by ECDH-ES+A256KW. Errors: it is none, or a private one';
+
 CREATE FUNCTION register_service(session text, name text, uri text, public_key text, description text, manifest jsonb, redirect_uris text[] DEFAULT '{}',
-	categories text[] DEFAULT '{}', admission_requirements text DEFAULT NULL, OUT client_id text, OUT client_secret text)
+	categories text[] DEFAULT '{}', admission_requirements text DEFAULT NULL, encryption_key text DEFAULT NULL,
+	OUT client_id text, OUT client_secret text)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
 DECLARE
 	owner account := session_account(register_service.session);
@@ -183,15 +199,16 @@ BEGIN
 		RAISE insufficient_privilege USING MESSAGE = 'only developers register services';
 	END IF;
 	client_secret := random_secret();
-	INSERT INTO service (owner_account_id, name, uri, public_key, description, redirect_uris, categories, admission_requirements, client_secret_digest)
+	INSERT INTO service (owner_account_id, name, uri, public_key, description, redirect_uris, categories, admission_requirements, encryption_key, client_secret_digest)
 	VALUES (owner.account_id, register_service.name, register_service.uri, service_key(register_service.public_key), register_service.description,
-		register_service.redirect_uris, register_service.categories, register_service.admission_requirements, secret_digest(register_service.client_secret))
+		register_service.redirect_uris, register_service.categories, register_service.admission_requirements,
+		service_encryption_key(register_service.encryption_key), secret_digest(register_service.client_secret))
 	RETURNING * INTO made;
 	PERFORM set_manifest(made.service_id, register_service.manifest);
 	client_id := made.client_id;
 END $$;
-COMMENT ON FUNCTION register_service(text, text, text, text, text, jsonb, text[], text[], text) IS
-'SMC-UC3: registers a service of the developer logged in, for the DSO to review. public_key is PEM or JWK; manifest an object of scopes and reasons. The client secret is shown this once. Errors: not a developer, name taken, no key, URIs that are none';
+COMMENT ON FUNCTION register_service(text, text, text, text, text, jsonb, text[], text[], text, text) IS
+'SMC-UC3: registers a service of the developer logged in, for the DSO to review. public_key is PEM or JWK, and so is encryption_key, to which tokens are encrypted on delivery if given; manifest an object of scopes and reasons. The client secret is shown this once. Errors: not a developer, name taken, no key, URIs that are none';
 
 CREATE FUNCTION own_service(session text, client_id text) RETURNS service
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = smarthg, pg_temp AS $$
@@ -208,7 +225,8 @@ END $$;
 COMMENT ON FUNCTION own_service(text, text) IS 'A service of the developer logged in. Errors: 42501 where it is not';
 
 CREATE FUNCTION change_service(session text, client_id text, name text DEFAULT NULL, uri text DEFAULT NULL, public_key text DEFAULT NULL, description text DEFAULT NULL,
-	manifest jsonb DEFAULT NULL, redirect_uris text[] DEFAULT NULL, categories text[] DEFAULT NULL, admission_requirements text DEFAULT NULL) RETURNS void
+	manifest jsonb DEFAULT NULL, redirect_uris text[] DEFAULT NULL, categories text[] DEFAULT NULL, admission_requirements text DEFAULT NULL,
+	encryption_key text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
 DECLARE
 	known service := own_service(change_service.session, change_service.client_id);
@@ -217,13 +235,14 @@ BEGIN
 		public_key = coalesce(service_key(change_service.public_key), s.public_key), description = coalesce(change_service.description, s.description),
 		redirect_uris = coalesce(change_service.redirect_uris, s.redirect_uris), categories = coalesce(change_service.categories, s.categories),
 		admission_requirements = coalesce(change_service.admission_requirements, s.admission_requirements),
+		encryption_key = coalesce(service_encryption_key(change_service.encryption_key), s.encryption_key),
 		status = CASE s.status WHEN 'suspended' THEN 'suspended' ELSE 'submitted' END
 	WHERE s.service_id = known.service_id;
 	IF change_service.manifest IS NOT NULL THEN
 		PERFORM set_manifest(known.service_id, change_service.manifest);
 	END IF;
 END $$;
-COMMENT ON FUNCTION change_service(text, text, text, text, text, text, jsonb, text[], text[], text) IS 'Changes what is not null of an own service, which then waits for review again and until then gets no new tokens';
+COMMENT ON FUNCTION change_service(text, text, text, text, text, text, jsonb, text[], text[], text, text) IS 'Changes what is not null of an own service, which then waits for review again and until then gets no new tokens';
 
 CREATE FUNCTION renew_client_secret(session text, client_id text) RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
@@ -237,13 +256,13 @@ END $$;
 COMMENT ON FUNCTION renew_client_secret(text, text) IS 'A new client secret of an own service, shown this once; the old one is void';
 
 CREATE FUNCTION my_services(session text)
-RETURNS TABLE (client_id text, name text, status text, status_reason text, reviewed_at timestamptz, manifest text, subscribers bigint)
+RETURNS TABLE (client_id text, name text, status text, status_reason text, reviewed_at timestamptz, manifest text, key_id text, encryption_key_id text, subscribers bigint)
 LANGUAGE sql STABLE PARALLEL UNSAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
-	SELECT s.client_id, s.name, s.status, s.status_reason, s.reviewed_at, service_manifest(s.service_id),
+	SELECT s.client_id, s.name, s.status, s.status_reason, s.reviewed_at, service_manifest(s.service_id), s.public_key ->> 'kid', s.encryption_key ->> 'kid',
 		(SELECT count(*) FROM subscription b WHERE b.service_id = s.service_id AND b.ended_at IS NULL)
 	FROM session_account(my_services.session) AS a JOIN service s ON s.owner_account_id = a.account_id ORDER BY s.name
 $$;
-COMMENT ON FUNCTION my_services(text) IS 'Services of the developer logged in, and what became of them';
+COMMENT ON FUNCTION my_services(text) IS 'Services of the developer logged in, what became of them, and the kid by which assertions may name their key';
 
 CREATE FUNCTION list_services(session text, category text DEFAULT NULL)
 RETURNS TABLE (client_id text, name text, description text, uri text, categories text[], admission_requirements text, manifest text, subscribed boolean)

@@ -143,7 +143,7 @@ CREATE FUNCTION market_upkeep() RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = smarthg, pg_temp AS $$
 DECLARE
 	bound CONSTANT timestamptz := now() - (market_settings()).kept;
-	some bigint;
+	rows bigint;
 	removed bigint := 0;
 	statement text;
 BEGIN
@@ -158,8 +158,8 @@ BEGIN
 		'DELETE FROM access_log WHERE hour < $1'
 	] LOOP
 		EXECUTE statement USING bound;
-		GET DIAGNOSTICS some = ROW_COUNT;
-		removed := removed + some;
+		GET DIAGNOSTICS rows = ROW_COUNT;
+		removed := removed + rows;
 	END LOOP;
 	RETURN removed;
 END $$;

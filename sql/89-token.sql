@@ -20,12 +20,16 @@ COMMENT ON COLUMN refresh_token.access_jti IS 'The access token that was issued 
 COMMENT ON COLUMN refresh_token.issued_at IS 'When it was issued';
 COMMENT ON COLUMN refresh_token.used_at IS 'When it was exchanged or its family ended; null: not yet';
 
-CREATE FUNCTION token_answer(token text, scope text, more jsonb DEFAULT '{}') RETURNS jsonb
+CREATE FUNCTION token_wrap(token text, jwk jsonb) RETURNS text
+LANGUAGE c VOLATILE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS 'MODULE_PATHNAME', 'smarthg_token_wrap';
+COMMENT ON FUNCTION token_wrap(text, jsonb) IS 'A token encrypted once more to a service''s public key: JWE by ECDH-ES+A256KW and A256GCM. Errors: a key that is not one to encrypt to, a token too long';
+
+CREATE FUNCTION token_answer(client service, token text, scope text, more jsonb DEFAULT '{}') RETURNS jsonb
 LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = smarthg, pg_temp AS $$
-	SELECT oauth_answer(200, jsonb_build_object('access_token', token, 'token_type', 'Bearer', 'scope', scope,
+	SELECT oauth_answer(200, jsonb_build_object('access_token', coalesce(token_wrap(token, (client).encryption_key), token), 'token_type', 'Bearer', 'scope', token_answer.scope,
 		'expires_in', (SELECT greatest(floor(extract(epoch FROM t.expires_at - clock_timestamp())), 0) FROM issued_token t WHERE t.jti = token_verify(token) ->> 'jti')) || more)
 $$;
-COMMENT ON FUNCTION token_answer(text, text, jsonb) IS 'The answer that delivers an access token (RFC 6749 section 5.1)';
+COMMENT ON FUNCTION token_answer(service, text, text, jsonb) IS 'The answer that delivers an access token (RFC 6749 section 5.1), encrypted to the service where it has a key for that';
 
 CREATE FUNCTION issue_for_consent(consent_id bigint, client service, scope text) RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = smarthg, pg_temp AS $$
@@ -62,16 +66,16 @@ END $$;
 COMMENT ON FUNCTION issue_for_consent(bigint, service, text) IS
 'An access token under a consent, which lasts no longer than the consent and the owner''s residence, and reaches no further back; null where the consent is not in force for this service and scope, or no home is left';
 
-CREATE FUNCTION refresh_answer(token text, scope text, family_id uuid, consent_id bigint, refresh_scope text) RETURNS jsonb
+CREATE FUNCTION refresh_answer(client service, token text, scope text, family_id uuid, consent_id bigint, refresh_scope text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = smarthg, pg_temp AS $$
 DECLARE
 	secret text := random_secret();
 BEGIN
 	INSERT INTO refresh_token (token_digest, family_id, consent_id, scope, access_jti)
 	VALUES (secret_digest(secret), refresh_answer.family_id, refresh_answer.consent_id, refresh_answer.refresh_scope, token_verify(refresh_answer.token) ->> 'jti');
-	RETURN token_answer(refresh_answer.token, refresh_answer.scope, jsonb_build_object('refresh_token', secret));
+	RETURN token_answer(refresh_answer.client, refresh_answer.token, refresh_answer.scope, jsonb_build_object('refresh_token', secret));
 END $$;
-COMMENT ON FUNCTION refresh_answer(text, text, uuid, bigint, text) IS 'The answer that delivers an access token with a new refresh token of a family';
+COMMENT ON FUNCTION refresh_answer(service, text, text, uuid, bigint, text) IS 'The answer that delivers an access token with a new refresh token of a family';
 
 CREATE FUNCTION end_family(family_id uuid) RETURNS void
 LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = smarthg, pg_temp AS $$
@@ -106,7 +110,7 @@ BEGIN
 	END IF;
 	UPDATE authorization_code a SET used_at = now() WHERE a.code_digest = known.code_digest;
 	token := issue_for_consent(given.consent_id, client, given.scope);
-	RETURN CASE WHEN token IS NULL THEN refused ELSE refresh_answer(token, given.scope, known.family_id, given.consent_id, given.scope) END;
+	RETURN CASE WHEN token IS NULL THEN refused ELSE refresh_answer(client, token, given.scope, known.family_id, given.consent_id, given.scope) END;
 END $$;
 COMMENT ON FUNCTION exchange_code(service, jsonb) IS 'Grant type authorization_code: a code is good once; a second use revokes what the first got';
 
@@ -135,7 +139,7 @@ BEGIN
 	END IF;
 	UPDATE refresh_token r SET used_at = now() WHERE r.token_digest = known.token_digest;
 	token := issue_for_consent(known.consent_id, client, asked);
-	RETURN CASE WHEN token IS NULL THEN refused ELSE refresh_answer(token, asked, known.family_id, known.consent_id, known.scope) END;
+	RETURN CASE WHEN token IS NULL THEN refused ELSE refresh_answer(client, token, asked, known.family_id, known.consent_id, known.scope) END;
 END $$;
 COMMENT ON FUNCTION exchange_refresh(service, jsonb) IS 'Grant type refresh_token: each is good once and gives the next; a second use ends the family and revokes its access tokens';
 
@@ -156,7 +160,7 @@ BEGIN
 		RETURN oauth_error(400, 'invalid_scope', 'The scope is none, or more than was granted.');
 	END IF;
 	token := issue_for_consent(given.consent_id, client, asked);
-	RETURN CASE WHEN token IS NULL THEN oauth_error(400, 'invalid_grant', 'The subscriber has granted no access that is in force.') ELSE token_answer(token, asked) END;
+	RETURN CASE WHEN token IS NULL THEN oauth_error(400, 'invalid_grant', 'The subscriber has granted no access that is in force.') ELSE token_answer(client, token, asked) END;
 END $$;
 COMMENT ON FUNCTION exchange_assertion(service, jsonb, jsonb) IS 'Grant type jwt-bearer (RFC 7523): an access token for a subscription, the assertion''s sub, whose owner has granted it, without the owner at a browser';
 
@@ -174,7 +178,7 @@ BEGIN
 	ELSIF scope_covers(manifest, asked) IS NOT TRUE THEN
 		RETURN oauth_error(400, 'invalid_scope', 'The scope is none, or not within the manifest of the service.');
 	END IF;
-	RETURN token_answer(issue_token(owner.sub::text, client.client_id, asked, (market_settings()).token_lifetime), asked);
+	RETURN token_answer(client, issue_token(owner.sub::text, client.client_id, asked, (market_settings()).token_lifetime), asked);
 END $$;
 COMMENT ON FUNCTION issue_for_client(service, jsonb) IS 'Grant type client_credentials, for the DSO''s own services';
 

@@ -7,13 +7,15 @@ cd "$(dirname "$0")/../.."
 work=$(mktemp -d)
 database=smarthg_market_$$
 front=smarthg_market_front_$$
+operator=smarthg_market_operator_$$
+service=smarthg_market_service_$$
 leave() {
 	local pids
 	pids=$(jobs -p)
 	[ -z "$pids" ] || kill $pids 2>/dev/null
 	wait 2>/dev/null
 	dropdb --if-exists --force "$database" 2>/dev/null
-	dropuser --if-exists "$front" 2>/dev/null
+	for user in "$front" "$operator" "$service"; do dropuser --if-exists "$user" 2>/dev/null; done
 	rm -rf "$work"
 }
 trap leave EXIT
@@ -25,11 +27,13 @@ is() { # got, wanted, promise
 		printf 'got %s\nwanted %s\n' "$1" "$2" | sed 's/^/# /'
 	fi
 }
-sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$database" -c 'SET search_path = smarthg' -c "$1"; }
+sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$database" -c 'SET search_path = smarthg' -c "$@"; }
 front() { psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$database" -U "$front" -c 'SET search_path = smarthg' -c "$1"; }
+operator() { psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$database" -U "$operator" -c 'SET search_path = smarthg' -c "$1" >/dev/null; }
 base64url() { openssl base64 -A | tr '+/' '-_' | tr -d '='; }
 
-createdb "$database" && createuser "$front" && sql 'CREATE EXTENSION smarthg' && sql "GRANT smarthg_market TO $front"
+createdb "$database" && createuser "$front" && createuser "$operator" && createuser "$service" && sql 'CREATE EXTENSION smarthg' &&
+	sql "GRANT smarthg_market TO $front" && sql "GRANT smarthg_admin TO $operator" && sql "GRANT smarthg_service TO $service"
 openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$work/key" && openssl pkey -in "$work/key" -pubout -out "$work/public"
 sql "INSERT INTO price_area (price_area_id, name) VALUES (1, 'area');
 	INSERT INTO substation (substation_id, name) VALUES (1, 'substation');
@@ -38,11 +42,11 @@ sql "INSERT INTO price_area (price_area_id, name) VALUES (1, 'area');
 	SELECT make_token_key('sign'), make_token_key('decrypt')" >/dev/null
 resident_id=$(front "SELECT sign_up('resident@example.com', 'password of a resident')")
 developer_id=$(front "SELECT sign_up('developer@example.com', 'password of a developer', 'developer')")
-sql "SELECT verify_account($resident_id), verify_account($developer_id), move_in(1, $resident_id, now() - interval '1 year')" >/dev/null
+operator "SELECT verify_account($resident_id), verify_account($developer_id), move_in(1, $resident_id, now() - interval '1 year')"
 resident=$(front "SELECT session FROM log_in('resident@example.com', 'password of a resident')")
 developer=$(front "SELECT session FROM log_in('developer@example.com', 'password of a developer')")
 IFS='|' read -r client secret <<<"$(front "SELECT client_id, client_secret FROM register_service('$developer', 'planner', 'https://planner.example/api', '$(cat "$work/public")', 'plans', '{\"read_mainmeter_hourly\": \"to plan\"}', '{https://planner.example/back}')")"
-sql "SELECT review_service('$client', 'approved')" >/dev/null
+operator "SELECT review_service('$client', 'approved')"
 
 # Somebody who listens hears of a subscription.
 (
@@ -148,17 +152,44 @@ by_key=client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bea
 is "$(post "grant_type=client_credentials&$by_key&client_assertion=$(assertion "$(claims 10 "$client" "$token" $soon)")")" unauthorized_client 'a client is known by private_key_jwt'
 is "$(post "grant_type=client_credentials&$by_key&client_assertion=$(assertion "$(claims 11 "$subscription" "$token" $soon)")")" invalid_client '... whose subject is itself'
 
-# The access log, whatever becomes of the transaction.
-jti=$(sql "SELECT jti FROM issued_token WHERE revoked_at IS NULL LIMIT 1")
+# The service uses its token; the log has it whatever becomes of the transaction.
+carry() { psql -X -q -A -t -d "$database" -U "$service" "$@" 2>&1; }
+got=$(front "SELECT oauth_token('$grant&assertion=$(assertion "$(claims 20 "$subscription" "$token" $soon)")') #>> '{body,access_token}'")
+jti=$(sql "SELECT token_verify('$got') ->> 'jti'")
 logged() { sql "SELECT count(*) FROM access_log WHERE jti = '$jti'"; }
-sql "BEGIN READ ONLY; SELECT note_access('$jti'); ROLLBACK" >/dev/null
-is "$(logged)" 1 'the use of a token in a read-only transaction that is rolled back is in the log'
-sql "SELECT note_access('$jti')" >/dev/null
+is "$(carry -c 'BEGIN READ ONLY' -c "SELECT smarthg.authenticate('$got') ->> 'scope'" -c ROLLBACK)" read_mainmeter_daily 'the token opens what was granted'
+is "$(logged)" 1 '... and its use is in the log, though the transaction was read-only and rolled back'
+carry -c "SELECT smarthg.authenticate('$got')" -c "SELECT smarthg.authenticate('$got')" >/dev/null
 is "$(logged)" 1 '... once an hour'
 is "$(front "SELECT service, scope FROM my_access_log('$resident')")" 'planner|read_mainmeter_daily' '... for the resident to read'
+is "$(carry -c 'SELECT count(*) FROM smarthg.access_log' | grep -c 'permission denied')|$(carry -c "SELECT smarthg.note_access('$jti')" | grep -c 'permission denied')" '1|1' '... and not for services to read or write'
 sql 'VACUUM access_log' && is "$(logged)|$(sql "SET enable_seqscan = off; SELECT count(*) FROM access_log WHERE jti = '$jti'")" '1|1' '... and stays there and in its index after a vacuum'
 front "SELECT withdraw_consent('$resident', consent_id) FROM my_consents('$resident') WHERE ended_at IS NULL" >/dev/null
 is "$(live)" 0 'a consent taken back voids the tokens that an assertion got'
+is "$(carry -c "SELECT smarthg.authenticate('$got')" | grep -c 'read_mainmeter')" 0 '... in the next statement of the service'
+operator "SELECT suspend_account($developer_id)"
+is "$(post "$grant&assertion=$(assertion "$(claims 21 "$subscription" "$token" $soon)")")" invalid_grant 'the operator suspends a developer, whose service gets nothing more'
+operator "SELECT suspend_account($developer_id, false), review_service('$client', 'suspended', 'under review'), review_service('$client', 'approved')"
+
+# A service with a second key gets its tokens encrypted to it; another implementation opens them.
+openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$work/reader" && openssl pkey -in "$work/reader" -pubout -out "$work/reader.public"
+developer=$(front "SELECT session FROM log_in('developer@example.com', 'password of a developer')")
+front "SELECT change_service('$developer', '$client', encryption_key => '$(cat "$work/reader.public")')" >/dev/null
+is "$(post "grant_type=refresh_token&refresh_token=x&$credentials")" unauthorized_client 'a service that was changed waits for review'
+operator "SELECT review_service('$client', 'approved')"
+request=$(front "SELECT request_access('subscription=$subscription&scope=read_mainmeter_hourly&reason=plan&$credentials') #>> '{body,request}'")
+front "SELECT delegate('$resident', '$request')" >/dev/null
+got=$(front "SELECT oauth_token('$grant&assertion=$(assertion "$(claims 30 "$subscription" "$token" $soon)")') #>> '{body,access_token}'")
+is "$(carry -c "SELECT smarthg.authenticate('$got')" | grep -c read_mainmeter)" 0 'a token encrypted to the service is not the one that opens'
+opened=$(/usr/bin/python3 - "$work/reader" "$got" <<'PYTHON'
+import sys
+from jwcrypto import jwe, jwk
+token = jwe.JWE()
+token.deserialize(sys.argv[2], jwk.JWK.from_pem(open(sys.argv[1], "rb").read()))
+print(token.payload.decode())
+PYTHON
+)
+is "$(carry -c "SELECT smarthg.authenticate('$opened') ->> 'scope'")" read_mainmeter_hourly '... which the service finds within'
 
 # Guesses side by side.
 sql "INSERT INTO market_setting (failures_of_account) VALUES (3)"
@@ -169,4 +200,6 @@ done
 wait "${pids[@]}"
 is "$(cat "$work"/guess.? | grep -c invalid_credentials)" 3 'of guesses side by side no more are tried than one after the other'
 is "$(sql 'SELECT count(*) FROM log_in_failure')" 3 '... and each is counted'
+operator "SELECT move_out(1, $resident_id), erase_account($resident_id), market_upkeep()"
+is "$(sql "SELECT count(*) FROM account" -c "SELECT count(*) FROM access_log")" $'1\n0' 'the operator erases an account, with its access log'
 echo "1..$count"

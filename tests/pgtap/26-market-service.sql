@@ -1,6 +1,6 @@
 -- SMC-UC3 to SMC-UC5: services are registered, reviewed, listed, subscribed to, and told.
 \ir market.psql
-SELECT plan(45);
+SELECT plan(47);
 SELECT pg_temp.join_market('resident', 'resident'), pg_temp.join_market('developer', 'developer'), pg_temp.join_market('rival', 'developer') \g /dev/null
 
 -- Registration.
@@ -17,6 +17,10 @@ FROM unnest('{http://app.example/back,https://app.example/back#x,https://user@ap
 SELECT lives_ok($$ SELECT pg_temp.offer('developer', 'desktop', '{"read_mainmeter_daily": "to show"}', '{http://127.0.0.1:8123/back,http://[::1]/back}', NULL) $$, 'http is for the same machine');
 SELECT throws_ok(format($$ SELECT pg_temp.front(format('SELECT register_service(%%L, ''other'', ''https://other.example'', %%L, ''d'', ''{"read_mainmeter_daily": "r"}'')', pg_temp.session('developer'), %L)) $$, k), code, NULL, k || ' is no public key')
 FROM unnest('{22P02,22023,22023}'::text[], '{nonsense,"{}","{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4\",\"y\":\"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM\",\"d\":\"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE\"}"}'::text[]) AS c(code, k);
+
+SELECT throws_ok(format($$ SELECT service_encryption_key(%L) $$, k), '22023', NULL, 'tokens are not encrypted to ' || w) FROM (VALUES
+	('{"kty":"EC","crv":"P-256","alg":"ES256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}', 'a key for signatures'),
+	('{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D5","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}', 'a point off the curve')) AS v(k, w);
 
 -- Review and list.
 CREATE FUNCTION pg_temp.listed(who text) RETURNS text LANGUAGE sql AS $$ SELECT pg_temp.front(format('SELECT string_agg(name || coalesce('' '' || subscribed, ''''), '','') FROM list_services(%L)', pg_temp.session(who))) $$;

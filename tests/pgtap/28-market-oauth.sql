@@ -1,7 +1,7 @@
 -- OAuth 2.0 as an HTTP front carries it: authorisation code with PKCE, refresh with rotation, client
 -- credentials, introspection, revocation, metadata, and every refusal in the RFCs' words.
 \ir market.psql
-SELECT plan(76);
+SELECT plan(79);
 SELECT pg_temp.join_market(p, 'resident') FROM unnest('{anna,bert}'::text[]) AS p \g /dev/null
 SELECT pg_temp.join_market(p, 'developer') FROM unnest('{developer,dso}'::text[]) AS p \g /dev/null
 UPDATE account SET kind = 'superuser' WHERE email LIKE 'dso%';
@@ -117,5 +117,10 @@ CREATE TEMP TABLE sixth AS SELECT pg_temp.refresh('planner', got ->> 'refresh_to
 SELECT pg_temp.post('oauth_revoke', 'planner', 'token_type_hint=refresh_token&token=' || (got ->> 'refresh_token')) FROM sixth \g /dev/null
 SELECT is(pg_temp.live('planner'), 0::bigint, 'revoking a refresh token voids its access tokens');
 SELECT is(pg_temp.refresh('planner', got ->> 'refresh_token') ->> 'error', 'invalid_grant', '... and itself') FROM sixth;
+
+-- Upkeep.
+SELECT is(market_upkeep() > 0, true, 'what has expired is removed');
+SELECT is((SELECT count(*)::integer FROM refresh_token r JOIN consent c USING (consent_id) WHERE c.ended_at IS NOT NULL), 0, '... such as refresh tokens of consents that ended');
+SELECT is(pg_temp.obtain('anna', 'watcher', 'read_mainmeter_daily') ? 'access_token', true, '... and what is in force goes on');
 SELECT * FROM finish();
 ROLLBACK;
