@@ -1,5 +1,5 @@
 -- What the session's token opens: the homes, meters, registers and times that row-level security
--- (88-policy.sql) asks for, each once in a statement (DESIGN.md section 8). They run as their owner,
+-- (92-policy.sql) asks for, each once in a statement (DESIGN.md section 8). They run as their owner,
 -- since who asks may not read whose home is whose.
 
 CREATE FUNCTION granularity_length(granularity text) RETURNS interval

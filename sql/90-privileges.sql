@@ -65,5 +65,13 @@ GRANT EXECUTE ON FUNCTION feeder_energy(bigint, text, timestamptz, timestamptz) 
 -- The market's front end: what people and services may do who have proved who they are.
 GRANT EXECUTE ON FUNCTION
 	sign_up(text, text, text, text, text, text), log_in(text, text), log_out(text), change_password(text, text, text),
-	ask_password_reset(text), reset_password(text, text), my_account(text), set_address(text, text, text, text), my_homes(text)
+	ask_password_reset(text), reset_password(text, text), my_account(text), set_address(text, text, text, text), my_homes(text),
+	delete_account(text, text),
+	register_service(text, text, text, text, text, jsonb, text[], text[], text, text), renew_client_secret(text, text), my_services(text),
+	change_service(text, text, text, text, text, text, jsonb, text[], text[], text, text),
+	list_services(text, text), subscribe(text, text, boolean), unsubscribe(text, text), take_notifications(integer), notification_delivered(bigint),
+	request_access(text, text), open_requests(text), delegate(text, uuid, text, interval, bigint[], timestamptz), deny_access(text, uuid),
+	my_consents(text), withdraw_consent(text, bigint), my_access_log(text, timestamptz, timestamptz),
+	oauth_authorize(text, text, text, text, interval, bigint[], timestamptz), oauth_token(text, text), oauth_introspect(text, text),
+	oauth_revoke(text, text), oauth_metadata(), oauth_jwks()
 TO smarthg_market;

@@ -4,17 +4,18 @@
  * a service that rolls back, or says it only reads, is in the log all the same. For that reason
  * the backend may remember what it has written, and a token in steady use costs a comparison.
  */
-#include "binding.h"
+#include "access_log.h"
 
+#include "access/genam.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "executor/executor.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -33,90 +34,88 @@ typedef struct noted_token {
 
 static noted_token noted[NOTED_SLOTS];
 
-static const char *const TOKEN_QUERY =
-    "SELECT t.jti, t.sub, t.client_id, t.scope,"
-    "   EXISTS (SELECT FROM smarthg.access_log a WHERE a.jti = t.jti AND a.hour = $2) "
-    "FROM smarthg.issued_token t WHERE t.jti = $1";
-
-static void insert_row(Datum *values)
+/* By a fresh snapshot and without the caller's rights, as issued_token is read. */
+static bool is_logged(Relation log, Oid index, const char *jti, TimestampTz hour)
 {
-	Oid schema = get_namespace_oid("smarthg", false);
-	Relation log = table_open(get_relname_relid("access_log", schema), RowExclusiveLock);
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	bool found;
+
+	ScanKeyInit(&keys[0], COLUMN_JTI + 1, BTEqualStrategyNumber, F_TEXTEQ,
+	            CStringGetTextDatum(jti));
+	ScanKeyInit(&keys[1], COLUMN_HOUR + 1, BTEqualStrategyNumber, F_TIMESTAMPTZ_EQ,
+	            TimestampTzGetDatum(hour));
+	scan = systable_beginscan(log, index, true, NULL, 2, keys);
+	found = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	return found;
+}
+
+static void insert_row(Relation log, Datum *values)
+{
 	EState *estate = CreateExecutorState();
 	ResultRelInfo *target = makeNode(ResultRelInfo);
 	TupleTableSlot *row = table_slot_create(log, NULL);
 
-	if (RelationGetNumberOfAttributes(log) != COLUMNS)
-		elog(ERROR, "access_log has not the columns that are written");
 	InitResultRelInfo(target, log, 1, NULL, 0);
 	ExecOpenIndices(target, false);
 	memcpy(row->tts_values, values, sizeof(Datum) * COLUMNS);
 	memset(row->tts_isnull, 0, sizeof(bool) * COLUMNS);
 	ExecStoreVirtualTuple(row);
-	row->tts_tableOid = RelationGetRelid(log);
 	table_tuple_insert(log, row, GetCurrentCommandId(true), TABLE_INSERT_FROZEN, NULL);
-	if (target->ri_NumIndices > 0)
-		ExecInsertIndexTuples(target, row, estate, false, false, NULL, NIL);
+	insert_index_tuples(target, row, estate);
 	ExecCloseIndices(target);
 	ExecDropSingleTupleTableSlot(row);
 	FreeExecutorState(estate);
+}
+
+/* Unique the row is not, for the sake of not waiting: transactions that begin to use a token at
+ * once may write one each. */
+static void note(const issued_token *token, TimestampTz now, TimestampTz hour)
+{
+	Oid schema = get_namespace_oid("smarthg", false);
+	Relation log = table_open(get_relname_relid("access_log", schema), RowExclusiveLock);
+	Datum values[COLUMNS];
+
+	if (RelationGetNumberOfAttributes(log) != COLUMNS)
+		elog(ERROR, "access_log has not the columns that are written");
+	values[COLUMN_HOUR] = TimestampTzGetDatum(hour);
+	values[COLUMN_AT] = TimestampTzGetDatum(now);
+	values[COLUMN_JTI] = CStringGetTextDatum(token->jti);
+	values[COLUMN_SUB] = CStringGetTextDatum(token->sub);
+	values[COLUMN_CLIENT] = CStringGetTextDatum(token->client_id);
+	values[COLUMN_SCOPE] = CStringGetTextDatum(token->scope);
+	if (!is_logged(log, get_relname_relid("access_log_jti", schema), token->jti, hour))
+		insert_row(log, values);
 	table_close(log, RowExclusiveLock);
 }
 
-/* Writes the row unless one is there; unique it is not, for the sake of not waiting: transactions
- * that begin to use a token at once may write one each. */
-static void note(Datum jti, TimestampTz now, TimestampTz hour)
+void note_access(const issued_token *token)
 {
-	static SPIPlanPtr plan;
-	Oid types[] = {TEXTOID, TIMESTAMPTZOID};
-	Datum arguments[] = {jti, TimestampTzGetDatum(hour)};
+	TimestampTz now = GetCurrentTransactionStartTimestamp();
+	TimestampTz hour = now - ((now % USECS_PER_HOUR) + USECS_PER_HOUR) % USECS_PER_HOUR;
+	size_t length = strlen(token->jti);
+	noted_token *slot =
+	    &noted[hash_bytes((const unsigned char *)token->jti, (int)length) % NOTED_SLOTS];
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	if (SPI_execute_plan(kept_plan(&plan, TOKEN_QUERY, 2, types), arguments, NULL, true, 1) !=
-	    SPI_OK_SELECT)
-		elog(ERROR, "the query of a token failed");
-	if (SPI_processed == 1) {
-		HeapTuple token = SPI_tuptable->vals[0];
-		TupleDesc columns = SPI_tuptable->tupdesc;
-		Datum values[COLUMNS];
-		bool null;
-
-		values[COLUMN_HOUR] = TimestampTzGetDatum(hour);
-		values[COLUMN_AT] = TimestampTzGetDatum(now);
-		values[COLUMN_JTI] = SPI_getbinval(token, columns, 1, &null);
-		values[COLUMN_SUB] = SPI_getbinval(token, columns, 2, &null);
-		values[COLUMN_CLIENT] = SPI_getbinval(token, columns, 3, &null);
-		values[COLUMN_SCOPE] = SPI_getbinval(token, columns, 4, &null);
-		if (!DatumGetBool(SPI_getbinval(token, columns, 5, &null)))
-			insert_row(values);
+	if (slot->hour == hour && strcmp(slot->jti, token->jti) == 0)
+		return;
+	if (RecoveryInProgress())
+		/* A standby writes no table; its server log has the use. */
+		ereport(LOG, (errmsg("token \"%s\" was used", token->jti), errhidestmt(true)));
+	else
+		note(token, now, hour);
+	if (length < NOTED_LENGTH) {
+		strlcpy(slot->jti, token->jti, NOTED_LENGTH);
+		slot->hour = hour;
 	}
-	SPI_finish();
 }
 
 Datum smarthg_note_access(PG_FUNCTION_ARGS)
 {
-	text *jti = PG_GETARG_TEXT_PP(0);
-	int length = (int)VARSIZE_ANY_EXHDR(jti);
-	TimestampTz now = GetCurrentTransactionStartTimestamp();
-	TimestampTz hour = now - ((now % USECS_PER_HOUR) + USECS_PER_HOUR) % USECS_PER_HOUR;
-	uint32 hash = hash_bytes((const unsigned char *)VARDATA_ANY(jti), length);
-	noted_token *slot = &noted[hash % NOTED_SLOTS];
+	issued_token token;
 
-	if (length == 0 || length >= NOTED_LENGTH)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-		                errmsg("identifier of a token has 1 to %d bytes", NOTED_LENGTH - 1)));
-	if (slot->hour == hour && strlen(slot->jti) == (size_t)length &&
-	    memcmp(slot->jti, VARDATA_ANY(jti), length) == 0)
-		PG_RETURN_VOID();
-	if (RecoveryInProgress()) {
-		/* A standby writes no table; its server log has the use. */
-		ereport(LOG, (errmsg("token \"%s\" was used", text_to_cstring(jti)), errhidestmt(true)));
-	} else {
-		note(PointerGetDatum(jti), now, hour);
-	}
-	memcpy(slot->jti, VARDATA_ANY(jti), length);
-	slot->jti[length] = '\0';
-	slot->hour = hour;
+	if (issued_token_read(text_to_cstring(PG_GETARG_TEXT_PP(0)), &token))
+		note_access(&token);
 	PG_RETURN_VOID();
 }

@@ -19,6 +19,15 @@
 #error "SmartHG needs PostgreSQL 15 or later"
 #endif
 
+/* Index entries of a new row. */
+#if PG_VERSION_NUM >= 160000
+#define insert_index_tuples(target, row, estate)                                                   \
+	ExecInsertIndexTuples(target, row, estate, false, false, NULL, NIL, false)
+#else
+#define insert_index_tuples(target, row, estate)                                                   \
+	ExecInsertIndexTuples(target, row, estate, false, false, NULL, NIL)
+#endif
+
 /* Raises an outcome that is not OK; does not return. */
 extern void raise_outcome(const outcome *failed) pg_attribute_noreturn();
 

@@ -1,4 +1,5 @@
-/* SQL binding of the service market's secrets, passwords and forms (core/market). */
+/* SQL binding of the service market's secrets, passwords and forms (core/market), and of tokens
+ * that are encrypted to a service on delivery. */
 #include "binding.h"
 
 #include "mb/pg_wchar.h"
@@ -8,6 +9,8 @@
 #include "../core/market/form.h"
 #include "../core/market/password.h"
 #include "../core/market/secret.h"
+#include "../core/token/compact.h"
+#include "../core/token/jwe.h"
 
 PG_FUNCTION_INFO_V1(smarthg_password_hash);
 PG_FUNCTION_INFO_V1(smarthg_password_matches);
@@ -15,6 +18,7 @@ PG_FUNCTION_INFO_V1(smarthg_random_secret);
 PG_FUNCTION_INFO_V1(smarthg_secret_matches);
 PG_FUNCTION_INFO_V1(smarthg_pkce_matches);
 PG_FUNCTION_INFO_V1(smarthg_form_parameters);
+PG_FUNCTION_INFO_V1(smarthg_token_wrap);
 
 Datum smarthg_password_hash(PG_FUNCTION_ARGS)
 {
@@ -105,4 +109,25 @@ Datum smarthg_form_parameters(PG_FUNCTION_ARGS)
 		push_text(&state, WJB_VALUE, read->fields[i].value);
 	}
 	PG_RETURN_JSONB_P(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
+}
+
+Datum smarthg_token_wrap(PG_FUNCTION_ARGS)
+{
+	text *token = PG_GETARG_TEXT_PP(0);
+	Jsonb *jwk = PG_GETARG_JSONB_P(1);
+	char *key_text = JsonbToCString(NULL, &jwk->root, VARSIZE(jwk));
+	char wrapped[TOKEN_MOST + 1];
+	outcome_status status;
+	outcome failed;
+	token_key key;
+	size_t length;
+
+	if (key_from_jwk(key_text, strlen(key_text), &key, &failed) != OUTCOME_OK)
+		raise_outcome(&failed);
+	status = jwe_encrypt(&key, "JWT", VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token), wrapped,
+	                     TOKEN_MOST, &length, &failed);
+	key_free(&key);
+	if (status != OUTCOME_OK)
+		raise_outcome(&failed);
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(wrapped, (int)length));
 }

@@ -46,8 +46,20 @@ SELECT make_token_key('sign'), make_token_key('decrypt'), issue_token('owner', '
 SELECT count(command_id) FROM ebr_run('2023-05-08 12:00Z') \g /dev/null
 INSERT INTO market_setting (base_uri) VALUES ('https://market.example');
 SELECT verify_account(sign_up('resident@example.com', 'password of a resident')), verify_account(sign_up('developer@example.com', 'password of a developer', 'developer')) \g /dev/null
-SELECT log_in('resident@example.com', 'password of a resident'), log_in('resident@example.com', 'a wrong one'), ask_password_reset('developer@example.com') \g /dev/null
+SELECT log_in('resident@example.com', 'password of a resident'), ask_password_reset('developer@example.com') \g /dev/null
 INSERT INTO home_resident SELECT min(home_id), min(account_id), '2023-03-15' FROM home, account;
+SELECT register_service(session, 'planner', 'https://planner.example/api', '{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}',
+	'plans', '{"read_mainmeter_hourly": "to plan"}', '{https://planner.example/back}') FROM log_in('developer@example.com', 'password of a developer') \g /dev/null
+SELECT review_service(client_id, 'approved') FROM service \g /dev/null
+SELECT session FROM log_in('resident@example.com', 'password of a resident') \gset
+SELECT subscribe(:'session', client_id), renew_client_secret((log_in('developer@example.com', 'password of a developer')).session, client_id) AS secret, client_id FROM service \gset
+SELECT oauth_authorize(:'session', 'response_type=code&client_id=' || :'client_id' || '&code_challenge_method=S256&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', 'grant') #>> '{headers,Location}' AS back \gset
+SELECT oauth_token('grant_type=authorization_code&code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk&code=' || substring(:'back' FROM 'code=([^&]+)') || '&client_id=' || :'client_id' || '&client_secret=' || :'secret') \g /dev/null
+SELECT request_access('subscription=' || :'subscribe' || '&scope=read_mainmeter_hourly&reason=plan&client_id=' || :'client_id' || '&client_secret=' || :'secret') \g /dev/null
+INSERT INTO used_assertion VALUES (:'client_id', 'assertion', now());
+INSERT INTO service_data SELECT service_id, 'forecast', 'wind', '2023-05-08', '1 hour', '{"mw": 3}' FROM service;
+SELECT note_access(jti) FROM issued_token \g /dev/null
+SELECT log_in('resident@example.com', 'a wrong one') \g /dev/null
 SQL
 
 content() { # one line a table: name, rows, checksum of all rows in order
