@@ -184,7 +184,8 @@ static int published_until(int slots_per_day, time_t from, int slot)
 	return (int)((mktime(&local) - from) / (86400 / slots_per_day));
 }
 
-static span open_span(int slots_per_day, int first_day, int days, int home, bool with_sun)
+__attribute__((unused)) static span open_span(int slots_per_day, int first_day, int days, int home,
+                                              bool with_sun)
 {
 	const int first = first_day * 48, halves = slots_per_day < 48 ? 48 / slots_per_day : 1;
 	const double sun_scale = with_sun ? scale_of_sun(home) : 0;
@@ -214,7 +215,7 @@ static span open_span(int slots_per_day, int first_day, int days, int home, bool
 	return all;
 }
 
-static void close_span(span *all)
+__attribute__((unused)) static void close_span(span *all)
 {
 	free(all->net_kw);
 	free(all->known_until);
