@@ -25,7 +25,8 @@ static const double PRIOR_LEVEL = 0.2;      /* of the last day's offset that sta
 static const double STANDARD_DAYS = 3;      /* the standard profile counts as so many days, */
 static const double STANDARD_HALF_LIFE = 4; /* halved each time so many more are known, */
 static const double STANDARD_LEAST = 0.001; /* and fills what was never seen */
-static const double JUDGEMENT = 4;          /* a method's weight: 1 / mean square error to this */
+static const double JUDGEMENT = 6;          /* a method's weight: 1 / mean square error to this */
+static const double REGRESSION_AHEAD = 5;   /* times that, as it has learnt from the others */
 static const double DEGREES_FROM[DEGREES] = {15, 20}; /* deg C: heating below, cooling above */
 
 bool experts_open(experts *all, const forecast_blocks *b, bool alike, const double *standard)
@@ -297,6 +298,8 @@ static void weigh(experts *all, const double *square)
 	}
 	for (int method = EUMF_K_LAST_DAY; method < EUMF_K_METHODS; method++) {
 		all->weight[method] = pow(least / square[method], JUDGEMENT);
+		if (method == EUMF_K_REGRESSION)
+			all->weight[method] *= REGRESSION_AHEAD;
 		total += all->weight[method];
 	}
 	for (int method = EUMF_K_LAST_DAY; method < EUMF_K_METHODS; method++)

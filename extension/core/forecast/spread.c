@@ -8,10 +8,10 @@ enum { LEAST_SAMPLES = 10 };
 
 static const double LEVELS[SPREAD_QUANTILES] = {0.1, 0.5, 0.9};
 static const double HALF_LIFE_DAYS = 14;
-static const double NEIGHBOUR = 0.35; /* weight of an hour before and after */
-static const double NEARNESS = 0.7;   /* of expectations, in standard deviations of them */
+static const double NEIGHBOUR = 0.6; /* weight of the hour, or half hour, before and after */
+static const double NEARNESS = 1;    /* of expectations, in standard deviations of them */
 static const double LEAST_WEIGHT = 0.02;
-static const double FOLLOWED = 0.3; /* of how far the expectation is from that of a sample */
+static const double FOLLOWED = 0.1; /* of how far the expectation is from that of a sample */
 
 static int ascending(const void *a, const void *b)
 {
@@ -83,7 +83,7 @@ bool spread_find(const experts *all, const block_place *slot, double mean, sprea
 			sample[count].value = b->value[cell] + FOLLOWED * (mean - expected[count]);
 			sample[count].weight =
 			    recency * (k == 0 ? 1 : NEIGHBOUR) *
-			    pow(like_days_likeness(all->alike, slot->weekday, b->weekday[cell]), 0.7);
+			    sqrt(like_days_likeness(all->alike, slot->weekday, b->weekday[cell]));
 			count++;
 		}
 	}
