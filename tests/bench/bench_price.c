@@ -113,7 +113,7 @@ static void forecast(int way, int last, double mean[AHEAD * HOURS], double *q10,
 	                       .price = price + from * HOURS,
 	                       .weekday = weekdays + from,
 	                       .least = -INFINITY};
-	price_days_forecast f = {mean, q10, q50, q90};
+	price_days_forecast f = {.mean = mean, .q10 = q10, .q50 = q50, .q90 = q90};
 	outcome out;
 
 	for (int i = 0; i < AHEAD * HOURS; i++)

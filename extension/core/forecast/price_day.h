@@ -12,9 +12,7 @@
 
 enum {
 	PRICE_DAY_BACK = 14,    /* past days that are forecast too */
-	PRICE_DAY_FITTED = 90,  /* most days that are learnt from */
-	PRICE_DAY_LEAST = 28,   /* fewer are no base for a forecast */
-	PRICE_DAY_HISTORY = 97, /* most days that are looked at: each is learnt with the week before */
+	PRICE_DAY_HISTORY = 97, /* most days that are looked at */
 };
 
 /* prices_eur_per_kwh holds history slots up to the end of publication, oldest first; slots_per_day

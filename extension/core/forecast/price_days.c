@@ -12,7 +12,8 @@ enum {
 	WEEK = 7,
 	LEVEL_DAYS = 28,  /* before the last known day that a sample looks back */
 	ROUNDS = 3,       /* of fitting, each nearer to least absolute errors */
-	JUDGED_DAYS = 90, /* last days whose errors tell the spread */
+	JUDGED_DAYS = 90, /* most last days whose errors tell the spread */
+	JUDGED_PART = 3,  /* the part of all days that they are at most */
 	/* What a price is explained by, all measured from the mean of the last week known: of the last
 	 * day known, the same for all hours ... */
 	CONSTANT = 0,
@@ -46,12 +47,13 @@ static const double NEIGHBOUR = 0.5;      /* weight of samples of the hour befor
 static const double SHRINKAGE = 0.02, SHRINKAGE_DAYS = 8; /* SHRINKAGE + so many / days */
 static const double NEAR = 0.3; /* errors below this part of the median count as squares */
 static const double PRIOR_MEAN = 0.7, PRIOR_LAST = 0.2;
-static const double LEVELS[] = {0.1, 0.5, 0.9};
+static const double OUTER = 0.9; /* and 1 less it: the outer quantiles */
 
 typedef struct fit {
 	const price_days_input *in;
 	int days;        /* looked at, the last of those given */
 	int lead, first; /* days ahead; first day that is explained */
+	int learnt;      /* days before this one are learnt from */
 	double *price;   /* [days][HOURS] */
 	double *warmth;  /* [days + ahead][HOURS]; NAN */
 	double *carbon;  /* [days] means; NAN */
@@ -96,7 +98,7 @@ static bool open_fit(const price_days_input *in, fit *f)
 	const int days = in->days < PRICE_DAYS_MOST ? in->days : PRICE_DAYS_MOST;
 	const size_t span = (size_t)(days + in->ahead);
 	const size_t size = (size_t)days * (2 * HOURS + 3) + span * HOURS + span +
-	                    span * HOURS * TERMS + 3 * JUDGED_DAYS;
+	                    span * HOURS * TERMS + 3 * JUDGED_DAYS + (size_t)days;
 	const double *temperature = in->temperature_c;
 
 	memset(f, 0, sizeof(*f));
@@ -249,8 +251,8 @@ static int ascending(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* How many samples an hour has, and the median of how far they are off; errors are kept. */
-static int measure_errors(fit *f, int hour, double *median)
+/* Keeps the errors of an hour; returns the median of how far those learnt from are off. */
+static double measure_errors(fit *f, int hour)
 {
 	int count = 0;
 
@@ -259,22 +261,19 @@ static int measure_errors(fit *f, int hour, double *median)
 
 		*error =
 		    is_sample(f, day, hour) ? f->price[day * HOURS + hour] - expect(f, day, hour) : NAN;
-		if (!isnan(*error))
+		if (!isnan(*error) && day < f->learnt)
 			f->room[count++] = fabs(*error);
 	}
 	qsort(f->room, (size_t)count, sizeof(double), ascending);
-	*median = count > 0 ? f->room[count / 2] : 0;
-	return count;
+	return count > 0 ? f->room[count / 2] : 0;
 }
 
 static void gather(fit *f, int hour, bool first_round)
 {
-	double median = 0;
+	const double median = first_round ? 0 : measure_errors(f, hour);
 
 	ridge_start(&f->sums[hour], TERMS);
-	if (!first_round)
-		measure_errors(f, hour, &median);
-	for (int day = f->first; day < f->days; day++) {
+	for (int day = f->first; day < f->learnt; day++) {
 		double weight = pow(0.5, (f->days - day) / HALF_LIFE_DAYS);
 
 		if (!is_sample(f, day, hour))
@@ -306,10 +305,11 @@ static void solve_hour(fit *f, int hour, double shrinkage)
 	ridge_solve(&pooled, prior, held, f->coefficient[hour]);
 }
 
-static void learn(fit *f)
+static void learn(fit *f, int days)
 {
-	const double shrinkage = SHRINKAGE + SHRINKAGE_DAYS / (f->days - f->first);
+	const double shrinkage = SHRINKAGE + SHRINKAGE_DAYS / fmax(days - f->first, 1);
 
+	f->learnt = days;
 	for (int round = 0; round < ROUNDS; round++) {
 		for (int hour = 0; hour < HOURS; hour++)
 			gather(f, hour, round == 0);
@@ -318,15 +318,16 @@ static void learn(fit *f)
 	}
 }
 
-/* Quantiles of the errors of the last months at about this hour, widened for what a fit of so many
- * terms hides. */
-static void spread(fit *f, int hour, double mean, double *quantile)
+/* How far the outer quantiles are from the forecast, which is the middle: as errors were at about
+ * this hour of the last days, which were not learnt from. So few days say too little of what is
+ * rare, the less as they are alike: hence the conformal quantile of half as many. */
+static void spread(fit *f, int hour, double *below, double *above)
 {
-	const double samples = f->days - f->first;
-	const double hidden = sqrt((samples + TERMS) / fmax(samples - TERMS / 2.0, 1));
+	const int days = f->days - f->learnt;
+	const double level = fmin(OUTER * (1 + 2.0 / days), 1);
 	int count = 0;
 
-	for (int day = f->days - 1; day >= f->first && day >= f->days - JUDGED_DAYS; day--)
+	for (int day = f->learnt; day < f->days; day++)
 		for (int k = -1; k <= 1; k++) {
 			double error = f->error[day * HOURS + (hour + k + HOURS) % HOURS];
 
@@ -334,36 +335,65 @@ static void spread(fit *f, int hour, double mean, double *quantile)
 				f->room[count++] = error;
 		}
 	qsort(f->room, (size_t)count, sizeof(double), ascending);
-	for (int i = 0; i < 3; i++)
-		quantile[i] =
-		    fmax(mean + (count > 0 ? hidden * f->room[(int)(LEVELS[i] * (count - 1) + 0.5)] : 0),
-		         f->in->least);
+	*below = count > 0 ? fmin(f->room[(int)((1 - level) * (count - 1) + 0.5)], 0) : 0;
+	*above = count > 0 ? fmax(f->room[(int)(level * (count - 1) + 0.5)], 0) : 0;
+}
+
+static void spread_all(fit *f, double *below, double *above)
+{
+	const int part = (f->days - f->first) / JUDGED_PART;
+
+	learn(f, f->days - (part < JUDGED_DAYS ? part : JUDGED_DAYS));
+	for (int hour = 0; hour < HOURS; hour++)
+		measure_errors(f, hour);
+	for (int hour = 0; hour < HOURS; hour++)
+		spread(f, hour, &below[hour], &above[hour]);
+}
+
+static int count_samples(const fit *f)
+{
+	int samples = 0;
+
+	for (int day = f->first; day < f->days; day++)
+		samples += is_sample(f, day, 0);
+	return samples;
+}
+
+/* What the fit says of the last days, those that it knows nothing of being as they were. */
+static void look_back(const fit *f, price_days_forecast *forecast)
+{
+	for (int k = 0; k < forecast->back; k++) {
+		const int day = f->days - 1 - k;
+
+		for (int hour = 0; hour < HOURS; hour++)
+			forecast->past[k * HOURS + hour] = day >= f->first && is_sample(f, day, hour)
+			                                       ? expect(f, day, hour)
+			                                       : f->price[day * HOURS + hour];
+	}
 }
 
 static bool forecast_day(fit *f, int lead, price_days_forecast *forecast)
 {
 	const int day = f->days + lead - 1, at = (lead - 1) * HOURS;
-	int samples = 0;
+	double below[HOURS], above[HOURS];
 
 	explain(f, lead);
-	learn(f);
+	if (count_samples(f) < PRICE_DAYS_LEAST - LEVEL_DAYS - PRICE_DAYS_AHEAD + 1)
+		return false;
+	if (forecast->q10)
+		spread_all(f, below, above);
+	learn(f, f->days);
+	if (lead == 1)
+		look_back(f, forecast);
 	for (int hour = 0; hour < HOURS; hour++) {
-		double median;
-
 		if (isnan(terms(f, day, hour)[CONSTANT]))
 			return false;
-		samples += measure_errors(f, hour, &median);
-	}
-	if (samples < (PRICE_DAYS_LEAST - LEVEL_DAYS - PRICE_DAYS_AHEAD + 1) * HOURS)
-		return false;
-	for (int hour = 0; hour < HOURS; hour++) {
-		double mean = fmax(expect(f, day, hour), f->in->least), quantile[3];
-
-		spread(f, hour, mean, quantile);
-		forecast->mean[at + hour] = mean;
-		forecast->q10[at + hour] = quantile[0];
-		forecast->q50[at + hour] = quantile[1];
-		forecast->q90[at + hour] = quantile[2];
+		forecast->mean[at + hour] = fmax(expect(f, day, hour), f->in->least);
+		if (!forecast->q10)
+			continue;
+		forecast->q10[at + hour] = fmax(forecast->mean[at + hour] + below[hour], f->in->least);
+		forecast->q50[at + hour] = forecast->mean[at + hour];
+		forecast->q90[at + hour] = fmax(forecast->mean[at + hour] + above[hour], f->in->least);
 	}
 	return true;
 }

@@ -30,9 +30,13 @@ typedef struct price_days_input {
 	double least;                   /* that a price can be; -INFINITY for prices */
 } price_days_input;
 
-/* The caller's arrays [ahead][24]; q10 <= q50 <= q90. */
+/* The caller's arrays [ahead][24]; q10 <= q50 <= q90, by errors on days that were not learnt from
+ * (the mean is also the middle, as errors count by their size);
+ * they are not computed, which is half the work, where q10 is NULL. */
 typedef struct price_days_forecast {
 	double *mean, *q10, *q50, *q90;
+	int back;     /* past days to tell about; 0: none */
+	double *past; /* [back][24]: what the fit says of them a day ahead, latest first */
 } price_days_forecast;
 
 /* Errors: bad sizes, weekdays, infinite values, too few days known; out of memory; interrupt. */
