@@ -16,16 +16,18 @@ static void put_value(double *cell, double value)
 }
 
 /* Steps back from the origin; a place after the one of the slot that follows is in the block
- * before. An hour that comes twice takes some places back, but never half a day of them. */
+ * before. An hour that comes twice takes some places back, but never half a day of them; where it
+ * comes for the second time at the origin, its first time is left out. */
 static void read_history(const eumf_k_input *in, forecast_blocks *b)
 {
+	const int hour = b->slots / 24;
 	int block = b->blocks, later = 0;
 
 	for (int t = in->history - 1; t >= 0; t--) {
 		int place = (in->history_phase[t] - b->first_slot + b->slots) % b->slots;
 		int cell;
 
-		if (place - later > b->slots / 2)
+		if (place - later > b->slots / 2 || (block == b->blocks && place >= hour))
 			block--;
 		later = place;
 		if (block < 0)
@@ -84,7 +86,7 @@ static void sum_up(forecast_blocks *b)
 {
 	double sum = 0;
 
-	while (b->blocks > 0 && count_known(b, b->blocks - 1) < LEAST_KNOWN * b->slots) {
+	while (b->blocks > 1 && count_known(b, b->blocks - 1) < LEAST_KNOWN * b->slots) {
 		b->blocks--;
 		b->late++;
 	}

@@ -3,6 +3,7 @@
 #include "price_days.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,28 +57,41 @@ static void read_shape(const double *prices, int history, int slots_per_day, con
 	}
 }
 
-bool price_day_forecast(const double *prices, int history, int slots_per_day, int weekday,
-                        double *forecast)
+static bool forecast_days(const double *prices, int history, int slots_per_day, int weekday,
+                          int ahead, int back, double *forecast)
 {
-	double hour[PRICE_DAY_HISTORY * HOURS], told[(1 + PRICE_DAY_BACK) * HOURS];
-	int weekdays[PRICE_DAY_HISTORY + 1];
+	double hour[PRICE_DAY_HISTORY * HOURS], told[(PRICE_DAYS_AHEAD + PRICE_DAY_BACK) * HOURS];
+	int weekdays[PRICE_DAY_HISTORY + PRICE_DAYS_AHEAD];
 	const int days = read_hours(prices, history, slots_per_day, hour);
 	const double *known = hour + (PRICE_DAY_HISTORY - days) * HOURS;
 	price_days_input in = {
-	    .days = days, .ahead = 1, .price = known, .weekday = weekdays, .least = -INFINITY};
-	price_days_forecast told_as = {.mean = told, .back = PRICE_DAY_BACK, .past = told + HOURS};
+	    .days = days, .ahead = ahead, .price = known, .weekday = weekdays, .least = -INFINITY};
+	price_days_forecast f = {.mean = told, .back = back, .past = told + ahead * HOURS};
 	double *shape = malloc(sizeof(double) * (size_t)slots_per_day);
 	outcome out;
 	bool enough;
 
-	for (int day = 0; day <= days; day++)
+	for (int day = 0; day < days + ahead; day++)
 		weekdays[day] = ((weekday - days + day) % WEEK + WEEK) % WEEK;
-	enough = shape && changes(known, days * HOURS) && price_days(&in, &told_as, &out) == OUTCOME_OK;
+	enough = shape && changes(known, days * HOURS) && price_days(&in, &f, &out) == OUTCOME_OK;
 	if (enough) {
 		read_shape(prices, history, slots_per_day, hour, shape);
-		for (int i = 0; i < (1 + PRICE_DAY_BACK) * slots_per_day; i++)
-			forecast[i] = told[(int)((long)i * HOURS / slots_per_day)] + shape[i % slots_per_day];
+		for (int i = 0; i < (ahead + back) * slots_per_day; i++)
+			forecast[i] =
+			    told[(int)((int64_t)i * HOURS / slots_per_day)] + shape[i % slots_per_day];
 	}
 	free(shape);
 	return enough;
+}
+
+bool price_day_forecast(const double *prices, int history, int slots_per_day, int weekday,
+                        double *forecast)
+{
+	return forecast_days(prices, history, slots_per_day, weekday, 1, PRICE_DAY_BACK, forecast);
+}
+
+bool price_next_days(const double *prices, int history, int slots_per_day, int weekday, int ahead,
+                     double *forecast)
+{
+	return forecast_days(prices, history, slots_per_day, weekday, ahead, 0, forecast);
 }

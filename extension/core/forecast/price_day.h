@@ -23,4 +23,9 @@ enum {
 bool price_day_forecast(const double *prices_eur_per_kwh, int history, int slots_per_day,
                         int weekday, double *forecast_eur_per_kwh);
 
+/* The same of so many days (1 to PRICE_DAYS_AHEAD) to come, without those before: writes ahead *
+ * slots_per_day prices. */
+bool price_next_days(const double *prices_eur_per_kwh, int history, int slots_per_day, int weekday,
+                     int ahead, double *forecast_eur_per_kwh);
+
 #endif

@@ -359,7 +359,8 @@ static int count_samples(const fit *f)
 	return samples;
 }
 
-/* What the fit says of the last days, those that it knows nothing of being as they were. */
+/* What the fit says of the last days, which it has not learnt from; those that it knows nothing of
+ * are as they were. */
 static void look_back(const fit *f, price_days_forecast *forecast)
 {
 	for (int k = 0; k < forecast->back; k++) {
@@ -382,9 +383,11 @@ static bool forecast_day(fit *f, int lead, price_days_forecast *forecast)
 		return false;
 	if (forecast->q10)
 		spread_all(f, below, above);
-	learn(f, f->days);
-	if (lead == 1)
+	if (lead == 1 && forecast->back > 0) {
+		learn(f, f->days - forecast->back);
 		look_back(f, forecast);
+	}
+	learn(f, f->days);
 	for (int hour = 0; hour < HOURS; hour++) {
 		if (isnan(terms(f, day, hour)[CONSTANT]))
 			return false;

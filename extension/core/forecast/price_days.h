@@ -36,7 +36,7 @@ typedef struct price_days_input {
 typedef struct price_days_forecast {
 	double *mean, *q10, *q50, *q90;
 	int back;     /* past days to tell about; 0: none */
-	double *past; /* [back][24]: what the fit says of them a day ahead, latest first */
+	double *past; /* [back][24]: what a fit without them says of them a day ahead, latest first */
 } price_days_forecast;
 
 /* Errors: bad sizes, weekdays, infinite values, too few days known; out of memory; interrupt. */
