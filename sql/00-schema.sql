@@ -24,7 +24,8 @@ CREATE TABLE installation (
 	plausible_kw float8 NOT NULL DEFAULT 10000 CHECK (plausible_kw BETWEEN 1 AND 1e9),
 	partitions_ahead interval NOT NULL DEFAULT '2 months' CHECK (partitions_ahead BETWEEN '1 day' AND '5 years'),
 	readings_kept interval CHECK (readings_kept >= '1 month'),
-	plans_kept interval CHECK (plans_kept >= '1 day')
+	plans_kept interval CHECK (plans_kept >= '1 day'),
+	forecasts_kept interval DEFAULT '400 days' CHECK (forecasts_kept >= '1 day')
 );
 COMMENT ON TABLE installation IS 'Settings of this database: at most one row; without it the defaults hold (DESIGN.md sections 2, 6, 9)';
 COMMENT ON COLUMN installation.only_one IS 'Always true: there is one row at most';
@@ -36,11 +37,12 @@ COMMENT ON COLUMN installation.accepted_age IS 'Readings older than this on arri
 COMMENT ON COLUMN installation.plausible_kw IS 'A register that rises faster than this makes no energy, kW';
 COMMENT ON COLUMN installation.partitions_ahead IS 'Upkeep makes the partitions of readings this far ahead';
 COMMENT ON COLUMN installation.readings_kept IS 'Upkeep drops whole months of readings that are older; null: all are kept. Energy stays';
+COMMENT ON COLUMN installation.forecasts_kept IS 'prune_forecasts deletes stored forecasts made longer ago; null: all are kept';
 COMMENT ON COLUMN installation.plans_kept IS 'Upkeep drops plans that are older, with their commands; null: all are kept';
 
 CREATE FUNCTION settings() RETURNS installation
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
-	SELECT coalesce((SELECT i FROM installation i), (true, 0, '15 min', '1 hour', '35 days', '10 years', 10000, '2 months', NULL, NULL)::installation)
+	SELECT coalesce((SELECT i FROM installation i), (true, 0, '15 min', '1 hour', '35 days', '10 years', 10000, '2 months', NULL, NULL, '400 days')::installation)
 $$;
 COMMENT ON FUNCTION settings() IS 'The row of installation, or the defaults where there is none';
 

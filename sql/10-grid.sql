@@ -53,7 +53,8 @@ CREATE TABLE home (
 	name text NOT NULL UNIQUE CHECK (name <> ''),
 	time_zone text NOT NULL DEFAULT 'Europe/Copenhagen' CHECK (is_time_zone(time_zone)),
 	contract_min_kw float8 NOT NULL DEFAULT '-infinity' CHECK (contract_min_kw BETWEEN -1e9 AND 0 OR contract_min_kw = '-infinity'),
-	contract_max_kw float8 NOT NULL DEFAULT 'infinity' CHECK (contract_max_kw BETWEEN 0 AND 1e9 OR contract_max_kw = 'infinity')
+	contract_max_kw float8 NOT NULL DEFAULT 'infinity' CHECK (contract_max_kw BETWEEN 0 AND 1e9 OR contract_max_kw = 'infinity'),
+	household_type text CHECK (household_type <> '')
 );
 CREATE INDEX home_feeder ON home (feeder_id);
 COMMENT ON TABLE home IS 'A residential home: the unit of planning, of consent and of sharding';
@@ -65,6 +66,7 @@ COMMENT ON COLUMN home.name IS 'The DSO''s pseudonymous name; no personal data';
 COMMENT ON COLUMN home.time_zone IS 'Time zone of its residents: local days are 23, 24 or 25 hours long';
 COMMENT ON COLUMN home.contract_min_kw IS 'Lowest contractual grid power, kW; negative: largest allowed export';
 COMMENT ON COLUMN home.contract_max_kw IS 'Highest contractual grid power, kW';
+COMMENT ON COLUMN home.household_type IS 'Which standard_profile stands in for its demand while its history is short; null or one without a profile: 3,500 kWh a year';
 
 CREATE TABLE gateway (
 	gateway_id bigint PRIMARY KEY DEFAULT new_id(),

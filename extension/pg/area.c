@@ -14,26 +14,12 @@
 
 #include "../core/forecast/price.h"
 #include "../core/forecast/price_day.h"
+#include "../core/forecast/price_days.h"
 #include "../core/series/slot_means.h"
 
 /* Of the days that are read, all serve the forecast of the next one, the last are those that
  * other prices are expected from. */
 enum { DAYS_BEFORE = PRICE_DAY_HISTORY, DAYS_EXPECTED_FROM = 14 };
-
-/* What an answer depends on. */
-typedef struct area_key {
-	int64 price_area_id;
-	TimestampTz start, at;
-	int64 slot_us;
-	int slots;
-	/* A transaction that ends moves xmax on or leaves the snapshot's lists: where limits and
-	 * lengths are the same, so is what is visible. */
-	TransactionId xmin, xmax;
-	uint32 running, running_children;
-	CommandId command;
-	LocalTransactionId transaction;
-	SubTransactionId subtransaction; /* one's own that are rolled back are in no list */
-} area_key;
 
 static const char *const PRICES_QUERY =
     "SELECT slot_start, extract(epoch FROM slot_length)::float8, energy_eur_per_kwh, published_at "
@@ -141,7 +127,7 @@ static char *read_area_zone(int64 price_area_id)
 	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }
 
-static area_key key_of(int64 price_area_id, const slot_range *range, TimestampTz at)
+area_key area_key_of(int64 price_area_id, const slot_range *range, TimestampTz at)
 {
 	Snapshot snapshot = GetActiveSnapshot();
 	area_key key;
@@ -162,25 +148,76 @@ static area_key key_of(int64 price_area_id, const slot_range *range, TimestampTz
 	return key;
 }
 
-/* Forecasts the day after the slots published, and takes it for the price of slots to plan that
- * have none; returns whether there were such. prices go past slots back from the first to plan. */
-static bool forecast_next_day(area_prices *answer, double *prices, const int *phases, int past,
-                              int slots, int per_day)
+/* What was forecast of an area lately, by the latest forecast of each slot; columns 3 and 4 are
+ * price and CO2 cost. */
+static const char *const FORECASTS_QUERY =
+    "SELECT DISTINCT ON (slot_start) slot_start, extract(epoch FROM slot_length)::float8, "
+    "energy_eur_per_kwh, co2_eur_per_kwh FROM smarthg.price_forecast WHERE price_area_id = $1 "
+    "AND made_at <= $2 AND made_at > $2 - interval '2 days' AND slot_start > $3::timestamptz - "
+    "interval '1 day' "
+    "AND slot_start < $4 ORDER BY slot_start, made_at DESC";
+
+/* The stored forecasts on the slots to plan: prices, then CO2 costs; NULL where there are none. */
+static double *stored_forecasts(int64 price_area_id, TimestampTz at, const slot_range *range)
 {
-	int known = past + answer->known_slots, week = 7 * per_day;
-	int noon = (phases[known - 1] + 1 + per_day / 2) % week;
+	static SPIPlanPtr plan;
+	double *stored, *co2;
+
+	query_steps(&plan, FORECASTS_QUERY, price_area_id, at, range);
+	MemoryContextSwitchTo(room);
+	if (SPI_processed == 0)
+		return NULL;
+	stored = palloc(sizeof(double) * 2 * range->count);
+	co2 = steps_on_slots(SPI_tuptable, SPI_processed, 4, range);
+	memcpy(stored + range->count, co2, sizeof(double) * range->count);
+	memcpy(stored, steps_on_slots(SPI_tuptable, SPI_processed, 3, range),
+	       sizeof(double) * range->count);
+	return stored;
+}
+
+/* Fills gaps of a series from another; returns whether there were such that it fills. */
+static bool fill_gaps(double *series, const double *from, int count)
+{
 	bool gap = false;
 
+	for (int i = 0; i < count; i++) {
+		if (!isnan(series[i]) || isnan(from[i]))
+			continue;
+		series[i] = from[i];
+		gap = true;
+	}
+	return gap;
+}
+
+/* Forecasts the days after the slots published, and takes them for the price of slots to plan that
+ * have none; returns whether there were such. prices go past slots back from the first to plan.
+ * What is stored, from more than prices, goes before what is forecast here. */
+static bool forecast_next_days(area_prices *answer, double *prices, const double *stored,
+                               const int *phases, int past, int slots, int per_day)
+{
+	const int known = past + answer->known_slots, week = 7 * per_day, after = past + slots - known;
+	const int ahead = Min(Max((after + per_day - 1) / per_day, 1), PRICE_DAYS_AHEAD);
+	const int weekday = (phases[known - 1] + 1 + per_day / 2) % week / per_day;
+	double *days = palloc_extended(sizeof(double) * ahead * per_day, MCXT_ALLOC_HUGE);
+	bool gap = stored && fill_gaps(prices + past, stored, slots);
+
 	answer->forecast_eur_per_kwh = palloc(sizeof(double) * (1 + PRICE_DAY_BACK) * per_day);
-	if (!price_day_forecast(prices, known, per_day, noon / per_day, answer->forecast_eur_per_kwh)) {
+	if (!price_day_forecast(prices, known, per_day, weekday, answer->forecast_eur_per_kwh)) {
 		pfree(answer->forecast_eur_per_kwh);
 		answer->forecast_eur_per_kwh = NULL;
-		return false;
+		return gap;
 	}
-	for (int k = 0; k < per_day && known + k < past + slots; k++) {
-		gap = gap || isnan(prices[known + k]);
-		if (isnan(prices[known + k]))
-			prices[known + k] = answer->forecast_eur_per_kwh[k];
+	for (int k = 0; k < per_day && k < after; k++) {
+		if (stored && !isnan(stored[answer->known_slots + k]))
+			answer->forecast_eur_per_kwh[k] = stored[answer->known_slots + k];
+	}
+	gap |= fill_gaps(prices + known, answer->forecast_eur_per_kwh, Min(per_day, after));
+	for (int i = known + per_day; i < past + slots; i++) {
+		if (!isnan(prices[i]))
+			continue;
+		if (price_next_days(prices, known, per_day, weekday, ahead, days))
+			gap |= fill_gaps(prices + known, days, Min(ahead * per_day, after));
+		break;
 	}
 	return gap;
 }
@@ -189,12 +226,12 @@ const area_prices *read_area_prices(int64 price_area_id, const slot_range *range
 {
 	static area_key known;
 	static area_prices answer;
-	area_key key = key_of(price_area_id, range, at);
+	area_key key = area_key_of(price_area_id, range, at);
 	int per_day = (int)(USECS_PER_DAY / range->slot_us);
 	slot_range longer = {range->start - DAYS_BEFORE * USECS_PER_DAY, range->slot_us,
 	                     DAYS_BEFORE * per_day + range->count};
 	MemoryContext callers;
-	double *prices, *co2;
+	double *prices, *co2, *stored;
 	int *phases, past, before, recent;
 
 	if (memcmp(&key, &known, sizeof(key)) == 0)
@@ -226,13 +263,20 @@ const area_prices *read_area_prices(int64 price_area_id, const slot_range *range
 	phases = palloc_extended(sizeof(int) * longer.count, MCXT_ALLOC_HUGE);
 	read_local_phases(&longer, read_area_zone(price_area_id), phases);
 	before = past - DAYS_EXPECTED_FROM * per_day;
-	answer.expected = forecast_next_day(&answer, prices, phases, past, range->count, per_day);
+	answer.published = palloc(sizeof(bool) * range->count);
+	for (int i = 0; i < range->count; i++)
+		answer.published[i] = !isnan(prices[past + i]);
+	stored = stored_forecasts(price_area_id, at, range);
+	answer.expected =
+	    forecast_next_days(&answer, prices, stored, phases, past, range->count, per_day);
 	answer.expected |= price_expect(prices + before, phases + before, DAYS_EXPECTED_FROM * per_day,
 	                                range->count, per_day, palloc(sizeof(double) * 2 * per_day));
 	query_area_co2(price_area_id, at, &longer);
 	co2 = kept_steps(&longer);
 	answer.history_co2_eur_per_kwh = co2 ? co2 + recent : NULL;
 	answer.co2_eur_per_kwh = co2 ? co2 + past : NULL;
+	if (co2 && stored)
+		fill_gaps(answer.co2_eur_per_kwh, stored + range->count, range->count);
 	MemoryContextSwitchTo(callers);
 	known = key;
 	return &answer;

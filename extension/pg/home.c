@@ -4,20 +4,16 @@
  * by the homes of an area. Nothing later than the moment is looked at.
  */
 #include "home.h"
+#include "home_forecast.h"
 
 #include <math.h>
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
-#include "../core/forecast/eumf_k.h"
-
-enum { HISTORY_DAYS = 56 };
-
 /* Columns of HOME_QUERY; those of a store follow one another. */
 enum {
-	HOME_ZONE = 1,
-	HOME_AREA,
+	HOME_AREA = 1,
 	HOME_CONTRACT_MIN,
 	HOME_CONTRACT_MAX,
 	HOME_IMPORT_MARKUP,
@@ -34,7 +30,7 @@ enum {
 enum { STORE_ROW, STORE_CAPACITY, STORE_MIN, STORE_MAX, STORE_EFFICIENCY, STORE_STEP };
 
 static const char *const HOME_QUERY =
-    "SELECT h.time_zone, h.price_area_id, h.contract_min_kw, h.contract_max_kw,"
+    "SELECT h.price_area_id, h.contract_min_kw, h.contract_max_kw,"
     "   coalesce(t.import_markup_eur_per_kwh, 0), coalesce(t.export_markup_eur_per_kwh, 0),"
     "   e, e.capacity_kwh, e.min_kw, e.max_kw, e.efficiency, 0::float8, state.soc_kwh,"
     "   state.measured_at < $2 - interval '2 hours',"
@@ -149,42 +145,27 @@ static void take_stores(home_known *known, const found_row *home)
 		known->assumed[known->assumptions++] = "pev_soc_unknown";
 }
 
-/* Forecasts demand and production into arrays of range->count values; net_kw gets the net demand
- * measured in the AREA_HISTORY_DAYS before, phase the local phase of the first slot. */
-static const char *forecast(int64 home_id, const char *zone, const slot_range *range,
-                            double *demand_kw, double *production_kw, double *net_kw, int *phase)
+/* Demand and production to expect, and the net demand measured before. */
+static void take_forecast(home_known *known)
 {
-	int recent = (int)(AREA_HISTORY_DAYS * USECS_PER_DAY / range->slot_us);
-	int past = (int)(HISTORY_DAYS * USECS_PER_DAY / range->slot_us);
-	slot_range history = {range->start - HISTORY_DAYS * USECS_PER_DAY, range->slot_us, past};
-	double *known = palloc(sizeof(double) * 2 * past);
-	int *phases = palloc(sizeof(int) * (past + range->count));
-	eumf_k_input in = {.slots_per_day = (int)(USECS_PER_DAY / range->slot_us),
-	                   .history = past,
-	                   .history_kw = known,
-	                   .history_phase = phases,
-	                   .horizon = range->count,
-	                   .horizon_phase = phases + past};
-	eumf_k_forecast out = {.mean_kw = demand_kw, .model = EUMF_K_STANDARD};
-	outcome failed;
-	bool produces;
-	const char *model;
+	const slot_range *range = &known->range;
+	const int past = (int)(FORECAST_HISTORY_DAYS * USECS_PER_DAY / range->slot_us);
+	home_forecast forecast;
 
-	read_history(home_id, &history, known, known + past, &produces);
-	read_local_phases(&(slot_range){history.start, range->slot_us, past + range->count}, zone,
-	                  phases);
-	for (int i = 0; i < recent; i++)
-		net_kw[i] = known[past - recent + i] - known[2 * past - recent + i];
-	*phase = phases[past];
-	if (eumf_k(&in, &out, &failed) != OUTCOME_OK)
-		raise_outcome(&failed);
-	model = eumf_k_model_name(out.model);
-	in.history_kw = known + past;
-	out.mean_kw = production_kw;
-	memset(production_kw, 0, sizeof(double) * range->count);
-	if (produces && eumf_k(&in, &out, &failed) != OUTCOME_OK)
-		raise_outcome(&failed);
-	return model;
+	forecast_home(
+	    &(forecast_request){known->home_id, known->at, *range, past, EUMF_K_COMBINED, false},
+	    &forecast);
+	known->demand_kw = forecast.demand.mean_kw;
+	known->production_kw = forecast.production.mean_kw;
+	known->demand_model = forecast.demand_model;
+	known->phase = forecast.phase;
+	known->history_net_kw = palloc(sizeof(double) * known->recent);
+	for (int i = 0; i < known->recent; i++) {
+		int slot = past - known->recent + i;
+
+		known->history_net_kw[i] =
+		    forecast.history_demand_kw[slot] - forecast.history_production_kw[slot];
+	}
 }
 
 /* A series of the previous plan, moved to the slots of this one; null where it is 0 throughout. */
@@ -282,7 +263,6 @@ void read_home_known(int64 home_id, TimestampTz at, int slots, Interval *slot_le
                      home_known *known)
 {
 	found_row home;
-	char *zone;
 	bool null;
 
 	memset(known, 0, sizeof(*known));
@@ -292,18 +272,13 @@ void read_home_known(int64 home_id, TimestampTz at, int slots, Interval *slot_le
 	known->range = planned_range(at, slots, slot_length);
 	known->recent = (int)(AREA_HISTORY_DAYS * USECS_PER_DAY / known->range.slot_us);
 	home = read_home(home_id, at);
-	zone = TextDatumGetCString(found_value(&home, HOME_ZONE, &null));
 	known->contract_min_kw = found_number(&home, HOME_CONTRACT_MIN);
 	known->contract_max_kw = found_number(&home, HOME_CONTRACT_MAX);
 	take_prices(
 	    known, &home,
 	    read_area_prices(DatumGetInt64(found_value(&home, HOME_AREA, &null)), &known->range, at));
 	take_stores(known, &home);
-	known->demand_kw = palloc(sizeof(double) * (2 * known->range.count + known->recent));
-	known->production_kw = known->demand_kw + known->range.count;
-	known->history_net_kw = known->production_kw + known->range.count;
-	known->demand_model = forecast(home_id, zone, &known->range, known->demand_kw,
-	                               known->production_kw, known->history_net_kw, &known->phase);
+	take_forecast(known);
 	read_profile(home_id, &known->range, known->profile);
 	take_previous(known);
 }

@@ -40,10 +40,28 @@ typedef struct area_prices {
 	double *co2_eur_per_kwh;            /* NULL: the area has no CO2 cost */
 	double *forecast_eur_per_kwh; /* of the day after known_slots and, as it would have been, of
 	                                 days before it, see price_day.h; NULL: none */
+	bool *published;              /* of the slots of energy_eur_per_kwh */
 	bool expected;                /* some were not published yet */
 	int known_slots;              /* published without a gap, at least 1 */
 	int reveal_slot;              /* more are to be expected at its start, 1 .. known_slots */
 } area_prices;
+
+/* What an answer about an area depends on, as long as what is visible does not change. */
+typedef struct area_key {
+	int64 price_area_id;
+	TimestampTz start, at;
+	int64 slot_us;
+	int slots;
+	/* A transaction that ends moves xmax on or leaves the snapshot's lists: where limits and
+	 * lengths are the same, so is what is visible. */
+	TransactionId xmin, xmax;
+	uint32 running, running_children;
+	CommandId command;
+	LocalTransactionId transaction;
+	SubTransactionId subtransaction; /* one's own that are rolled back are in no list */
+} area_key;
+
+extern area_key area_key_of(int64 price_area_id, const slot_range *range, TimestampTz at);
 
 extern const area_prices *read_area_prices(int64 price_area_id, const slot_range *range,
                                            TimestampTz at);

@@ -32,6 +32,7 @@ typedef struct charging_session {
 
 /* Mean kW and EUR/kWh of half-hours from epoch on; NAN where there is no recording. */
 static double demand[HOMES][HALF_HOURS], sun[HALF_HOURS], spot[HALF_HOURS];
+static double carbon_g_per_kwh[HALF_HOURS], temperature_c[HALF_HOURS];
 static charging_session sessions[SOLAR][MOST_SESSIONS];
 static int session_count[SOLAR];
 static time_t epoch; /* 2022-01-01, UTC */
@@ -79,14 +80,25 @@ static void take_solar(const char *line)
 	}
 }
 
+static double number_or_gap(const char *text)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	return end > text ? value : NAN;
+}
+
 static void take_market(const char *line)
 {
-	char at[32];
-	double price;
-	int k;
+	const char *price = strchr(line, ','), *co2 = price ? strchr(price + 1, ',') : NULL;
+	const char *warmth = co2 ? strchr(co2 + 1, ',') : NULL;
+	int k = half_hour(line);
 
-	if (sscanf(line, "%31[^,],%lf", at, &price) == 2 && (k = half_hour(at)) >= 0)
-		spot[k] = spot[k + 1] = price / 1000;
+	if (!warmth || k < 0)
+		return;
+	spot[k] = spot[k + 1] = number_or_gap(price + 1) / 1000;
+	carbon_g_per_kwh[k] = carbon_g_per_kwh[k + 1] = number_or_gap(co2 + 1);
+	temperature_c[k] = temperature_c[k + 1] = number_or_gap(warmth + 1);
 }
 
 static void take_session(const char *line)
@@ -128,7 +140,7 @@ static bool read_homes(void)
 	tzset();
 	epoch = seconds_of("2022-01-01T00:00");
 	for (int k = 0; k < HALF_HOURS; k++) {
-		sun[k] = spot[k] = NAN;
+		sun[k] = spot[k] = carbon_g_per_kwh[k] = temperature_c[k] = NAN;
 		for (int h = 0; h < HOMES; h++)
 			demand[h][k] = NAN;
 	}
@@ -184,7 +196,8 @@ static int published_until(int slots_per_day, time_t from, int slot)
 	return (int)((mktime(&local) - from) / (86400 / slots_per_day));
 }
 
-static span open_span(int slots_per_day, int first_day, int days, int home, bool with_sun)
+__attribute__((unused)) static span open_span(int slots_per_day, int first_day, int days, int home,
+                                              bool with_sun)
 {
 	const int first = first_day * 48, halves = slots_per_day < 48 ? 48 / slots_per_day : 1;
 	const double sun_scale = with_sun ? scale_of_sun(home) : 0;
@@ -214,7 +227,7 @@ static span open_span(int slots_per_day, int first_day, int days, int home, bool
 	return all;
 }
 
-static void close_span(span *all)
+__attribute__((unused)) static void close_span(span *all)
 {
 	free(all->net_kw);
 	free(all->known_until);

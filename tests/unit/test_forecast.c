@@ -11,7 +11,7 @@ enum { DAY = 24, WEEK = 7 * DAY, HISTORY = 8 * WEEK, HORIZON = 2 * DAY };
 static double history[HISTORY];
 static int history_phase[HISTORY], horizon_phase[HORIZON];
 static double mean[HORIZON], q10[HORIZON], q50[HORIZON], q90[HORIZON];
-static eumf_k_forecast forecast = {mean, q10, q50, q90, EUMF_K_STANDARD};
+static eumf_k_forecast forecast = {.mean_kw = mean, .q10_kw = q10, .q50_kw = q50, .q90_kw = q90};
 
 static uint64_t seed = 42;
 

@@ -1,37 +1,26 @@
-/*
- * EUMF-K; see eumf_k.h. Each slot's base is a weighted mean of the same slot of past days: recent
- * days and like days of the week weigh more. The forecast is the base plus what the last day and
- * the last slot were off it, both fading with the lead. Quantiles are those of the past residuals
- * at about the same time of day.
- */
+/* EUMF-K; see eumf_k.h. */
 #include "eumf_k.h"
+#include "experts.h"
+#include "spread.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DAYS = 7, MAX_SLOTS = 1000000 };
+enum { MAX_SLOTS = 1000000, CEILING_DAYS = 28 };
 
-static const double HALF_LIFE_DAYS = 14; /* of a past day's weight */
-static const double SAME_WEEKDAY = 3;    /* weights of days by likeness */
-static const double SAME_DAY_CLASS = 1;  /* both working days, or both weekend */
-static const double OTHER_DAY_CLASS = 0.3;
-static const double LEVEL_SHARE = 0.3; /* of the last day's offset that is believed to stay */
 static const double STANDARD_KW = 3500.0 / 8760;
+static const double STANDARD_TRUST = 0.25; /* days of the standard that a home's level is weighed
+                                              against */
+static const double CEILING = 1.1;         /* of the highest production of the last weeks */
 
 /* Share of the daily mean by hour of a standard household, mean 1: night, morning, evening. */
 static const double STANDARD_SHAPE[24] = {0.63, 0.53, 0.48, 0.46, 0.47, 0.55, 0.82, 1.07,
                                           1.10, 1.04, 1.00, 1.04, 1.12, 1.04, 0.96, 0.96,
                                           1.06, 1.37, 1.65, 1.72, 1.57, 1.39, 1.12, 0.85};
 
-typedef struct seasons {
-	int slots_per_day;
-	double *sum, *weight; /* [DAYS][slots_per_day], weighted by recency */
-	double *base;         /* [DAYS][slots_per_day] */
-	double mean;          /* of all history */
-	eumf_k_model model;
-} seasons;
+static const char *const method_names[EUMF_K_METHODS] = {"combined",  "last_day",  "last_week",
+                                                         "like_days", "smoothing", "regression"};
 
 const char *eumf_k_model_name(eumf_k_model model)
 {
@@ -40,9 +29,43 @@ const char *eumf_k_model_name(eumf_k_model model)
 	return names[model];
 }
 
+const char *eumf_k_method_name(eumf_k_method method)
+{
+	return method_names[method];
+}
+
+eumf_k_method eumf_k_method_of(const char *name)
+{
+	int method = 0;
+
+	while (method < EUMF_K_METHODS && strcmp(name, method_names[method]) != 0)
+		method++;
+	return method;
+}
+
+static outcome_status check_phases(const char *name, const int *phase, int count, int phases,
+                                   outcome *out)
+{
+	for (int t = 0; t < count; t++)
+		if (phase[t] < 0 || phase[t] >= phases)
+			return outcome_set(out, OUTCOME_BAD_INPUT, NULL, NULL,
+			                   "%s of slot %d is %d, outside 0 to %d", name, t + 1, phase[t],
+			                   phases - 1);
+	return OUTCOME_OK;
+}
+
+static outcome_status check_finite(const char *name, const double *value, int count, outcome *out)
+{
+	for (int t = 0; value && t < count; t++)
+		if (isinf(value[t]))
+			return outcome_set(out, OUTCOME_BAD_INPUT, NULL, NULL, "%s of slot %d is infinite",
+			                   name, t + 1);
+	return OUTCOME_OK;
+}
+
 static outcome_status check(const eumf_k_input *in, outcome *out)
 {
-	const int phases = DAYS * in->slots_per_day;
+	const int phases = WEEKDAYS * in->slots_per_day;
 
 	if (in->slots_per_day < 24 || in->slots_per_day > 1440 || in->horizon < 1 || in->history < 0 ||
 	    in->horizon > MAX_SLOTS || in->history > MAX_SLOTS)
@@ -51,287 +74,131 @@ static outcome_status check(const eumf_k_input *in, outcome *out)
 		    "A day has 24 to 1440 slots; 1 to 1000000 slots can be forecast from as many.",
 		    "%d slots a day, %d of history and %d of horizon are no forecast", in->slots_per_day,
 		    in->history, in->horizon);
-	for (int t = 0; t < in->history; t++) {
-		if (in->history_phase[t] < 0 || in->history_phase[t] >= phases)
-			return outcome_set(out, OUTCOME_BAD_INPUT, NULL, NULL,
-			                   "history_phase of slot %d is %d, outside 0 to %d", t + 1,
-			                   in->history_phase[t], phases - 1);
-		if (isinf(in->history_kw[t]))
-			return outcome_set(out, OUTCOME_BAD_INPUT, NULL, NULL,
-			                   "history_kw of slot %d is infinite", t + 1);
-	}
-	for (int t = 0; t < in->horizon; t++)
-		if (in->horizon_phase[t] < 0 || in->horizon_phase[t] >= phases)
-			return outcome_set(out, OUTCOME_BAD_INPUT, NULL, NULL,
-			                   "horizon_phase of slot %d is %d, outside 0 to %d", t + 1,
-			                   in->horizon_phase[t], phases - 1);
+	if (check_phases("history_phase", in->history_phase, in->history, phases, out) != OUTCOME_OK ||
+	    check_phases("horizon_phase", in->horizon_phase, in->horizon, phases, out) != OUTCOME_OK ||
+	    check_finite("history_kw", in->history_kw, in->history, out) != OUTCOME_OK ||
+	    check_finite("standard_kw", in->standard_kw, phases, out) != OUTCOME_OK ||
+	    check_finite("temperature_c", in->temperature_c, in->history, out) != OUTCOME_OK ||
+	    check_finite("horizon_temperature_c", in->horizon_temperature_c, in->horizon, out) !=
+	        OUTCOME_OK)
+		return out->status;
 	out->status = OUTCOME_OK;
 	return OUTCOME_OK;
 }
 
-static double day_likeness(int day, int other)
+static double standard_kw(const eumf_k_input *in, int weekday, int slot)
 {
-	if (day == other)
-		return SAME_WEEKDAY;
-	return (day >= 5) == (other >= 5) ? SAME_DAY_CLASS : OTHER_DAY_CLASS;
+	if (in->kind == EUMF_K_PRODUCTION)
+		return 0;
+	if (in->standard_kw)
+		return fmax(in->standard_kw[weekday * in->slots_per_day + slot], 0);
+	return STANDARD_KW * STANDARD_SHAPE[slot * 24 / in->slots_per_day];
 }
 
-/* Sums the history by slot of the week, and tells the model that it carries. */
-static void gather(const eumf_k_input *in, seasons *all)
+/* The standard profile by place, scaled to what is known of the home. */
+static void scale_standard(const eumf_k_input *in, const forecast_blocks *b, double *standard)
 {
-	double fading = pow(0.5, 1 / (HALF_LIFE_DAYS * in->slots_per_day)), total = 0, weight = 1;
-	int known = 0;
+	const int n = b->slots;
+	double mean = 0, own = 0, usual = 0, scale;
 
-	for (int t = in->history - 1; t >= 0; t--, weight *= fading) {
-		if (isnan(in->history_kw[t]))
+	for (int i = 0; i < WEEKDAYS * n; i++) {
+		standard[i] = standard_kw(in, i / n, (i % n + b->first_slot) % n);
+		mean += standard[i] / (WEEKDAYS * n);
+	}
+	for (int cell = 0; cell < b->blocks * n; cell++) {
+		if (isnan(b->value[cell]))
 			continue;
-		all->sum[in->history_phase[t]] += weight * in->history_kw[t];
-		all->weight[in->history_phase[t]] += weight;
-		total += in->history_kw[t];
-		known++;
+		own += b->value[cell];
+		usual += standard[b->weekday[cell] * n + cell % n];
 	}
-	all->mean = known > 0 ? total / known : STANDARD_KW;
-	if (known >= 14 * in->slots_per_day)
-		all->model = EUMF_K_WEEKLY;
-	else if (known >= 2 * in->slots_per_day)
-		all->model = EUMF_K_DAILY;
-	else
-		all->model = known > 0 ? EUMF_K_LEVEL : EUMF_K_STANDARD;
+	scale = usual > 0 ? (own + STANDARD_TRUST * n * mean) / (usual + STANDARD_TRUST * n * mean) : 1;
+	for (int i = 0; i < WEEKDAYS * n; i++)
+		standard[i] *= fmax(scale, 0);
 }
 
-static double standard_kw(const seasons *all, int slot)
+static eumf_k_model model_of(const forecast_blocks *b)
 {
-	return all->mean * STANDARD_SHAPE[slot * 24 / all->slots_per_day];
+	if (b->known >= 14 * b->slots)
+		return EUMF_K_WEEKLY;
+	if (b->known >= 2 * b->slots)
+		return EUMF_K_DAILY;
+	return b->known > 0 ? EUMF_K_LEVEL : EUMF_K_STANDARD;
 }
 
-/* The weighted mean of one slot of the day over the days of the week, seen from one day; the
- * standard profile counts as one faint day more, which fills slots never seen. */
-static double raw_base(const seasons *all, int day, int slot)
+/* By how much production has lately stayed within at about this time of day: none at night. */
+static double ceiling(const forecast_blocks *b, int place)
 {
-	double sum = 0.05 * standard_kw(all, slot), weight = 0.05;
+	const int reach = b->slots / 24;
+	double most = 0;
 
-	if (all->model >= EUMF_K_LEVEL)
-		return standard_kw(all, slot);
-	for (int other = 0; other < DAYS; other++) {
-		double likeness = all->model == EUMF_K_WEEKLY ? day_likeness(day, other) : 1;
-
-		sum += likeness * all->sum[other * all->slots_per_day + slot];
-		weight += likeness * all->weight[other * all->slots_per_day + slot];
-	}
-	return sum / weight;
+	for (int block = b->blocks - 1; block >= 0 && block >= b->blocks - CEILING_DAYS; block--)
+		for (int k = place - reach; k <= place + reach; k++)
+			most = fmax(most, b->value[block * b->slots + (k + b->slots) % b->slots]);
+	return CEILING * most;
 }
 
-/* Bases of all slots of the week, each smoothed a little with its neighbours in time. */
-static void find_bases(seasons *all)
-{
-	const int n = all->slots_per_day;
-
-	for (int day = 0; day < DAYS; day++) {
-		for (int slot = 0; slot < n; slot++) {
-			double here = raw_base(all, day, slot);
-			double before = raw_base(all, day, slot > 0 ? slot - 1 : n - 1);
-			double after = raw_base(all, day, slot + 1 < n ? slot + 1 : 0);
-
-			all->base[day * n + slot] = 0.6 * here + 0.2 * (before + after);
-		}
-	}
-}
-
-/* How far the last slots were off their bases, and how long that lasts. */
-typedef struct drift {
-	double level, last, persistence;
-} drift;
-
-static drift find_drift(const eumf_k_input *in, const seasons *all)
-{
-	double square = 0, product = 0, previous = NAN, sum = 0;
-	int recent = 0;
-	drift found = {0, 0, 0};
-
-	if (all->model >= EUMF_K_LEVEL)
-		return found;
-	for (int t = 0; t < in->history; t++) {
-		double residual = in->history_kw[t] - all->base[in->history_phase[t]];
-
-		if (!isnan(residual) && t >= in->history - in->slots_per_day) {
-			sum += residual;
-			recent++;
-		}
-		if (!isnan(residual) && !isnan(previous)) {
-			square += previous * previous;
-			product += previous * residual;
-		}
-		previous = residual;
-	}
-	if (recent > 0)
-		found.level = LEVEL_SHARE * sum / in->slots_per_day;
-	if (square > 0)
-		found.persistence = fmin(fmax(product / square, 0), 0.95);
-	if (!isnan(previous))
-		found.last = previous - found.level;
-	return found;
-}
-
-/* Moves the k-th smallest of the values to place k, none before it larger (Hoare's selection). */
-static double select_value(double *values, int count, int k)
-{
-	int low = 0, high = count - 1;
-
-	while (low < high) {
-		double pivot = values[(low + high) / 2];
-		int i = low, j = high;
-
-		while (i <= j) {
-			while (values[i] < pivot)
-				i++;
-			while (values[j] > pivot)
-				j--;
-			if (i <= j) {
-				double swap = values[i];
-
-				values[i++] = values[j];
-				values[j--] = swap;
-			}
-		}
-		if (k <= j)
-			high = j;
-		else if (k >= i)
-			low = i;
-		else
-			break;
-	}
-	return values[k];
-}
-
-/* The p-quantile of the values, which are put in another order. */
-static double quantile(double *values, int count, double p)
-{
-	double position = p * (count - 1);
-	int below = (int)position;
-	double value = select_value(values, count, below);
-
-	if (below + 1 >= count)
-		return value;
-	return value + (position - below) * (select_value(values, count, below + 1) - value);
-}
-
-/* What the history was off its bases, by time of day. */
-typedef struct residuals {
-	int slots_per_day, days;
-	double *by_slot; /* [slots_per_day][days] */
-	int *count;      /* [slots_per_day] */
-	double
-	    *offsets;   /* [slots_per_day][3], quantiles of those within an hour; NAN until asked for */
-	double *nearby; /* room for those within an hour */
-} residuals;
-
-static void gather_residuals(const eumf_k_input *in, const seasons *all, residuals *found)
-{
-	for (int t = 0; t < in->history && all->model < EUMF_K_LEVEL; t++) {
-		int slot = in->history_phase[t] % in->slots_per_day;
-		double residual = in->history_kw[t] - all->base[in->history_phase[t]];
-
-		if (!isnan(residual) && found->count[slot] < found->days)
-			found->by_slot[slot * found->days + found->count[slot]++] = residual;
-	}
-}
-
-/* 10, 50 and 90 % of the residuals within an hour of a time of day; NULL where they are too few. */
-static const double *residual_quantiles(const residuals *found, int slot)
-{
-	const int n = found->slots_per_day, reach = n / 24;
-	double *offsets = found->offsets + 3 * slot;
-	int count = 0;
-
-	if (!isnan(offsets[0]))
-		return offsets;
-	for (int k = slot - reach; k <= slot + reach; k++) {
-		int near = (k + n) % n;
-
-		memcpy(found->nearby + count, found->by_slot + near * found->days,
-		       sizeof(double) * (size_t)found->count[near]);
-		count += found->count[near];
-	}
-	if (count < 10)
-		return NULL;
-	offsets[0] = quantile(found->nearby, count, 0.1);
-	offsets[1] = quantile(found->nearby, count, 0.5);
-	offsets[2] = quantile(found->nearby, count, 0.9);
-	return offsets;
-}
-
-/* The quantiles of one forecast slot. */
-static void spread(const residuals *found, int slot, double mean, double *q10, double *q50,
-                   double *q90)
+static void spread(const experts *all, const block_place *slot, double mean, double most,
+                   spread_sample *room, double *q10, double *q50, double *q90)
 {
 	/* Nothing measured to go by: a household's hour is about this wide. */
-	const double wide[3] = {-0.65 * mean, -0.2 * mean, 0.9 * mean};
-	const double *offsets = residual_quantiles(found, slot);
+	double quantile[SPREAD_QUANTILES] = {0.35 * mean, 0.8 * mean, 1.9 * mean};
 
-	if (!offsets)
-		offsets = wide;
-	*q10 = fmax(mean + offsets[0], 0);
-	*q50 = fmax(mean + offsets[1], *q10);
-	*q90 = fmax(mean + offsets[2], *q50);
+	spread_find(all, slot, mean, room, quantile);
+	*q10 = fmin(fmax(quantile[0], 0), most);
+	*q50 = fmin(fmax(quantile[1], *q10), most);
+	*q90 = fmin(fmax(quantile[2], *q50), most);
 }
 
-static bool allocate(const eumf_k_input *in, seasons *all, residuals *found, double **room)
+static void forecast_all(const eumf_k_input *in, experts *all, spread_sample *room,
+                         eumf_k_forecast *forecast)
 {
-	const size_t day = (size_t)in->slots_per_day, phases = DAYS * day;
-	const size_t reach = 2 * (day / 24) + 1;
+	const forecast_blocks *b = all->blocks;
+	int fitted = 0;
 
-	/* A time of day comes once a day, and once more where the clock is put back. */
-	*found = (residuals){.slots_per_day = in->slots_per_day,
-	                     .days = in->history / in->slots_per_day + 8};
-	*room = calloc(3 * phases + (day + reach) * (size_t)found->days + 3 * day, sizeof(double));
-	found->count = calloc(day, sizeof(int));
-	if (!*room || !found->count) {
-		free(*room);
-		free(found->count);
-		return false;
+	for (int h = 0; h < in->horizon; h++) {
+		const block_place *slot = &b->coming[h];
+		const int ahead = slot->ahead + b->late;
+		const int lead = ahead < EXPERTS_MOST_LEAD ? ahead : EXPERTS_MOST_LEAD;
+		const double most = in->kind == EUMF_K_PRODUCTION ? ceiling(b, slot->place) : INFINITY;
+		double temperature = in->horizon_temperature_c ? in->horizon_temperature_c[h] : NAN;
+
+		if (lead != fitted)
+			experts_fit(all, lead, in->method);
+		if (fitted == 0)
+			memcpy(forecast->weight, all->weight, sizeof(all->weight));
+		fitted = lead;
+		forecast->mean_kw[h] = fmin(fmax(experts_expect(all, slot, temperature), 0), most);
+		if (forecast->q10_kw)
+			spread(all, slot, forecast->mean_kw[h], most, room, &forecast->q10_kw[h],
+			       &forecast->q50_kw[h], &forecast->q90_kw[h]);
 	}
-	*all = (seasons){.slots_per_day = in->slots_per_day,
-	                 .sum = *room,
-	                 .weight = *room + phases,
-	                 .base = *room + 2 * phases};
-	found->by_slot = *room + 3 * phases;
-	found->nearby = found->by_slot + day * (size_t)found->days;
-	found->offsets = found->nearby + reach * (size_t)found->days;
-	for (size_t i = 0; i < 3 * day; i++)
-		found->offsets[i] = NAN;
-	return true;
 }
 
 outcome_status eumf_k(const eumf_k_input *in, eumf_k_forecast *forecast, outcome *out)
 {
-	seasons all;
-	residuals found;
-	double *room;
-	drift off;
+	forecast_blocks blocks;
+	experts all;
+	double *standard;
+	spread_sample room[SPREAD_SAMPLES];
+	bool enough;
 
 	if (check(in, out) != OUTCOME_OK)
 		return out->status;
-	if (!allocate(in, &all, &found, &room))
+	if (!blocks_cut(in, &blocks))
 		return outcome_set(out, OUTCOME_MEMORY_LIMIT, NULL, NULL,
 		                   "out of memory in a forecast from %d slots", in->history);
-	gather(in, &all);
-	find_bases(&all);
-	if (forecast->q10_kw)
-		gather_residuals(in, &all, &found);
-	off = find_drift(in, &all);
-	for (int h = 0; h < in->horizon; h++) {
-		double lead_days = (double)(h + 1) / in->slots_per_day;
-		double mean = all.base[in->horizon_phase[h]] + off.level * pow(0.7, lead_days) +
-		              off.last * pow(off.persistence, h + 1);
-
-		forecast->mean_kw[h] = fmax(mean, 0);
-		if (!forecast->q10_kw)
-			continue;
-		spread(&found, in->horizon_phase[h] % in->slots_per_day, forecast->mean_kw[h],
-		       &forecast->q10_kw[h], &forecast->q50_kw[h], &forecast->q90_kw[h]);
+	standard = malloc(WEEKDAYS * (size_t)blocks.slots * sizeof(double));
+	enough = standard && experts_open(&all, &blocks, in->kind == EUMF_K_PRODUCTION, standard);
+	if (enough) {
+		scale_standard(in, &blocks, standard);
+		forecast->model = model_of(&blocks);
+		forecast_all(in, &all, room, forecast);
+		experts_close(&all);
 	}
-	forecast->model = all.model;
-	free(room);
-	free(found.count);
+	free(standard);
+	blocks_free(&blocks);
+	if (!enough)
+		return outcome_set(out, OUTCOME_MEMORY_LIMIT, NULL, NULL,
+		                   "out of memory in a forecast from %d slots", in->history);
 	return OUTCOME_OK;
 }

@@ -12,9 +12,7 @@
 
 enum {
 	PRICE_DAY_BACK = 14,    /* past days that are forecast too */
-	PRICE_DAY_FITTED = 90,  /* most days that are learnt from */
-	PRICE_DAY_LEAST = 28,   /* fewer are no base for a forecast */
-	PRICE_DAY_HISTORY = 97, /* most days that are looked at: each is learnt with the week before */
+	PRICE_DAY_HISTORY = 97, /* most days that are looked at */
 };
 
 /* prices_eur_per_kwh holds history slots up to the end of publication, oldest first; slots_per_day
@@ -24,5 +22,10 @@ enum {
  * and writes nothing, where there are too few days, or no memory. */
 bool price_day_forecast(const double *prices_eur_per_kwh, int history, int slots_per_day,
                         int weekday, double *forecast_eur_per_kwh);
+
+/* The same of so many days (1 to PRICE_DAYS_AHEAD) to come, without those before: writes ahead *
+ * slots_per_day prices. */
+bool price_next_days(const double *prices_eur_per_kwh, int history, int slots_per_day, int weekday,
+                     int ahead, double *forecast_eur_per_kwh);
 
 #endif
