@@ -140,8 +140,12 @@ demo:
 	@SMARTHG_CLUSTER=demo-cluster tests/cluster run tests/demo/run
 
 benches = $(patsubst tests/bench/%.c,build/plain/%,$(sort $(wildcard tests/bench/bench_*.c)))
-$(benches): build/plain/%: build/plain/tests/bench/%.o $(call objects,plain,$(core))
+bridge_benches = build/plain/bench_codec
+$(filter-out $(bridge_benches),$(benches)): build/plain/%: build/plain/tests/bench/%.o $(call objects,plain,$(core))
 	$(CC) -o $@ $^ $(core_libraries)
+
+$(bridge_benches): build/plain/%: build/plain/tests/bench/%.o $(call objects,plain,$(codec))
+	$(CC) -o $@ $^ -lcrypto -lm
 
 # Programs in plain C, then scripts on a cluster that is durable.
 bench: extension $(benches)

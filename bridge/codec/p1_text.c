@@ -10,10 +10,10 @@ enum { NUMBER_DIGITS = 18 };
 struct cursor p1_until(struct cursor *text, char end)
 {
 	struct cursor rest = *text;
-	size_t size = 0;
-
-	while (cursor_left(&rest) > 0 && cursor_u8(&rest) != (uint8_t)end)
-		size++;
+	size_t left = cursor_left(&rest);
+	const uint8_t *bytes = cursor_take(&rest, left);
+	const uint8_t *found = bytes ? memchr(bytes, end, left) : NULL;
+	size_t size = found ? (size_t)(found - bytes) : left;
 	struct cursor taken = cursor_over(cursor_take(text, size), size);
 	if (cursor_left(text) > 0)
 		cursor_u8(text);
