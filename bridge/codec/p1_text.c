@@ -58,8 +58,11 @@ bool p1_code(struct cursor *line, obis_code *code)
 		if (one.size == before.size - before.at || !decimal(one, &part[i]))
 			return false;
 	}
+	/* F behind a point, or as IEC 62056-61 has it behind an asterisk. */
 	struct cursor last = p1_until(&text, '.');
-	struct cursor f = text;
+	struct cursor f = cursor_left(&text) > 0 ? text : last;
+	if (cursor_left(&text) == 0)
+		last = p1_until(&f, '*');
 	if (cursor_left(&f) == 0)
 		f = cursor_over("255", 3);
 	if (!decimal(last, &part[4]) || !decimal(f, &part[5]))
@@ -147,6 +150,16 @@ int p1_hex_digit(uint8_t character)
 	return -1;
 }
 
+uint8_t p1_characters(struct cursor text, uint8_t out[DEVICE_SIZE])
+{
+	size_t size = cursor_left(&text);
+
+	if (size > DEVICE_SIZE)
+		return 0;
+	cursor_copy(&text, out, size);
+	return (uint8_t)size;
+}
+
 uint8_t p1_identifier(struct cursor text, uint8_t out[DEVICE_SIZE])
 {
 	struct cursor plain = text;
@@ -159,10 +172,5 @@ uint8_t p1_identifier(struct cursor text, uint8_t out[DEVICE_SIZE])
 		is_hex = high >= 0 && low >= 0;
 		out[i] = (uint8_t)(high * 16 + low);
 	}
-	if (is_hex)
-		return (uint8_t)(size / 2);
-	if (size > DEVICE_SIZE)
-		return 0;
-	cursor_copy(&plain, out, size);
-	return (uint8_t)size;
+	return is_hex ? (uint8_t)(size / 2) : p1_characters(plain, out);
 }

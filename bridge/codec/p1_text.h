@@ -27,8 +27,10 @@ bool p1_time(struct cursor text, int64_t *ms);
 
 bool p1_equals(struct cursor text, const char *other);
 
-/* Characters written as pairs of hexadecimal digits; other text as it stands. Returns how many,
- * at most DEVICE_SIZE; 0 where they are more. */
+/* The characters of a text; how many, or 0 where they are more than DEVICE_SIZE. */
+uint8_t p1_characters(struct cursor text, uint8_t out[DEVICE_SIZE]);
+
+/* The same of characters written as pairs of hexadecimal digits; other text as it stands. */
 uint8_t p1_identifier(struct cursor text, uint8_t out[DEVICE_SIZE]);
 
 /* The value of a hexadecimal digit, or -1. */

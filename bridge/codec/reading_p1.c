@@ -260,7 +260,7 @@ enum reading_status reading_decode_p1(struct decoder *decoder, const struct raw_
                                       struct reading *out, size_t *count)
 {
 	struct p1 p1;
-	struct cursor lines, line;
+	struct cursor lines, line = cursor_over(NULL, 0);
 	bool checked;
 	enum reading_status status = open_telegram(telegram, &lines, &checked);
 
@@ -282,7 +282,9 @@ enum reading_status reading_decode_p1(struct decoder *decoder, const struct raw_
 	if (p1.versioned && !checked)
 		return READING_BAD_CHECKSUM;
 	if (p1.channel[0].id_size == 0)
-		p1.channel[0].id_size = p1_identifier(line, p1.channel[0].id);
+		p1.channel[0].id_size = p1_characters(line, p1.channel[0].id);
+	if (p1.channel[0].id_size == 0)
+		return READING_MALFORMED;
 	while (p1_line(&lines, &line)) {
 		obis_code code;
 
