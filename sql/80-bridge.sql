@@ -398,7 +398,7 @@ DECLARE
 BEGIN
 	IF cardinality(ARRAY(SELECT DISTINCT unnest(ARRAY[cardinality(bridge_ingest.record_gateway_id), cardinality(bridge_ingest.record_no), cardinality(bridge_ingest.gateway_time),
 			cardinality(bridge_ingest.received_at), cardinality(bridge_ingest.kind), cardinality(bridge_ingest.address), cardinality(bridge_ingest.telegram),
-			cardinality(bridge_ingest.quarantine_reason)]))) <> 1
+			cardinality(bridge_ingest.quarantine_reason), coalesce(cardinality(bridge_ingest.quarantine_device), cardinality(bridge_ingest.record_no))]))) <> 1
 		OR cardinality(ARRAY(SELECT DISTINCT unnest(ARRAY[cardinality(bridge_ingest.reading_record), cardinality(bridge_ingest.device_eui64), cardinality(bridge_ingest.endpoint),
 			cardinality(bridge_ingest.obis), cardinality(bridge_ingest.unit), cardinality(bridge_ingest.raw_value), cardinality(bridge_ingest.multiplier),
 			cardinality(bridge_ingest.divisor), cardinality(bridge_ingest.measured_at)]))) <> 1 THEN
