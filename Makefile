@@ -42,7 +42,7 @@ sources = $(core) $(codec) $(bridge_core) $(backend) bridge/main.c $(wildcard ex
 headers = $(wildcard extension/*/*.h extension/*/*/*.h bridge/*/*.h tests/*/*.h)
 
 .PHONY: all extension bridge install uninstall installcheck clean check demo bench fuzz \
-	check-source check-programs check-long list-units list-fuzzers
+	check-source check-programs check-long check-noloss list-units list-fuzzers
 
 all: extension bridge
 bridge: build/smarthg-bridge build/smarthg-gateway-sim
@@ -133,6 +133,12 @@ fuzz: $(fuzz_programs)
 LONG_HOMES ?= 50000
 check-long: build/plain/test_ebr_pair
 	build/plain/test_ebr_pair $(LONG_HOMES)
+
+# The no-loss test for longer than check takes.
+NOLOSS_SECONDS ?= 600
+check-noloss: all
+	@tests/packages
+	NOLOSS_SECONDS=$(NOLOSS_SECONDS) SMARTHG_CLUSTER=noloss tests/cluster run tests/e2e/noloss.sh
 
 demo:
 	@tests/packages
