@@ -32,12 +32,10 @@ static struct decoder decoder = {.key = find_key};
 /* Decodes a copy on the heap, so that a read past its end is caught. */
 static enum reading_status decode_frame(const uint8_t *frame, size_t size, bool wired)
 {
-	uint8_t *copy = malloc(size + 1);
+	uint8_t *copy = malloc(size ? size : 1);
 	struct raw_telegram telegram = {NULL, copy, 0, size};
 
 	memcpy(copy, frame, size);
-	copy = realloc(copy, size ? size : 1);
-	telegram.bytes = copy;
 	enum reading_status status =
 	    wired ? reading_decode_wired_mbus(&decoder, &telegram, readings, &count)
 	          : reading_decode_wireless_mbus(&decoder, &telegram, readings, &count);
@@ -47,7 +45,7 @@ static enum reading_status decode_frame(const uint8_t *frame, size_t size, bool 
 
 static enum reading_status decode_above(uint8_t device_type, const uint8_t *above, size_t size)
 {
-	uint8_t frame[256];
+	uint8_t frame[256] = {0};
 
 	return decode_frame(frame, write_wireless(frame, device_type, above, size), false);
 }
@@ -146,7 +144,7 @@ static void test_published(void)
 	static const char wired[] =
 	    "6820206808fd7278563412931533032a0000000c1427048502046d32371f1502fd1700008916";
 	struct meter_key kept = key;
-	uint8_t frame[64];
+	uint8_t frame[64] = {0};
 
 	from_hex("0102030405060708090a0b0c0d0e0f11", key.bytes);
 	key_known = true;
@@ -166,7 +164,7 @@ static void test_published(void)
 
 static void test_link(void)
 {
-	uint8_t above[256], frame[256], sent[400];
+	uint8_t above[256], frame[256] = {0}, sent[400];
 	size_t size = from_hex("7a010000000413d2040000046d0000010107fd0b0102030405060708", above);
 
 	size = write_wireless(frame, WATER, above, size);
@@ -215,7 +213,7 @@ static void test_link(void)
 static void test_wired(void)
 {
 	static const char sound[] = "6815156808027278563412430401070100000004130a0000002f";
-	uint8_t frame[64];
+	uint8_t frame[64] = {0};
 	size_t size = from_hex(sound, frame);
 	uint8_t sum = 0;
 
@@ -514,7 +512,7 @@ static void test_compact(void)
 
 static void test_cuts(void)
 {
-	uint8_t records[64], above[256], frame[256];
+	uint8_t records[64], above[256], frame[256] = {0};
 	size_t size = write_mode_7(above, key.bytes, records,
 	                           from_hex("0413d20400004413f4010000426c3f3c", records));
 
