@@ -18,10 +18,10 @@
 #include "backend/gateways.h"
 #include "backend/journal.h"
 #include "backend/key_ring.h"
+#include "backend/layouts.h"
 #include "backend/refresh.h"
 #include "backend/second_look.h"
 #include "backend/store.h"
-#include "codec/mbus_format.h"
 #include "core/clock.h"
 #include "core/configuration.h"
 #include "core/hosts.h"
@@ -42,6 +42,7 @@ struct bridge {
 	struct refresh *refresh;
 	struct key_ring *key_ring;
 	struct second_look *second_look;
+	struct layouts *layouts;
 	struct decoder decoder;
 	struct event *term, *interrupt, *hangup, *stopping, *report;
 	int64_t stop_until_ms; /* steady; 0: not stopping */
@@ -101,6 +102,7 @@ static bool on_record(void *context, const struct gateway *gateway, uint8_t rout
 	struct decoded *decoded = &bridge->decoded;
 
 	routing_decode(&bridge->decoder, route, data, received_ms, decoded);
+	layouts_keep(bridge->layouts);
 	if (store_add(bridge->store, gateway->gateway_id, data, received_ms, decoded))
 		return true;
 	log_line(&bridge->log, LOG_ERROR, "record not taken",
@@ -200,7 +202,8 @@ static void on_control_connected(void *context)
 {
 	struct bridge *bridge = context;
 
-	/* Keys before gateways: nothing comes in that a known key would open, but is not here yet. */
+	/* Before gateways: nothing comes in that a key or layout would open which is not here yet. */
+	layouts_load(bridge->layouts);
 	key_ring_load(bridge->key_ring);
 	gateways_reload(bridge->gateways);
 	commands_fetch(bridge->commands);
@@ -333,11 +336,13 @@ static bool start_back_end(struct bridge *bridge)
 	                                   .formats = mbus_formats_new(),
 	                                   .key = key_ring_find,
 	                                   .context = bridge->key_ring};
+	if (bridge->decoder.formats)
+		bridge->layouts = layouts_new(bridge->control, bridge->decoder.formats);
 	if (configuration->refresh_ms > 0)
 		bridge->refresh = refresh_new(bridge->base, configuration->database,
 		                              configuration->refresh_ms, &bridge->log);
 	return bridge->journal && bridge->gateways && bridge->commands && bridge->key_ring &&
-	       bridge->second_look && bridge->decoder.cipher && bridge->decoder.formats &&
+	       bridge->second_look && bridge->decoder.cipher && bridge->layouts &&
 	       (bridge->refresh || configuration->refresh_ms == 0);
 }
 
@@ -433,6 +438,7 @@ static void finish(struct bridge *bridge)
 	refresh_free(bridge->refresh);
 	control_free(bridge->control);
 	second_look_free(bridge->second_look);
+	layouts_free(bridge->layouts);
 	key_ring_free(bridge->key_ring);
 	meter_cipher_free(bridge->decoder.cipher);
 	mbus_formats_free(bridge->decoder.formats);

@@ -38,28 +38,49 @@ COMMENT ON COLUMN quarantine.address IS 'Address as on the wire';
 COMMENT ON COLUMN quarantine.telegram IS 'Telegram as on the wire';
 COMMENT ON COLUMN quarantine.reason IS 'Why it is here';
 COMMENT ON COLUMN quarantine.device_address IS 'The M-Bus meter whose key would be needed, or is another; null: a key would not help';
-COMMENT ON COLUMN quarantine.retry IS 'The bridge is to decode it again: set by decode_quarantine, and where the meter''s key changes';
+COMMENT ON COLUMN quarantine.retry IS 'The bridge is to decode it again: set by decode_quarantine, and where a key or layout came that it lacked';
 COMMENT ON COLUMN quarantine.resolved_at IS 'When it was decoded after all; null: not yet';
 
 CREATE FUNCTION notify_meter_key() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = smarthg, pg_temp AS $$
 BEGIN
-	IF TG_OP <> 'DELETE' THEN
-		UPDATE quarantine q SET retry = true FROM changed_key k WHERE q.device_address = k.device_address AND q.resolved_at IS NULL;
-	END IF;
 	PERFORM pg_catalog.pg_notify('smarthg_meter_key', '');
 	RETURN NULL;
 END $$;
-COMMENT ON FUNCTION notify_meter_key() IS 'Tells the bridge that keys changed, and marks the telegrams in quarantine that waited for them';
-CREATE TRIGGER meter_key_added AFTER INSERT ON meter_key REFERENCING NEW TABLE AS changed_key FOR EACH STATEMENT EXECUTE FUNCTION notify_meter_key();
-CREATE TRIGGER meter_key_changed AFTER UPDATE ON meter_key REFERENCING NEW TABLE AS changed_key FOR EACH STATEMENT EXECUTE FUNCTION notify_meter_key();
-CREATE TRIGGER meter_key_removed AFTER DELETE ON meter_key FOR EACH STATEMENT EXECUTE FUNCTION notify_meter_key();
+COMMENT ON FUNCTION notify_meter_key() IS 'Tells the bridge that keys changed';
+CREATE TRIGGER meter_key_changed AFTER INSERT OR UPDATE OR DELETE ON meter_key FOR EACH STATEMENT EXECUTE FUNCTION notify_meter_key();
 
 CREATE FUNCTION bridge_meter_keys() RETURNS TABLE (device_address bytea, key bytea, clear_accepted boolean)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+	UPDATE quarantine q SET retry = true FROM meter_key k WHERE q.device_address = k.device_address AND q.resolved_at IS NULL;
 	SELECT k.device_address, k.key, k.clear_accepted FROM meter_key k
 $$;
-COMMENT ON FUNCTION bridge_meter_keys() IS 'For the bridge: the keys of M-Bus meters; notified on channel smarthg_meter_key when they change';
+COMMENT ON FUNCTION bridge_meter_keys() IS 'For the bridge: the keys of M-Bus meters, notified on channel smarthg_meter_key when they change; marks the telegrams in quarantine that waited for one of them';
+
+CREATE TABLE mbus_layout (
+	signature integer PRIMARY KEY CHECK (signature BETWEEN 0 AND 65535),
+	blocks bytea NOT NULL CHECK (octet_length(blocks) BETWEEN 1 AND 125),
+	learned_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE mbus_layout IS 'Layouts of compact M-Bus frames (EN 13757-3), which name them by a signature only; the bridge learns them from full frames';
+COMMENT ON COLUMN mbus_layout.signature IS 'Checksum of the blocks, as compact frames have it';
+COMMENT ON COLUMN mbus_layout.blocks IS 'Information blocks (DIF, VIF and their extensions) of all records in their order';
+COMMENT ON COLUMN mbus_layout.learned_at IS 'When the bridge learned it';
+
+CREATE FUNCTION bridge_mbus_layouts() RETURNS TABLE (signature integer, blocks bytea)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+	SELECT l.signature, l.blocks FROM mbus_layout l
+$$;
+COMMENT ON FUNCTION bridge_mbus_layouts() IS 'For the bridge: the layouts of compact frames that were learned before';
+
+CREATE FUNCTION bridge_mbus_layout(signature integer, blocks bytea) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+BEGIN
+	INSERT INTO mbus_layout AS l (signature, blocks) VALUES (bridge_mbus_layout.signature, bridge_mbus_layout.blocks)
+		ON CONFLICT ON CONSTRAINT mbus_layout_pkey DO UPDATE SET blocks = EXCLUDED.blocks, learned_at = EXCLUDED.learned_at WHERE l.blocks <> EXCLUDED.blocks;
+	PERFORM decode_quarantine(reason => 'a compact frame whose layout was not seen yet');
+END $$;
+COMMENT ON FUNCTION bridge_mbus_layout(integer, bytea) IS 'For the bridge: a layout that it learned; compact frames that waited for one are decoded again';
 
 CREATE FUNCTION decode_quarantine(gateway_id bigint DEFAULT NULL, reason text DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
@@ -395,6 +416,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS
 DECLARE
 	taken integer[];
 	readings incoming_reading[];
+	again boolean;
 BEGIN
 	IF cardinality(ARRAY(SELECT DISTINCT unnest(ARRAY[cardinality(bridge_ingest.record_gateway_id), cardinality(bridge_ingest.record_no), cardinality(bridge_ingest.gateway_time),
 			cardinality(bridge_ingest.received_at), cardinality(bridge_ingest.kind), cardinality(bridge_ingest.address), cardinality(bridge_ingest.telegram),
@@ -423,18 +445,25 @@ BEGIN
 			bridge_ingest.raw_value, bridge_ingest.multiplier, bridge_ingest.divisor, bridge_ingest.measured_at);
 		PERFORM ingest_resolved(readings);
 
-		INSERT INTO quarantine (gateway_id, record_no, gateway_time, received_at, kind, address, telegram, reason, device_address, retry)
-		SELECT t.gateway_id, t.record_no, t.gateway_time, t.received_at, t.kind, t.address, t.telegram, coalesce(t.reason, f.fault), t.device,
-			-- The key came while the record was on its way.
-			EXISTS (SELECT FROM meter_key k WHERE k.device_address = t.device)
-		FROM unnest(bridge_ingest.record_gateway_id, bridge_ingest.record_no, bridge_ingest.gateway_time, bridge_ingest.received_at, bridge_ingest.kind,
-			bridge_ingest.address, bridge_ingest.telegram, bridge_ingest.quarantine_reason, bridge_ingest.quarantine_device)
-			WITH ORDINALITY AS t(gateway_id, record_no, gateway_time, received_at, kind, address, telegram, reason, device, n)
-		LEFT JOIN (
-			SELECT i.gateway_id, i.record_no, string_agg(DISTINCT i.fault, ', ') AS fault FROM unnest(readings) AS i WHERE i.fault IS NOT NULL GROUP BY 1, 2
-		) AS f USING (gateway_id, record_no)
-		WHERE (t.reason IS NOT NULL OR f.fault IS NOT NULL) AND t.n IN (SELECT unnest(taken));
-		PERFORM pg_catalog.pg_notify('smarthg_quarantine', '') WHERE EXISTS (SELECT FROM meter_key k WHERE k.device_address = ANY (bridge_ingest.quarantine_device));
+		WITH kept AS (
+			INSERT INTO quarantine (gateway_id, record_no, gateway_time, received_at, kind, address, telegram, reason, device_address, retry)
+			SELECT t.gateway_id, t.record_no, t.gateway_time, t.received_at, t.kind, t.address, t.telegram, coalesce(t.reason, f.fault), t.device,
+				-- What it lacked came while the record was on its way.
+				coalesce(CASE WHEN t.device IS NOT NULL THEN EXISTS (SELECT FROM meter_key k WHERE k.device_address = t.device)
+					ELSE t.reason = 'a compact frame whose layout was not seen yet' AND EXISTS (SELECT FROM mbus_layout l WHERE l.learned_at > t.received_at - interval '1 minute') END, false)
+			FROM unnest(bridge_ingest.record_gateway_id, bridge_ingest.record_no, bridge_ingest.gateway_time, bridge_ingest.received_at, bridge_ingest.kind,
+				bridge_ingest.address, bridge_ingest.telegram, bridge_ingest.quarantine_reason, bridge_ingest.quarantine_device)
+				WITH ORDINALITY AS t(gateway_id, record_no, gateway_time, received_at, kind, address, telegram, reason, device, n)
+			LEFT JOIN (
+				SELECT i.gateway_id, i.record_no, string_agg(DISTINCT i.fault, ', ') AS fault FROM unnest(readings) AS i WHERE i.fault IS NOT NULL GROUP BY 1, 2
+			) AS f USING (gateway_id, record_no)
+			WHERE (t.reason IS NOT NULL OR f.fault IS NOT NULL) AND t.n IN (SELECT unnest(taken))
+			RETURNING retry
+		)
+		SELECT bool_or(k.retry) INTO again FROM kept k;
+		IF again THEN
+			PERFORM pg_catalog.pg_notify('smarthg_quarantine', '');
+		END IF;
 
 		PERFORM advance_gateway_marks(array_agg(t.gateway_id), array_agg(t.record_no), array_agg(t.kind = 0))
 		FROM unnest(bridge_ingest.record_gateway_id, bridge_ingest.record_no, bridge_ingest.kind) WITH ORDINALITY AS t(gateway_id, record_no, kind, n)

@@ -14,6 +14,8 @@ enum { FORMATS = 256, BLOCKS_SIZE = 125 };
 
 struct mbus_formats {
 	size_t next;
+	size_t newest; /* slot, where has_new */
+	bool has_new;
 	struct {
 		uint16_t signature;
 		uint8_t size; /* 0: free */
@@ -41,10 +43,15 @@ static void keep(struct mbus_formats *formats, uint16_t signature, const uint8_t
 	while (slot < FORMATS && formats->format[slot].size > 0 &&
 	       formats->format[slot].signature != signature)
 		slot++;
+	if (slot < FORMATS && formats->format[slot].size == size &&
+	    memcmp(formats->format[slot].bytes, bytes, size) == 0)
+		return;
 	if (slot == FORMATS) {
 		slot = formats->next;
 		formats->next = (formats->next + 1) % FORMATS;
 	}
+	formats->newest = slot;
+	formats->has_new = true;
 	formats->format[slot].signature = signature;
 	formats->format[slot].size = (uint8_t)size;
 	memcpy(formats->format[slot].bytes, bytes, size);
@@ -90,6 +97,17 @@ bool mbus_formats_find(const struct mbus_formats *formats, uint16_t signature,
 			return true;
 		}
 	return false;
+}
+
+bool mbus_formats_take_new(struct mbus_formats *formats, uint16_t *signature, struct cursor *blocks)
+{
+	bool taken = formats->has_new;
+
+	formats->has_new = false;
+	*signature = formats->format[formats->newest].signature;
+	*blocks =
+	    cursor_over(formats->format[formats->newest].bytes, formats->format[formats->newest].size);
+	return taken;
 }
 
 bool mbus_format_fits(struct cursor blocks, struct cursor values, uint16_t checksum)

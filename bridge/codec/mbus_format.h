@@ -27,6 +27,10 @@ bool mbus_formats_put(struct mbus_formats *formats, uint16_t signature, struct c
 bool mbus_formats_find(const struct mbus_formats *formats, uint16_t signature,
                        struct cursor *blocks);
 
+/* Once for each layout that was learned: the newest that was not asked for yet. */
+bool mbus_formats_take_new(struct mbus_formats *formats, uint16_t *signature,
+                           struct cursor *blocks);
+
 /* Whether blocks and values together are the full frame with this checksum. */
 bool mbus_format_fits(struct cursor blocks, struct cursor values, uint16_t checksum);
 

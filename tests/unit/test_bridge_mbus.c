@@ -501,6 +501,11 @@ static void test_compact(void)
 	mbus_formats_learn(formats, cursor_over(records, records_size));
 	ok(mbus_formats_find(formats, signature, &found) && cursor_left(&found) == headers_size,
 	   "a full frame teaches its layout");
+	uint16_t learned = 0;
+	bool told = mbus_formats_take_new(formats, &learned, &found);
+	mbus_formats_learn(formats, cursor_over(records, records_size));
+	ok(told && learned == signature && !mbus_formats_take_new(formats, &learned, &found),
+	   "which is told once");
 	for (int i = 0; i < 1000; i++) {
 		uint8_t other[] = {0x04, 0x13, 0x84, 0x10, 0x13, (uint8_t)(i & 3), 0x02, (uint8_t)(i >> 2)};
 		mbus_formats_put(formats, crc_by_bits(other, sizeof(other)),
