@@ -42,7 +42,7 @@ sources = $(core) $(codec) $(bridge_core) $(backend) bridge/main.c $(wildcard ex
 headers = $(wildcard extension/*/*.h extension/*/*/*.h bridge/*/*.h tests/*/*.h)
 
 .PHONY: all extension bridge install uninstall installcheck clean check demo bench fuzz \
-	check-source check-programs check-long list-units list-fuzzers
+	check-source check-programs check-long check-noloss list-units list-fuzzers
 
 all: extension bridge
 bridge: build/smarthg-bridge build/smarthg-gateway-sim
@@ -134,14 +134,24 @@ LONG_HOMES ?= 50000
 check-long: build/plain/test_ebr_pair
 	build/plain/test_ebr_pair $(LONG_HOMES)
 
+# The no-loss test for longer than check takes.
+NOLOSS_SECONDS ?= 600
+check-noloss: all
+	@tests/packages
+	NOLOSS_SECONDS=$(NOLOSS_SECONDS) SMARTHG_CLUSTER=noloss tests/cluster run tests/e2e/noloss.sh
+
 demo:
 	@tests/packages
 	@$(MAKE) --no-print-directory all >/dev/null
 	@SMARTHG_CLUSTER=demo-cluster tests/cluster run tests/demo/run
 
 benches = $(patsubst tests/bench/%.c,build/plain/%,$(sort $(wildcard tests/bench/bench_*.c)))
-$(benches): build/plain/%: build/plain/tests/bench/%.o $(call objects,plain,$(core))
+bridge_benches = build/plain/bench_codec
+$(filter-out $(bridge_benches),$(benches)): build/plain/%: build/plain/tests/bench/%.o $(call objects,plain,$(core))
 	$(CC) -o $@ $^ $(core_libraries)
+
+$(bridge_benches): build/plain/%: build/plain/tests/bench/%.o $(call objects,plain,$(codec))
+	$(CC) -o $@ $^ -lcrypto -lm
 
 # Programs in plain C, then scripts on a cluster that is durable.
 bench: extension $(benches)

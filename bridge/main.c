@@ -17,7 +17,10 @@
 #include "backend/commands.h"
 #include "backend/gateways.h"
 #include "backend/journal.h"
+#include "backend/key_ring.h"
+#include "backend/layouts.h"
 #include "backend/refresh.h"
+#include "backend/second_look.h"
 #include "backend/store.h"
 #include "core/clock.h"
 #include "core/configuration.h"
@@ -37,6 +40,10 @@ struct bridge {
 	struct gateways *gateways;
 	struct commands *commands;
 	struct refresh *refresh;
+	struct key_ring *key_ring;
+	struct second_look *second_look;
+	struct layouts *layouts;
+	struct decoder decoder;
 	struct event *term, *interrupt, *hangup, *stopping, *report;
 	int64_t stop_until_ms; /* steady; 0: not stopping */
 	uint64_t reported_records;
@@ -94,9 +101,9 @@ static bool on_record(void *context, const struct gateway *gateway, uint8_t rout
 	struct bridge *bridge = context;
 	struct decoded *decoded = &bridge->decoded;
 
-	routing_decode(route, data, received_ms, decoded);
-	if (store_add(bridge->store, gateway->gateway_id, data, received_ms, decoded->quarantine,
-	              decoded->readings, decoded->count))
+	routing_decode(&bridge->decoder, route, data, received_ms, decoded);
+	layouts_keep(bridge->layouts);
+	if (store_add(bridge->store, gateway->gateway_id, data, received_ms, decoded))
 		return true;
 	log_line(&bridge->log, LOG_ERROR, "record not taken",
 	         "gateway=%016" PRIx64 " record=%" PRIu64 " reason=\"out of memory\"", gateway->eui64,
@@ -195,8 +202,18 @@ static void on_control_connected(void *context)
 {
 	struct bridge *bridge = context;
 
+	/* Before gateways: nothing comes in that a key or layout would open which is not here yet. */
+	layouts_load(bridge->layouts);
+	key_ring_load(bridge->key_ring);
 	gateways_reload(bridge->gateways);
 	commands_fetch(bridge->commands);
+}
+
+static void on_keys_loaded(void *context)
+{
+	struct bridge *bridge = context;
+
+	second_look_begin(bridge->second_look);
 }
 
 static void on_notified(void *context, const char *channel)
@@ -205,6 +222,10 @@ static void on_notified(void *context, const char *channel)
 
 	if (strcmp(channel, "smarthg_gateway") == 0)
 		gateways_reload(bridge->gateways);
+	else if (strcmp(channel, "smarthg_meter_key") == 0)
+		key_ring_load(bridge->key_ring);
+	else if (strcmp(channel, "smarthg_quarantine") == 0)
+		second_look_begin(bridge->second_look);
 	else
 		commands_fetch(bridge->commands);
 }
@@ -275,7 +296,8 @@ static void on_report(evutil_socket_t socket, short what, void *context)
 
 static bool start_back_end(struct bridge *bridge)
 {
-	static const char *const channels[] = {"smarthg_gateway", "smarthg_command", NULL};
+	static const char *const channels[] = {"smarthg_gateway", "smarthg_command",
+	                                       "smarthg_meter_key", "smarthg_quarantine", NULL};
 	const struct configuration *configuration = &bridge->configuration;
 	struct store_options store = {
 	    .conninfo = configuration->database,
@@ -308,10 +330,19 @@ static bool start_back_end(struct bridge *bridge)
 	bridge->journal = journal_new(bridge->control, &bridge->log);
 	bridge->gateways = gateways_new(bridge->base, bridge->control, &gateways);
 	bridge->commands = commands_new(bridge->base, bridge->control, &commands);
+	bridge->key_ring = key_ring_new(bridge->control, on_keys_loaded, bridge, &bridge->log);
+	bridge->second_look = second_look_new(bridge->control, &bridge->decoder, &bridge->log);
+	bridge->decoder = (struct decoder){.cipher = meter_cipher_new(),
+	                                   .formats = mbus_formats_new(),
+	                                   .key = key_ring_find,
+	                                   .context = bridge->key_ring};
+	if (bridge->decoder.formats)
+		bridge->layouts = layouts_new(bridge->control, bridge->decoder.formats);
 	if (configuration->refresh_ms > 0)
 		bridge->refresh = refresh_new(bridge->base, configuration->database,
 		                              configuration->refresh_ms, &bridge->log);
-	return bridge->journal && bridge->gateways && bridge->commands &&
+	return bridge->journal && bridge->gateways && bridge->commands && bridge->key_ring &&
+	       bridge->second_look && bridge->decoder.cipher && bridge->layouts &&
 	       (bridge->refresh || configuration->refresh_ms == 0);
 }
 
@@ -406,6 +437,11 @@ static void finish(struct bridge *bridge)
 		hosts_free(bridge->hosts);
 	refresh_free(bridge->refresh);
 	control_free(bridge->control);
+	second_look_free(bridge->second_look);
+	layouts_free(bridge->layouts);
+	key_ring_free(bridge->key_ring);
+	meter_cipher_free(bridge->decoder.cipher);
+	mbus_formats_free(bridge->decoder.formats);
 	commands_free(bridge->commands);
 	gateways_free(bridge->gateways);
 	journal_free(bridge->journal);

@@ -11,7 +11,7 @@ CREATE TABLE meter (
 	meter_id bigint PRIMARY KEY DEFAULT new_id(),
 	home_id bigint NOT NULL REFERENCES home,
 	gateway_id bigint REFERENCES gateway,
-	device_eui64 bytea CHECK (is_eui64(device_eui64)),
+	device_eui64 bytea CHECK (octet_length(device_eui64) BETWEEN 1 AND 48),
 	endpoint smallint NOT NULL DEFAULT 1 CHECK (endpoint BETWEEN 0 AND 255),
 	kind meter_kind NOT NULL DEFAULT 'main',
 	role meter_role NOT NULL DEFAULT 'consumption',
@@ -29,14 +29,32 @@ COMMENT ON TABLE meter IS 'A meter of a home: main meter, sub-meter or appliance
 COMMENT ON COLUMN meter.meter_id IS 'Identifier';
 COMMENT ON COLUMN meter.home_id IS 'The home it measures';
 COMMENT ON COLUMN meter.gateway_id IS 'The gateway that reports it; null: readings are loaded otherwise';
-COMMENT ON COLUMN meter.device_eui64 IS 'EUI-64 of the reporting device, 8 bytes';
-COMMENT ON COLUMN meter.endpoint IS 'ZigBee endpoint on the device';
+COMMENT ON COLUMN meter.device_eui64 IS 'Address of the meter on its gateway. ZigBee: EUI-64 of the reporting device, 8 bytes. M-Bus, wired and wireless: its secondary address, 8 bytes (mbus_address). P1: its equipment identifier as characters, for example ''E0026000024153615''::bytea';
+COMMENT ON COLUMN meter.endpoint IS 'ZigBee endpoint on the device; 1 for other meters, but 1 + n for sub-meter n of a P1 meter that has no identifier of its own';
 COMMENT ON COLUMN meter.kind IS 'main, sub or appliance; one main meter a home and commodity';
 COMMENT ON COLUMN meter.role IS 'consumption, production, ess or pev. Registers count from the grid''s side as everywhere: 1.8.0 is energy into the home, battery or vehicle, 2.8.0 energy out of it (what a production meter produces)';
 COMMENT ON COLUMN meter.commodity IS 'electricity, gas, water or heat';
 COMMENT ON COLUMN meter.name IS 'Name, unique in its home';
 COMMENT ON COLUMN meter.default_multiplier IS 'A count of a register is multiplier / divisor units until the meter itself says otherwise';
 COMMENT ON COLUMN meter.default_divisor IS 'See default_multiplier';
+
+CREATE FUNCTION mbus_address(identification text, manufacturer text, version integer, device_type integer) RETURNS bytea
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE WHEN identification ~ '^[0-9A-Fa-f]{8}$' AND manufacturer ~ '^[A-Z]{3}$' AND version BETWEEN 0 AND 255 AND device_type BETWEEN 0 AND 255 THEN
+	decode(identification || lpad(to_hex((ascii(manufacturer) - 64) * 1024 + (ascii(substr(manufacturer, 2)) - 64) * 32 + ascii(substr(manufacturer, 3)) - 64), 4, '0')
+		|| lpad(to_hex(version), 2, '0') || lpad(to_hex(device_type), 2, '0'), 'hex') END;
+COMMENT ON FUNCTION mbus_address(text, text, integer, integer) IS
+'The secondary address of an M-Bus meter as the bridge writes it, 8 bytes: identification number as on the nameplate (8 digits), manufacturer (FLAG letters, 2 bytes), version, device type (EN 13757-3: 2 electricity, 3 gas, 4 heat, 6 warm water, 7 water ...). Null where it is none';
+
+CREATE TABLE meter_key (
+	device_address bytea PRIMARY KEY CHECK (octet_length(device_address) = 8),
+	key bytea NOT NULL CHECK (octet_length(key) = 16),
+	clear_accepted boolean NOT NULL DEFAULT false
+);
+COMMENT ON TABLE meter_key IS 'Keys with which M-Bus meters encrypt; the bridge hears of changes at once, and decodes again what waited for them';
+COMMENT ON COLUMN meter_key.device_address IS 'The meter (mbus_address), whether it is in table meter yet or not';
+COMMENT ON COLUMN meter_key.key IS 'AES-128 key, 16 bytes; of security mode 7 the one from which the others are derived';
+COMMENT ON COLUMN meter_key.clear_accepted IS 'Whether telegrams of the meter are believed that are not encrypted; otherwise they go to quarantine';
 
 CREATE TABLE register (
 	register_id bigint PRIMARY KEY DEFAULT new_id(),

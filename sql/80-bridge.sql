@@ -20,9 +20,13 @@ CREATE TABLE quarantine (
 	address bytea NOT NULL,
 	telegram bytea NOT NULL,
 	reason text NOT NULL,
+	device_address bytea,
+	retry boolean NOT NULL DEFAULT false,
 	resolved_at timestamptz
 );
 CREATE INDEX quarantine_open ON quarantine (gateway_id, record_no) WHERE resolved_at IS NULL;
+CREATE INDEX quarantine_device ON quarantine (device_address) WHERE resolved_at IS NULL AND device_address IS NOT NULL;
+CREATE INDEX quarantine_retry ON quarantine (quarantine_id) WHERE retry;
 COMMENT ON TABLE quarantine IS 'Telegrams that could not be turned into readings, kept raw with the reason; they can be decoded again later';
 COMMENT ON COLUMN quarantine.quarantine_id IS 'Identifier';
 COMMENT ON COLUMN quarantine.gateway_id IS 'The gateway that sent it';
@@ -33,7 +37,67 @@ COMMENT ON COLUMN quarantine.kind IS 'Kind of telegram as on the wire: 1 ZCL, 2 
 COMMENT ON COLUMN quarantine.address IS 'Address as on the wire';
 COMMENT ON COLUMN quarantine.telegram IS 'Telegram as on the wire';
 COMMENT ON COLUMN quarantine.reason IS 'Why it is here';
+COMMENT ON COLUMN quarantine.device_address IS 'The M-Bus meter whose key would be needed, or is another; null: a key would not help';
+COMMENT ON COLUMN quarantine.retry IS 'The bridge is to decode it again: set by decode_quarantine, and where a key or layout came that it lacked';
 COMMENT ON COLUMN quarantine.resolved_at IS 'When it was decoded after all; null: not yet';
+
+CREATE FUNCTION notify_meter_key() RETURNS trigger
+LANGUAGE plpgsql SET search_path = smarthg, pg_temp AS $$
+BEGIN
+	PERFORM pg_catalog.pg_notify('smarthg_meter_key', '');
+	RETURN NULL;
+END $$;
+COMMENT ON FUNCTION notify_meter_key() IS 'Tells the bridge that keys changed';
+CREATE TRIGGER meter_key_changed AFTER INSERT OR UPDATE OR DELETE ON meter_key FOR EACH STATEMENT EXECUTE FUNCTION notify_meter_key();
+
+CREATE FUNCTION bridge_meter_keys() RETURNS TABLE (device_address bytea, key bytea, clear_accepted boolean)
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+	UPDATE quarantine q SET retry = true FROM meter_key k WHERE q.device_address = k.device_address AND q.resolved_at IS NULL;
+	SELECT k.device_address, k.key, k.clear_accepted FROM meter_key k
+$$;
+COMMENT ON FUNCTION bridge_meter_keys() IS 'For the bridge: the keys of M-Bus meters, notified on channel smarthg_meter_key when they change; marks the telegrams in quarantine that waited for one of them';
+
+CREATE TABLE mbus_layout (
+	signature integer PRIMARY KEY CHECK (signature BETWEEN 0 AND 65535),
+	blocks bytea NOT NULL CHECK (octet_length(blocks) BETWEEN 1 AND 125),
+	learned_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE mbus_layout IS 'Layouts of compact M-Bus frames (EN 13757-3), which name them by a signature only; the bridge learns them from full frames';
+COMMENT ON COLUMN mbus_layout.signature IS 'Checksum of the blocks, as compact frames have it';
+COMMENT ON COLUMN mbus_layout.blocks IS 'Information blocks (DIF, VIF and their extensions) of all records in their order';
+COMMENT ON COLUMN mbus_layout.learned_at IS 'When the bridge learned it';
+
+CREATE FUNCTION bridge_mbus_layouts() RETURNS TABLE (signature integer, blocks bytea)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+	SELECT l.signature, l.blocks FROM mbus_layout l
+$$;
+COMMENT ON FUNCTION bridge_mbus_layouts() IS 'For the bridge: the layouts of compact frames that were learned before';
+
+CREATE FUNCTION bridge_mbus_layout(signature integer, blocks bytea) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+BEGIN
+	INSERT INTO mbus_layout AS l (signature, blocks) VALUES (bridge_mbus_layout.signature, bridge_mbus_layout.blocks)
+		ON CONFLICT ON CONSTRAINT mbus_layout_pkey DO UPDATE SET blocks = EXCLUDED.blocks, learned_at = EXCLUDED.learned_at WHERE l.blocks <> EXCLUDED.blocks;
+	PERFORM decode_quarantine(reason => 'a compact frame whose layout was not seen yet');
+END $$;
+COMMENT ON FUNCTION bridge_mbus_layout(integer, bytea) IS 'For the bridge: a layout that it learned; compact frames that waited for one are decoded again';
+
+CREATE FUNCTION decode_quarantine(gateway_id bigint DEFAULT NULL, reason text DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+DECLARE
+	marked bigint;
+BEGIN
+	UPDATE quarantine q SET retry = true WHERE q.resolved_at IS NULL AND NOT q.retry
+		AND (decode_quarantine.gateway_id IS NULL OR q.gateway_id = decode_quarantine.gateway_id)
+		AND (decode_quarantine.reason IS NULL OR q.reason LIKE decode_quarantine.reason);
+	GET DIAGNOSTICS marked = ROW_COUNT;
+	IF marked > 0 THEN
+		PERFORM pg_catalog.pg_notify('smarthg_quarantine', '');
+	END IF;
+	RETURN marked;
+END $$;
+COMMENT ON FUNCTION decode_quarantine(bigint, text) IS
+'Has the running bridge decode telegrams in quarantine again, of one gateway or all, whose reason is LIKE the given pattern: after a meter was entered, or with a newer bridge. Returns how many were marked; those that become readings get a resolved_at, others a reason anew';
 
 CREATE TABLE gateway_session (
 	gateway_id bigint NOT NULL REFERENCES gateway,
@@ -298,20 +362,65 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION advance_gateway_marks(bigint[], bigint[], boolean[]) IS 'Moves each gateway''s mark over its newly committed records as far as they are unbroken, and over those it declared lost';
 
+CREATE FUNCTION resolve_readings(taken integer[], record_gateway_id bigint[], record_no bigint[], received_at timestamptz[], kind smallint[],
+	reading_record integer[], device_eui64 bytea[], endpoint smallint[], obis text[], unit text[],
+	raw_value bigint[], multiplier bigint[], divisor bigint[], measured_at timestamptz[]) RETURNS incoming_reading[]
+LANGUAGE plpgsql STABLE SET search_path = smarthg, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	setting installation := settings();
+	resolved incoming_reading[];
+BEGIN
+	SELECT array_agg((i.n, g.gateway_id, coalesce(m.home_id, g.home_id), m.meter_id, t.record_no, t.received_at, t.kind,
+			i.device_eui64, i.endpoint, i.obis, i.unit, i.raw_value, i.multiplier, i.divisor, i.measured_at,
+			CASE
+				WHEN NOT i.measured_at BETWEEN t.received_at - setting.accepted_age AND t.received_at + interval '1 day' THEN 'time is implausible'
+				WHEN i.raw_value < 0 AND unit_is_cumulative(i.unit) THEN 'count is negative'
+				WHEN i.unit = '%' THEN CASE WHEN NOT EXISTS (SELECT FROM ess e WHERE (e.home_id, e.device_eui64, e.endpoint) = (g.home_id, i.device_eui64, i.endpoint))
+					AND NOT EXISTS (SELECT FROM pev p WHERE (p.home_id, p.device_eui64, p.endpoint) = (g.home_id, i.device_eui64, i.endpoint)) THEN 'store is unknown' END
+				WHEN m.meter_id IS NULL THEN 'meter is unknown'
+				WHEN r.unit <> i.unit THEN 'unit differs from the register''s'
+			END)::incoming_reading ORDER BY i.n)
+	INTO resolved
+	FROM unnest(resolve_readings.reading_record, resolve_readings.device_eui64, resolve_readings.endpoint, resolve_readings.obis, resolve_readings.unit,
+		resolve_readings.raw_value, resolve_readings.multiplier, resolve_readings.divisor, resolve_readings.measured_at)
+		WITH ORDINALITY AS i(record, device_eui64, endpoint, obis, unit, raw_value, multiplier, divisor, measured_at, n)
+	JOIN unnest(resolve_readings.record_gateway_id, resolve_readings.record_no, resolve_readings.received_at, resolve_readings.kind)
+		WITH ORDINALITY AS t(gateway_id, record_no, received_at, kind, n) ON t.n = i.record
+	JOIN gateway g ON g.gateway_id = t.gateway_id
+	LEFT JOIN meter m ON m.gateway_id = g.gateway_id AND m.device_eui64 = i.device_eui64 AND m.endpoint = i.endpoint
+	LEFT JOIN register r ON r.meter_id = m.meter_id AND r.obis = i.obis
+	WHERE i.record IN (SELECT unnest(taken))
+		-- A stored value may be of any age; one that is too old is not news.
+		AND NOT (i.measured_at < t.received_at - setting.accepted_age AND i.obis <> '*' AND i.obis NOT LIKE '%.255');
+	RETURN resolved;
+END $$;
+COMMENT ON FUNCTION resolve_readings(integer[], bigint[], bigint[], timestamptz[], smallint[], integer[], bytea[], smallint[], text[], text[], bigint[], bigint[], bigint[], timestamptz[]) IS
+'Readings of the records taken (1-based) with their home and meter, and the fault of those that cannot be stored';
+
+CREATE FUNCTION ingest_resolved(readings incoming_reading[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
+BEGIN
+	PERFORM ingest_states(array_agg(i)) FROM unnest(readings) AS i WHERE i.unit = '%' HAVING count(*) > 0;
+	PERFORM ingest_scales(array_agg(i)) FROM unnest(readings) AS i WHERE i.obis = '*' HAVING count(*) > 0;
+	PERFORM ingest_readings(array_agg(i ORDER BY i.n)) FROM unnest(readings) AS i WHERE i.unit <> '%' AND i.obis <> '*' HAVING count(*) > 0;
+END $$;
+COMMENT ON FUNCTION ingest_resolved(incoming_reading[]) IS 'Stores resolved readings: states of charge, scales, and what registers count';
+
 CREATE FUNCTION bridge_ingest(record_gateway_id bigint[], record_no bigint[], gateway_time timestamptz[], received_at timestamptz[], kind smallint[],
 	address bytea[], telegram bytea[], quarantine_reason text[], reading_record integer[], device_eui64 bytea[], endpoint smallint[], obis text[], unit text[],
-	raw_value bigint[], multiplier bigint[], divisor bigint[], measured_at timestamptz[])
+	raw_value bigint[], multiplier bigint[], divisor bigint[], measured_at timestamptz[], quarantine_device bytea[] DEFAULT NULL)
 RETURNS TABLE (gateway_id bigint, committed_record_no bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	setting installation := settings();
 	taken integer[];
 	readings incoming_reading[];
+	again boolean;
 BEGIN
 	IF cardinality(ARRAY(SELECT DISTINCT unnest(ARRAY[cardinality(bridge_ingest.record_gateway_id), cardinality(bridge_ingest.record_no), cardinality(bridge_ingest.gateway_time),
 			cardinality(bridge_ingest.received_at), cardinality(bridge_ingest.kind), cardinality(bridge_ingest.address), cardinality(bridge_ingest.telegram),
-			cardinality(bridge_ingest.quarantine_reason)]))) <> 1
+			cardinality(bridge_ingest.quarantine_reason), coalesce(cardinality(bridge_ingest.quarantine_device), cardinality(bridge_ingest.record_no))]))) <> 1
 		OR cardinality(ARRAY(SELECT DISTINCT unnest(ARRAY[cardinality(bridge_ingest.reading_record), cardinality(bridge_ingest.device_eui64), cardinality(bridge_ingest.endpoint),
 			cardinality(bridge_ingest.obis), cardinality(bridge_ingest.unit), cardinality(bridge_ingest.raw_value), cardinality(bridge_ingest.multiplier),
 			cardinality(bridge_ingest.divisor), cardinality(bridge_ingest.measured_at)]))) <> 1 THEN
@@ -331,40 +440,30 @@ BEGIN
 	) AS first;
 
 	IF taken IS NOT NULL THEN
-		SELECT array_agg((i.n, g.gateway_id, coalesce(m.home_id, g.home_id), m.meter_id, t.record_no, t.received_at, t.kind,
-				i.device_eui64, i.endpoint, i.obis, i.unit, i.raw_value, i.multiplier, i.divisor, i.measured_at,
-				CASE
-					WHEN NOT i.measured_at BETWEEN t.received_at - setting.accepted_age AND t.received_at + interval '1 day' THEN 'time is implausible'
-					WHEN i.raw_value < 0 AND unit_is_cumulative(i.unit) THEN 'count is negative'
-					WHEN i.unit = '%' THEN CASE WHEN NOT EXISTS (SELECT FROM ess e WHERE (e.home_id, e.device_eui64, e.endpoint) = (g.home_id, i.device_eui64, i.endpoint))
-						AND NOT EXISTS (SELECT FROM pev p WHERE (p.home_id, p.device_eui64, p.endpoint) = (g.home_id, i.device_eui64, i.endpoint)) THEN 'store is unknown' END
-					WHEN m.meter_id IS NULL THEN 'meter is unknown'
-					WHEN r.unit <> i.unit THEN 'unit differs from the register''s'
-				END)::incoming_reading ORDER BY i.n)
-		INTO readings
-		FROM unnest(bridge_ingest.reading_record, bridge_ingest.device_eui64, bridge_ingest.endpoint, bridge_ingest.obis, bridge_ingest.unit,
-			bridge_ingest.raw_value, bridge_ingest.multiplier, bridge_ingest.divisor, bridge_ingest.measured_at)
-			WITH ORDINALITY AS i(record, device_eui64, endpoint, obis, unit, raw_value, multiplier, divisor, measured_at, n)
-		JOIN unnest(bridge_ingest.record_gateway_id, bridge_ingest.record_no, bridge_ingest.received_at, bridge_ingest.kind)
-			WITH ORDINALITY AS t(gateway_id, record_no, received_at, kind, n) ON t.n = i.record
-		JOIN gateway g ON g.gateway_id = t.gateway_id
-		LEFT JOIN meter m ON m.gateway_id = g.gateway_id AND m.device_eui64 = i.device_eui64 AND m.endpoint = i.endpoint
-		LEFT JOIN register r ON r.meter_id = m.meter_id AND r.obis = i.obis
-		WHERE i.record IN (SELECT unnest(taken));
+		readings := resolve_readings(taken, bridge_ingest.record_gateway_id, bridge_ingest.record_no, bridge_ingest.received_at, bridge_ingest.kind,
+			bridge_ingest.reading_record, bridge_ingest.device_eui64, bridge_ingest.endpoint, bridge_ingest.obis, bridge_ingest.unit,
+			bridge_ingest.raw_value, bridge_ingest.multiplier, bridge_ingest.divisor, bridge_ingest.measured_at);
+		PERFORM ingest_resolved(readings);
 
-		PERFORM ingest_states(array_agg(i)) FROM unnest(readings) AS i WHERE i.unit = '%' HAVING count(*) > 0;
-		PERFORM ingest_scales(array_agg(i)) FROM unnest(readings) AS i WHERE i.obis = '*' HAVING count(*) > 0;
-		PERFORM ingest_readings(array_agg(i ORDER BY i.n)) FROM unnest(readings) AS i WHERE i.unit <> '%' AND i.obis <> '*' HAVING count(*) > 0;
-
-		INSERT INTO quarantine (gateway_id, record_no, gateway_time, received_at, kind, address, telegram, reason)
-		SELECT t.gateway_id, t.record_no, t.gateway_time, t.received_at, t.kind, t.address, t.telegram, coalesce(t.reason, f.fault)
-		FROM unnest(bridge_ingest.record_gateway_id, bridge_ingest.record_no, bridge_ingest.gateway_time, bridge_ingest.received_at, bridge_ingest.kind,
-			bridge_ingest.address, bridge_ingest.telegram, bridge_ingest.quarantine_reason)
-			WITH ORDINALITY AS t(gateway_id, record_no, gateway_time, received_at, kind, address, telegram, reason, n)
-		LEFT JOIN (
-			SELECT i.gateway_id, i.record_no, string_agg(DISTINCT i.fault, ', ') AS fault FROM unnest(readings) AS i WHERE i.fault IS NOT NULL GROUP BY 1, 2
-		) AS f USING (gateway_id, record_no)
-		WHERE (t.reason IS NOT NULL OR f.fault IS NOT NULL) AND t.n IN (SELECT unnest(taken));
+		WITH kept AS (
+			INSERT INTO quarantine (gateway_id, record_no, gateway_time, received_at, kind, address, telegram, reason, device_address, retry)
+			SELECT t.gateway_id, t.record_no, t.gateway_time, t.received_at, t.kind, t.address, t.telegram, coalesce(t.reason, f.fault), t.device,
+				-- What it lacked came while the record was on its way.
+				coalesce(CASE WHEN t.device IS NOT NULL THEN EXISTS (SELECT FROM meter_key k WHERE k.device_address = t.device)
+					ELSE t.reason = 'a compact frame whose layout was not seen yet' AND EXISTS (SELECT FROM mbus_layout l WHERE l.learned_at > t.received_at - interval '1 minute') END, false)
+			FROM unnest(bridge_ingest.record_gateway_id, bridge_ingest.record_no, bridge_ingest.gateway_time, bridge_ingest.received_at, bridge_ingest.kind,
+				bridge_ingest.address, bridge_ingest.telegram, bridge_ingest.quarantine_reason, bridge_ingest.quarantine_device)
+				WITH ORDINALITY AS t(gateway_id, record_no, gateway_time, received_at, kind, address, telegram, reason, device, n)
+			LEFT JOIN (
+				SELECT i.gateway_id, i.record_no, string_agg(DISTINCT i.fault, ', ') AS fault FROM unnest(readings) AS i WHERE i.fault IS NOT NULL GROUP BY 1, 2
+			) AS f USING (gateway_id, record_no)
+			WHERE (t.reason IS NOT NULL OR f.fault IS NOT NULL) AND t.n IN (SELECT unnest(taken))
+			RETURNING retry
+		)
+		SELECT bool_or(k.retry) INTO again FROM kept k;
+		IF again THEN
+			PERFORM pg_catalog.pg_notify('smarthg_quarantine', '');
+		END IF;
 
 		PERFORM advance_gateway_marks(array_agg(t.gateway_id), array_agg(t.record_no), array_agg(t.kind = 0))
 		FROM unnest(bridge_ingest.record_gateway_id, bridge_ingest.record_no, bridge_ingest.kind) WITH ORDINALITY AS t(gateway_id, record_no, kind, n)
@@ -372,8 +471,47 @@ BEGIN
 	END IF;
 	RETURN QUERY SELECT g.gateway_id, g.committed_record_no FROM gateway g WHERE g.gateway_id = ANY (bridge_ingest.record_gateway_id);
 END $$;
-COMMENT ON FUNCTION bridge_ingest(bigint[], bigint[], timestamptz[], timestamptz[], smallint[], bytea[], bytea[], text[], integer[], bytea[], smallint[], text[], text[], bigint[], bigint[], bigint[], timestamptz[]) IS
-'For the bridge: stores a batch of records and the readings decoded from them (reading_record is the 1-based index of a reading''s record) in one transaction, each record exactly once; returns, for each gateway of the batch, the mark to acknowledge: all records up to it are committed. Readings that fit no meter, and records with a quarantine_reason, are kept raw in quarantine. OBIS code * stands for a scale reported without a value. Record kind 0: the gateway lost all records up to this number that it did not send';
+COMMENT ON FUNCTION bridge_ingest(bigint[], bigint[], timestamptz[], timestamptz[], smallint[], bytea[], bytea[], text[], integer[], bytea[], smallint[], text[], text[], bigint[], bigint[], bigint[], timestamptz[], bytea[]) IS
+'For the bridge: stores a batch of records and the readings decoded from them (reading_record is the 1-based index of a reading''s record) in one transaction, each record exactly once; returns, for each gateway of the batch, the mark to acknowledge: all records up to it are committed. Readings that fit no meter, and records with a quarantine_reason, are kept raw in quarantine; quarantine_device is the M-Bus meter whose key is at fault, one a record. OBIS code * stands for a scale reported without a value. Record kind 0: the gateway lost all records up to this number that it did not send';
+
+CREATE FUNCTION bridge_quarantine(after_id bigint, max_rows integer)
+RETURNS TABLE (quarantine_id bigint, gateway_time timestamptz, received_at timestamptz, kind smallint, address bytea, telegram bytea)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+	SELECT q.quarantine_id, q.gateway_time, q.received_at, q.kind, q.address, q.telegram
+	FROM quarantine q WHERE q.retry AND q.quarantine_id > after_id ORDER BY q.quarantine_id LIMIT max_rows
+$$;
+COMMENT ON FUNCTION bridge_quarantine(bigint, integer) IS 'For the bridge: telegrams in quarantine that are to be decoded again, in the order of their identifiers; notified on channels smarthg_quarantine and smarthg_meter_key';
+
+CREATE FUNCTION bridge_decoded(quarantine_id bigint, reason text, device bytea, readings jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	held quarantine;
+	resolved incoming_reading[];
+	fault text;
+BEGIN
+	SELECT * INTO held FROM quarantine q WHERE q.quarantine_id = bridge_decoded.quarantine_id AND q.retry FOR UPDATE;
+	IF NOT FOUND THEN
+		RETURN;
+	END IF;
+	IF bridge_decoded.reason IS NULL THEN
+		-- Marks of gateways are locked before what follows from readings, as by bridge_ingest.
+		PERFORM FROM gateway g WHERE g.gateway_id = held.gateway_id FOR NO KEY UPDATE;
+		SELECT resolve_readings('{1}', ARRAY[held.gateway_id], ARRAY[held.record_no], ARRAY[held.received_at], ARRAY[held.kind],
+			array_agg(1), array_agg(decode(r.device, 'hex')), array_agg(r.endpoint), array_agg(r.obis), array_agg(r.unit),
+			array_agg(r.raw_value), array_agg(nullif(r.multiplier, 0)), array_agg(nullif(r.divisor, 0)), array_agg(to_timestamp(r.measured_ms / 1000.0)))
+		INTO resolved
+		FROM jsonb_to_recordset(bridge_decoded.readings) AS r(device text, endpoint smallint, obis text, unit text, raw_value bigint, multiplier bigint, divisor bigint, measured_ms bigint)
+		HAVING count(*) > 0;
+		PERFORM ingest_resolved(resolved);
+		SELECT string_agg(DISTINCT i.fault, ', ') INTO fault FROM unnest(resolved) AS i;
+	END IF;
+	UPDATE quarantine q SET retry = false, reason = coalesce(bridge_decoded.reason, fault, q.reason), device_address = bridge_decoded.device,
+		resolved_at = CASE WHEN bridge_decoded.reason IS NULL AND fault IS NULL THEN clock_timestamp() END
+	WHERE q.quarantine_id = held.quarantine_id;
+END $$;
+COMMENT ON FUNCTION bridge_decoded(bigint, text, bytea, jsonb) IS
+'For the bridge: what became of a telegram from bridge_quarantine: a reason why it stays, and the M-Bus meter whose key would help; or its readings, an array of objects with device (hexadecimal), endpoint, obis, unit, raw_value, multiplier, divisor, measured_ms (since 1970), which are stored once';
 
 CREATE FUNCTION bridge_commands(max_rows integer, grace interval DEFAULT '0')
 RETURNS TABLE (command_id bigint, gateway_id bigint, slot_start timestamptz, slot_seconds integer, ess_setpoint_kw float8, ess_grid_charge_kwh float8,

@@ -5,7 +5,7 @@ GRANT USAGE ON SCHEMA smarthg TO smarthg_admin, smarthg_service, smarthg_market,
 
 REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA smarthg FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-	slot_start(timestamptz, interval), register_direction(text), is_eui64(bytea), is_time_zone(text),
+	slot_start(timestamptz, interval), register_direction(text), mbus_address(text, text, integer, integer), is_eui64(bytea), is_time_zone(text),
 	interval_energy_series(timestamptz[], bigint[], integer[], float8[], bigint[], timestamptz, timestamptz, interval, interval, interval, float8),
 	reading_pack_step(internal, timestamptz, bigint, timestamptz, bigint, bigint, tid), reading_pack_end(internal),
 	reading_pack(timestamptz, bigint, timestamptz, bigint, bigint, tid), reading_merge(bytea, bytea), reading_unpack(bytea), reading_without(bytea, timestamptz, timestamptz),
@@ -39,7 +39,8 @@ GRANT EXECUTE ON ALL ROUTINES IN SCHEMA smarthg TO smarthg_admin;
 GRANT EXECUTE ON FUNCTION
 	bridge_gateways(), bridge_session_open(bigint, bigint, text, boolean, boolean), bridge_session_close(bigint, bigint, text),
 	bridge_presence(bigint, boolean, timestamptz, text), bridge_security_event(bytea, text, text, text),
-	bridge_ingest(bigint[], bigint[], timestamptz[], timestamptz[], smallint[], bytea[], bytea[], text[], integer[], bytea[], smallint[], text[], text[], bigint[], bigint[], bigint[], timestamptz[]),
+	bridge_ingest(bigint[], bigint[], timestamptz[], timestamptz[], smallint[], bytea[], bytea[], text[], integer[], bytea[], smallint[], text[], text[], bigint[], bigint[], bigint[], timestamptz[], bytea[]),
+	bridge_mbus_layouts(), bridge_mbus_layout(integer, bytea), bridge_meter_keys(), bridge_quarantine(bigint, integer), bridge_decoded(bigint, text, bytea, jsonb),
 	bridge_commands(integer, interval), bridge_command_state(bigint, text, text), refresh_interval_energy()
 TO smarthg_bridge;
 

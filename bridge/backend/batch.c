@@ -42,6 +42,7 @@ enum column_name {
 	COLUMN_MULTIPLIER,
 	COLUMN_DIVISOR,
 	COLUMN_MEASURED_AT,
+	COLUMN_QUARANTINE_DEVICE, /* of the record, like those before COLUMN_READING_RECORD */
 };
 
 #define POSTGRES_EPOCH_MS INT64_C(946684800000)
@@ -52,7 +53,7 @@ static const Oid parameter_types[BATCH_COLUMNS] = {
     OID_INT2_ARRAY,        OID_BYTEA_ARRAY, OID_BYTEA_ARRAY,       OID_TEXT_ARRAY,
     OID_INT4_ARRAY,        OID_BYTEA_ARRAY, OID_INT2_ARRAY,        OID_TEXT_ARRAY,
     OID_TEXT_ARRAY,        OID_INT8_ARRAY,  OID_INT8_ARRAY,        OID_INT8_ARRAY,
-    OID_TIMESTAMPTZ_ARRAY,
+    OID_TIMESTAMPTZ_ARRAY, OID_BYTEA_ARRAY,
 };
 
 static Oid element_type(Oid array)
@@ -109,9 +110,10 @@ void batch_free(struct batch *batch)
 }
 
 bool batch_add(struct batch *batch, int64_t gateway_id, const struct data_message *data,
-               int64_t received_ms, const char *reason, const struct reading *readings,
-               size_t count)
+               int64_t received_ms, const struct decoded *decoded)
 {
+	const char *reason = decoded->quarantine;
+	size_t count = decoded->count;
 	size_t size = (size_t)data->address_size + data->telegram_size;
 	char *kept_reason = reason ? strdup(reason) : NULL;
 
@@ -135,15 +137,19 @@ bool batch_add(struct batch *batch, int64_t gateway_id, const struct data_messag
 	    .telegram_size = data->telegram_size,
 	    .address_size = data->address_size,
 	    .kind = data->kind,
+	    .lacks_key = decoded->lacks_key,
 	    .reason = kept_reason,
 	};
+	if (decoded->lacks_key)
+		memcpy(batch->records[batch->count - 1].device, decoded->device, MBUS_DEVICE_SIZE);
 	struct writer bytes = writer_over(batch->bytes, batch->byte_capacity);
 	bytes.at = batch->byte_count;
 	writer_bytes(&bytes, data->address, data->address_size);
 	writer_bytes(&bytes, data->telegram, data->telegram_size);
 	batch->byte_count += size;
 	if (count > 0)
-		memcpy(batch->readings + batch->reading_count, readings, count * sizeof(*readings));
+		memcpy(batch->readings + batch->reading_count, decoded->readings,
+		       count * sizeof(*decoded->readings));
 	batch->reading_count += count;
 	return true;
 }
@@ -221,17 +227,15 @@ static bool put_record(struct column *columns, const struct batch *batch,
 	       put_integer(&columns[COLUMN_KIND], record->kind, 2) &&
 	       put(&columns[COLUMN_ADDRESS], address, record->address_size) &&
 	       put(&columns[COLUMN_TELEGRAM], telegram, record->telegram_size) &&
-	       put_text(&columns[COLUMN_REASON], record->reason);
+	       put_text(&columns[COLUMN_REASON], record->reason) &&
+	       put(&columns[COLUMN_QUARANTINE_DEVICE], record->lacks_key ? record->device : NULL,
+	           MBUS_DEVICE_SIZE);
 }
 
 static bool put_reading(struct column *columns, const struct reading *reading, size_t record)
 {
-	uint8_t device[8];
-	struct writer writer = writer_over(device, sizeof(device));
-
-	writer_u64(&writer, reading->device);
 	return put_integer(&columns[COLUMN_READING_RECORD], (int64_t)record, 4) &&
-	       put(&columns[COLUMN_DEVICE], device, sizeof(device)) &&
+	       put(&columns[COLUMN_DEVICE], reading->device, reading->device_size) &&
 	       put_integer(&columns[COLUMN_ENDPOINT], reading->endpoint, 2) &&
 	       put_text(&columns[COLUMN_OBIS], reading->obis) &&
 	       put_text(&columns[COLUMN_UNIT], reading->unit) &&
@@ -286,14 +290,15 @@ bool batch_encode(const struct batch *batch, size_t from, size_t until,
 		struct column *column = &parameters->columns[i];
 
 		put_header(column, element_type(parameter_types[i]),
-		           i < COLUMN_READING_RECORD ? until - from : readings);
+		           i < COLUMN_READING_RECORD || i == COLUMN_QUARANTINE_DEVICE ? until - from
+		                                                                      : readings);
 		parameters->values[i] = (const char *)column->bytes;
 		parameters->lengths[i] = (int)column->size;
 		parameters->formats[i] = 1;
 	}
 	*statement = (struct statement){
 	    .sql = "SELECT gateway_id, committed_record_no FROM smarthg.bridge_ingest($1, $2, $3, $4, "
-	           "$5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+	           "$5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
 	    .parameters = BATCH_COLUMNS,
 	    .types = parameter_types,
 	    .values = parameters->values,

@@ -8,10 +8,10 @@
 #define SMARTHG_BRIDGE_BATCH_H
 
 #include "../codec/messages.h"
-#include "../codec/reading.h"
+#include "../core/routing.h"
 #include "database.h"
 
-enum { BATCH_COLUMNS = 17 };
+enum { BATCH_COLUMNS = 18 };
 
 struct batch_record {
 	int64_t gateway_id;
@@ -24,7 +24,9 @@ struct batch_record {
 	uint16_t telegram_size;
 	uint8_t address_size;
 	uint8_t kind;
-	char *reason; /* of quarantine; owned; NULL: none */
+	bool lacks_key;
+	uint8_t device[MBUS_DEVICE_SIZE]; /* whose key it lacks */
+	char *reason;                     /* of quarantine; owned; NULL: none */
 };
 
 struct batch {
@@ -53,8 +55,7 @@ void batch_free(struct batch *batch);
 
 /* Adds a copy of a record. false: no memory, nothing was added. */
 bool batch_add(struct batch *batch, int64_t gateway_id, const struct data_message *data,
-               int64_t received_ms, const char *reason, const struct reading *readings,
-               size_t count);
+               int64_t received_ms, const struct decoded *decoded);
 
 /* Bytes that the batch holds. */
 size_t batch_memory(const struct batch *batch);

@@ -305,19 +305,18 @@ static struct batch *open_batch(struct lane *lane)
 }
 
 bool store_add(struct store *store, int64_t gateway_id, const struct data_message *data,
-               int64_t received_ms, const char *reason, const struct reading *readings,
-               size_t count)
+               int64_t received_ms, const struct decoded *decoded)
 {
 	struct lane *lane = &store->lanes[(uint64_t)gateway_id % store->options.connections];
 	struct batch *batch = open_batch(lane);
 	size_t before = batch ? batch_memory(batch) : 0;
 	struct timeval delay = {.tv_usec = store->options.batch_ms * 1000};
 
-	if (!batch || !batch_add(batch, gateway_id, data, received_ms, reason, readings, count))
+	if (!batch || !batch_add(batch, gateway_id, data, received_ms, decoded))
 		return false;
 	store->counts.waiting++;
 	account(store, before, batch_memory(batch));
-	if (reason)
+	if (decoded->quarantine)
 		store->counts.quarantined++;
 	if (batch->count >= store->options.batch_records)
 		send_next(lane);

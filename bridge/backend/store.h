@@ -40,8 +40,7 @@ void store_free(struct store *store);
 
 /* Takes a copy of a record. false: no memory, the record was not taken. */
 bool store_add(struct store *store, int64_t gateway_id, const struct data_message *data,
-               int64_t received_ms, const char *reason, const struct reading *readings,
-               size_t count);
+               int64_t received_ms, const struct decoded *decoded);
 
 /* Counts bytes that others hold against the budget: `before` became `after`. false: all such
  * bytes would be more than half of it, nothing was counted. */

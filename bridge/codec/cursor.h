@@ -75,7 +75,9 @@ static inline uint64_t cursor_le(struct cursor *cursor, size_t n)
 
 static inline uint8_t cursor_u8(struct cursor *cursor)
 {
-	return (uint8_t)cursor_be(cursor, 1);
+	const uint8_t *byte = cursor_take(cursor, 1);
+
+	return byte ? *byte : 0;
 }
 
 static inline uint16_t cursor_u16(struct cursor *cursor)

@@ -7,16 +7,23 @@
 #define SMARTHG_BRIDGE_READING_H
 
 #include "cursor.h"
+#include "meter_cipher.h"
 
-enum { OBIS_SIZE = 20, READING_LIMIT = 128 };
+enum { OBIS_SIZE = 24, READING_LIMIT = 128, DEVICE_SIZE = 48, MBUS_DEVICE_SIZE = 8 };
 
 /* Value in units = raw * multiplier / divisor. A frame that says the scale and no value is one
  * reading of OBIS code READING_SCALE, whose raw means nothing: the scale of what the meter reports
  * from then on. */
 #define READING_SCALE "*"
 
+/* The endpoint of a device that has only one place to read from. */
+enum { ENDPOINT_ONLY = 1 };
+
 struct reading {
-	uint64_t device; /* EUI-64 of the reporting device */
+	/* Of the meter: its EUI-64 (ZCL); identification number as 8 digits, manufacturer, version
+	 * and device type (M-Bus, MBUS_DEVICE_SIZE bytes); equipment identifier (P1 text). */
+	uint8_t device[DEVICE_SIZE];
+	uint8_t device_size;
 	uint8_t endpoint;
 	char obis[OBIS_SIZE];
 	const char *unit; /* static text */
@@ -38,16 +45,69 @@ enum reading_status {
 	READING_BAD_ADDRESS,
 	READING_MALFORMED,
 	READING_TOO_MANY, /* beyond READING_LIMIT */
+	READING_BAD_LENGTH,
+	READING_BAD_CHECKSUM,
+	READING_UNSUPPORTED_LAYER,
+	READING_UNSUPPORTED_SECURITY,
+	READING_NO_KEY,
+	READING_WRONG_KEY,
+	READING_FORGED,
+	READING_NOT_ENCRYPTED,
+	READING_UNKNOWN_FORMAT,
+	READING_STATUSES
+};
+
+/* What a telegram comes with, and what a decoder asks of the world around it. */
+struct raw_telegram {
+	const uint8_t *address, *bytes;
+	size_t address_size, size;
+};
+
+struct mbus_formats;
+
+/* The key of an M-Bus device, and whether it is believed without. */
+struct meter_key {
+	uint8_t bytes[METER_KEY_SIZE];
+	bool clear_accepted;
+};
+
+struct decoder {
+	struct meter_cipher *cipher;
+	struct mbus_formats *formats; /* layouts of compact frames, learned from the others */
+	/* NULL where none is known; stays in place while the telegram is decoded. */
+	const struct meter_key *(*key)(void *context, const uint8_t device[MBUS_DEVICE_SIZE]);
+	void *context;
+	/* Of the last M-Bus telegram: its device; written by the decoder. */
+	uint8_t device[MBUS_DEVICE_SIZE];
 };
 
 bool zcl_address_read(const uint8_t *address, size_t size, struct zcl_address *out);
 void zcl_address_write(struct writer *writer, const struct zcl_address *address);
 
-/* Decodes a ZCL telegram (Metering 0x0702, Power Configuration 0x0001) into out,
- * which holds READING_LIMIT readings. */
-enum reading_status reading_decode_zcl(const uint8_t *address, size_t address_size,
-                                       const uint8_t *telegram, size_t telegram_size,
+/* Each decodes one kind of telegram into out, which holds READING_LIMIT readings; *count is 0
+ * unless the status is READING_OK. */
+
+/* ZCL: Metering 0x0702, Power Configuration 0x0001. The decoder is not asked for anything. */
+enum reading_status reading_decode_zcl(struct decoder *decoder, const struct raw_telegram *telegram,
                                        struct reading *out, size_t *count);
+/* Wireless M-Bus from the L field on, with or without the checksums of its blocks. */
+enum reading_status reading_decode_wireless_mbus(struct decoder *decoder,
+                                                 const struct raw_telegram *telegram,
+                                                 struct reading *out, size_t *count);
+/* Wired M-Bus: a long frame; short frames and acknowledgements carry nothing. */
+enum reading_status reading_decode_wired_mbus(struct decoder *decoder,
+                                              const struct raw_telegram *telegram,
+                                              struct reading *out, size_t *count);
+/* P1 text of a DSMR meter. */
+enum reading_status reading_decode_p1(struct decoder *decoder, const struct raw_telegram *telegram,
+                                      struct reading *out, size_t *count);
+
+/* Whether another key of the decoder's device may help. */
+static inline bool reading_lacks_key(enum reading_status status)
+{
+	return status == READING_NO_KEY || status == READING_WRONG_KEY || status == READING_FORGED ||
+	       status == READING_NOT_ENCRYPTED;
+}
 
 /* A sentence for the quarantine; NULL for READING_OK. */
 const char *reading_status_text(enum reading_status status);

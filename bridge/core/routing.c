@@ -10,21 +10,20 @@
 #define EARLIEST_MS INT64_C(1262304000000)
 #define FUTURE_MS   INT64_C(86400000) /* a clock may be ahead by a day, no more */
 
-typedef enum reading_status (*decoder)(const uint8_t *address, size_t address_size,
-                                       const uint8_t *telegram, size_t telegram_size,
-                                       struct reading *out, size_t *count);
+typedef enum reading_status (*decode)(struct decoder *decoder, const struct raw_telegram *telegram,
+                                      struct reading *out, size_t *count);
 
 static const struct {
 	uint8_t route, kind;
-	decoder decode;
+	decode decode;
 	const char *unsupported; /* the reason where there is no decoder yet */
 } submodules[] = {
     {ROUTE_ZIGBEE, KIND_ZCL, reading_decode_zcl, NULL},
-    {ROUTE_WIRELESS_MBUS, KIND_WIRELESS_MBUS, NULL, "wireless M-Bus is not supported yet"},
+    {ROUTE_WIRELESS_MBUS, KIND_WIRELESS_MBUS, reading_decode_wireless_mbus, NULL},
     {ROUTE_ZWAVE, KIND_ZWAVE, NULL, "Z-Wave is not supported yet"},
-    {ROUTE_WIRED_MBUS, KIND_WIRED_MBUS, NULL, "wired M-Bus is not supported yet"},
+    {ROUTE_WIRED_MBUS, KIND_WIRED_MBUS, reading_decode_wired_mbus, NULL},
     {ROUTE_HAN, KIND_DLMS, NULL, "DLMS push is not supported yet"},
-    {ROUTE_HAN, KIND_P1, NULL, "P1 text is not supported yet"},
+    {ROUTE_HAN, KIND_P1, reading_decode_p1, NULL},
 };
 
 static bool possible_time(int64_t ms, int64_t received_ms)
@@ -42,23 +41,35 @@ static int64_t measured_time(const struct reading *reading, const struct data_me
 	return received_ms;
 }
 
-void routing_decode(uint8_t route, const struct data_message *data, int64_t received_ms,
-                    struct decoded *out)
+void routing_decode(struct decoder *decoder, uint8_t route, const struct data_message *data,
+                    int64_t received_ms, struct decoded *out)
 {
+	struct raw_telegram telegram = {
+	    .address = data->address,
+	    .bytes = data->telegram,
+	    .address_size = data->address_size,
+	    .size = data->telegram_size,
+	};
+
 	out->quarantine = NULL;
+	out->lacks_key = false;
 	out->count = 0;
 	if (data->kind == KIND_LOSS)
 		return;
 	for (size_t i = 0; i < sizeof(submodules) / sizeof(submodules[0]); i++) {
-		if (submodules[i].route != route || submodules[i].kind != data->kind)
+		if (submodules[i].kind != data->kind ||
+		    (route != ROUTE_ANY && submodules[i].route != route))
 			continue;
 		if (!submodules[i].decode) {
 			out->quarantine = submodules[i].unsupported;
 			return;
 		}
-		out->quarantine = reading_status_text(
-		    submodules[i].decode(data->address, data->address_size, data->telegram,
-		                         data->telegram_size, out->readings, &out->count));
+		enum reading_status status =
+		    submodules[i].decode(decoder, &telegram, out->readings, &out->count);
+		out->quarantine = reading_status_text(status);
+		out->lacks_key = reading_lacks_key(status);
+		if (out->lacks_key)
+			memcpy(out->device, decoder->device, sizeof(out->device));
 		for (size_t n = 0; n < out->count; n++)
 			out->readings[n].measured_ms = measured_time(&out->readings[n], data, received_ms);
 		return;

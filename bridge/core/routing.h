@@ -8,17 +8,21 @@
 #include "../codec/messages.h"
 #include "../codec/reading.h"
 
+enum { ROUTE_ANY = 0xff };
+
 /* What became of a telegram. */
 struct decoded {
 	const char *quarantine; /* why it could not be decoded (static text), or NULL */
+	bool lacks_key;         /* which the key of this M-Bus device may change */
+	uint8_t device[MBUS_DEVICE_SIZE];
 	size_t count;
 	struct reading readings[READING_LIMIT];
 };
 
-/* Decodes a DATA record by its route and kind. Readings without a time of their own,
- * or with an impossible one, get the gateway's, and where that is unknown or
- * impossible too the time of reception; all in ms since 1970. */
-void routing_decode(uint8_t route, const struct data_message *data, int64_t received_ms,
-                    struct decoded *out);
+/* Decodes a DATA record by its route and kind; with route ROUTE_ANY by its kind alone. Readings
+ * without a time of their own, or with an impossible one, get the gateway's, and where that is
+ * unknown or impossible too the time of reception; all in ms since 1970. */
+void routing_decode(struct decoder *decoder, uint8_t route, const struct data_message *data,
+                    int64_t received_ms, struct decoded *out);
 
 #endif

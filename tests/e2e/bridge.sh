@@ -157,7 +157,7 @@ check "$(grep -q ' reconnects=0 ' "$work/refused.sim"; echo $?)" "in the same se
 sim odd --telegrams "$work/odd"
 check $? "malformed, unknown and refused telegrams are acknowledged"
 is "$(sql "SELECT string_agg(record_no || ' ' || left(reason, 20), ', ' ORDER BY record_no) FROM quarantine")" \
-	"1601 malformed ZCL frame, 1602 the address is not E, 1603 unknown kind of tele, 1604 wireless M-Bus is no, 1605 refused by the datab" \
+	"1601 malformed telegram, 1602 the address is not E, 1603 unknown kind of tele, 1604 the telegram is not , 1605 refused by the datab" \
 	"they are in quarantine with their reasons"
 is "$(sql "SELECT raw_value FROM reading WHERE record_no = 1608")" 10000 "a telegram after them is stored"
 is "$(sql "SELECT committed_record_no FROM gateway WHERE gateway_id = 3")" 1608 "and the mark is past all of them"

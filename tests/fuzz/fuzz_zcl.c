@@ -25,7 +25,7 @@ static void decode(uint16_t cluster, const uint8_t *bytes, size_t size, struct d
 	};
 
 	zcl_address_write(&writer, &source);
-	routing_decode(1, &data, INT64_C(1700000000000), out);
+	routing_decode(NULL, 1, &data, INT64_C(1700000000000), out);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)

@@ -353,10 +353,10 @@ static int play(struct run *run)
 	double seconds = (double)(clock_steady_ms() - start_ms) / 1000;
 	bool good = !run->timed_out && run->sim.accepted_faults == 0 && run->sim.busy == 0;
 	printf("gateways=%zu acknowledged=%" PRIu64 " seconds=%.3f per_second=%.0f reconnects=%" PRIu64
-	       " executed=%" PRIu64 " refused=%" PRIu64 " unfinished=%zu\n",
+	       " executed=%" PRIu64 " refused=%" PRIu64 " unfinished=%zu went_back=%" PRIu64 "\n",
 	       run->gateways, run->sim.acknowledged, seconds,
 	       (double)run->sim.acknowledged / (seconds > 0 ? seconds : 1), run->sim.reconnects,
-	       run->sim.executed, run->sim.refused, run->sim.busy);
+	       run->sim.executed, run->sim.refused, run->sim.busy, run->sim.went_back);
 	return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -296,6 +296,8 @@ static void opened(struct sim_gateway *gateway, const struct ready *ready)
 		finish(gateway);
 		return;
 	}
+	if (ready->committed < gateway->committed)
+		gateway->sim->went_back++;
 	gateway->committed = ready->committed;
 	if (gateway->last < gateway->committed)
 		gateway->last = gateway->committed;

@@ -36,7 +36,8 @@ struct sim {
 	uint64_t allowance; /* records that may be sent now */
 	/* counted */
 	uint64_t acknowledged, reconnects, executed, refused, accepted_faults;
-	size_t busy; /* gateways that are not done */
+	uint64_t went_back; /* times that a bridge had less than it had acknowledged */
+	size_t busy;        /* gateways that are not done */
 };
 
 struct sim_record {

@@ -37,8 +37,8 @@ static enum reading_status decode(uint16_t cluster, const char *hex)
 	size_t size = from_hex(hex, telegram);
 
 	zcl_address_write(&writer, &source);
-	enum reading_status status =
-	    reading_decode_zcl(address, sizeof(address), telegram, size, readings, &count);
+	struct raw_telegram whole = {address, telegram, sizeof(address), size};
+	enum reading_status status = reading_decode_zcl(NULL, &whole, readings, &count);
 	free(telegram);
 	return status;
 }
@@ -54,8 +54,9 @@ static void test_electricity(void)
 	ok(decode(ZCL_METERING, "08550a000025b20800000000") == READING_OK && count == 1 &&
 	       is(0, "1-0:1.8.0.255", 2226, "kWh"),
 	   "a summation is energy delivered, in kWh");
-	ok(readings[0].device == 0x0015bc0000000042 && readings[0].endpoint == 2 &&
-	       readings[0].multiplier == 0 && readings[0].divisor == 0,
+	ok(readings[0].device_size == 8 &&
+	       memcmp(readings[0].device, "\x00\x15\xbc\x00\x00\x00\x00\x42", 8) == 0 &&
+	       readings[0].endpoint == 2 && readings[0].multiplier == 0 && readings[0].divisor == 0,
 	   "device and endpoint come from the address, the scale is unknown where not said");
 	decode(ZCL_METERING, "18010a0000256400000000000100250500000000000004"
 	                     "2a18fcff010322010000020322e80300");
@@ -218,8 +219,8 @@ static void test_malformed(void)
 		    refused && (decode(ZCL_METERING, cut) == (bytes == 3 ? READING_OK : READING_MALFORMED));
 	}
 	ok(refused, "a report cut anywhere is malformed");
-	ok(reading_decode_zcl((const uint8_t *)"short", 5, NULL, 0, readings, &count) ==
-	       READING_BAD_ADDRESS,
+	struct raw_telegram stray = {(const uint8_t *)"short", NULL, 5, 0};
+	ok(reading_decode_zcl(NULL, &stray, readings, &count) == READING_BAD_ADDRESS,
 	   "an address that is not EUI-64, endpoint, profile and cluster is told");
 	char many[6 + 200 * 8 + 1], *end = many + sprintf(many, "18010a");
 	for (int i = 0; i < 200; i++)
@@ -259,18 +260,18 @@ static void test_routing(void)
 
 	zcl_address_write(&writer, &source);
 	data.telegram_size = (uint16_t)from_hex("18010a0000250a0000000000", telegram);
-	routing_decode(1, &data, now_ms, &decoded);
+	routing_decode(NULL, 1, &data, now_ms, &decoded);
 	ok(!decoded.quarantine && decoded.count == 1 &&
 	       decoded.readings[0].measured_ms == 1700000000000,
 	   "a reading without a time of its own has the gateway's");
 	data.gateway_ms = 0;
-	routing_decode(1, &data, now_ms, &decoded);
+	routing_decode(NULL, 1, &data, now_ms, &decoded);
 	ok(decoded.readings[0].measured_ms == now_ms, "and where that is unknown the reception's");
 	data.gateway_ms = UINT64_MAX;
-	routing_decode(1, &data, now_ms, &decoded);
+	routing_decode(NULL, 1, &data, now_ms, &decoded);
 	ok(decoded.readings[0].measured_ms == now_ms, "an impossible gateway time is not believed");
 	data.gateway_ms = UINT64_C(946684800000) + 86400000;
-	routing_decode(1, &data, now_ms, &decoded);
+	routing_decode(NULL, 1, &data, now_ms, &decoded);
 	ok(decoded.readings[0].measured_ms == now_ms,
 	   "nor is that of a clock which began at 2000 with its power");
 	data.gateway_ms = 1700000000000;
@@ -278,16 +279,16 @@ static void test_routing(void)
 	data.telegram_size = (uint16_t)from_hex("18010a0000250a0000000000"
 	                                        "0700e200000000",
 	                                        telegram);
-	routing_decode(1, &data, now_ms, &decoded);
+	routing_decode(NULL, 1, &data, now_ms, &decoded);
 	ok(decoded.count == 1 && decoded.readings[0].measured_ms == 1700000000000,
 	   "for a meter whose clock was never set the gateway's time stands");
-	routing_decode(3, &data, now_ms, &decoded);
+	routing_decode(NULL, 3, &data, now_ms, &decoded);
 	ok(decoded.quarantine && decoded.count == 0, "ZCL by another route goes to quarantine");
 	data.kind = KIND_P1 + 1;
-	routing_decode(5, &data, now_ms, &decoded);
+	routing_decode(NULL, 5, &data, now_ms, &decoded);
 	ok(decoded.quarantine && decoded.count == 0, "an unknown kind goes to quarantine");
 	data.kind = KIND_LOSS;
-	routing_decode(0, &data, now_ms, &decoded);
+	routing_decode(NULL, 0, &data, now_ms, &decoded);
 	ok(!decoded.quarantine && decoded.count == 0, "a loss is neither a reading nor an error");
 }
 
@@ -372,8 +373,8 @@ static void test_random_bytes(void)
 		memcpy(telegram, base, size);
 		for (int i = 0; i < 3; i++)
 			telegram[(state >> 8 * i) % size] = (uint8_t)(state >> (24 + 8 * i));
-		read += reading_decode_zcl(address, sizeof(address), telegram, size, readings, &count) ==
-		        READING_OK;
+		struct raw_telegram mutated = {address, telegram, sizeof(address), size};
+		read += reading_decode_zcl(NULL, &mutated, readings, &count) == READING_OK;
 		free(telegram);
 	}
 	ok(read > 0 && read < rounds, "%d mutated frames are read within bounds", rounds);

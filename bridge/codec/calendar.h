@@ -1,0 +1,19 @@
+/*
+ * The civil calendar for telegrams that say the time in it.
+ */
+#ifndef SMARTHG_BRIDGE_CALENDAR_H
+#define SMARTHG_BRIDGE_CALENDAR_H
+
+#include <stdint.h>
+
+/* Days from 1970-01-01 to a date of the Gregorian calendar; a day beyond its month runs on into
+ * the next. Counted in years that begin in March, so that leap days come last. */
+static inline int64_t calendar_days(int year, int month, int day)
+{
+	int64_t y = month > 2 ? year : year - 1;
+	int64_t in_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+
+	return y * 365 + y / 4 - y / 100 + y / 400 + in_year - 719468;
+}
+
+#endif

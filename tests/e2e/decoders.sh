@@ -1,0 +1,94 @@
+#!/bin/bash
+# Telegrams of M-Bus meters, by radio and by wire, and of P1 ports through gateway, bridge and
+# database; and those in quarantine that are decoded again when their key or meter is entered.
+# Prints TAP.
+. "$(dirname "$0")/harness"
+
+# The gas meter of OMS volume 2 annex N, encrypted on the air, in clear by wire; a water meter in clear.
+gas=2e4493157856341233037a2a0020255923c95aaa26d1b2e7493b013ec4a6f6d3529b520edff0ea6defc99d6d69ebf3
+gas_key=0102030405060708090a0b0c0d0e0f11
+wired=6820206808fd7278563412931533032a0000000c1427048502046d32371f1502fd1700008916
+water=1644430421436587010778046d000001010413d2040000
+clear=144493157856341233037a2b0000000c1428048502
+p1=$(printf '/XYZ5METER\r\n\r\n0-0:96.1.1(4530303132)\r\n0-0:1.0.0(231114231300W)\r\n1-0:1.8.1(004567.123*kWh)\r\n1-0:1.8.2(001234.567*kWh)\r\n0-1:24.1.0(003)\r\n0-1:96.1.0(4730303138)\r\n0-1:24.2.1(231114230000W)(00123.456*m3)\r\n!' | od -An -v -tx1 | tr -d ' \n')
+
+make_homes 2 || { echo "Bail out! no database"; exit 1; }
+sql "INSERT INTO meter (meter_id, home_id, gateway_id, device_eui64, commodity, name) VALUES
+	(11, 1, 1, mbus_address('12345678', 'ELS', 51, 3), 'gas', 'gas'),
+	(12, 2, 2, mbus_address('12345678', 'ELS', 51, 3), 'gas', 'gas by wire'),
+	(13, 2, 2, 'G0018', 'heat', 'gas of the P1 port'), (14, 2, 2, 'E0012', 'water', 'P1')" 2>"$work/sql.log"
+first=0015bc0100000001 second=0015bc0100000002
+readings() { sql "SELECT string_agg(concat_ws(' ', obis, unit, raw_value, extract(epoch FROM measured_at)::bigint), ', ' ORDER BY obis) FROM reading JOIN register USING (register_id) WHERE meter_id = $1"; }
+unresolved() { sql "SELECT string_agg(record_no || ' ' || reason, ', ' ORDER BY record_no) FROM quarantine WHERE resolved_at IS NULL AND gateway_id = $1"; }
+
+start_bridge
+cat >"$work/telegrams" <<TELEGRAMS
+$second 1700000000000 4 - $wired
+$second 1700000000000 6 - $p1
+$first 1700000000000 2 - $gas
+TELEGRAMS
+sim kinds
+check $? "telegrams of all kinds are acknowledged"
+is "$(readings 12)" "7-0:3.0.0.255 m3 2850427 1700000000" "a wired M-Bus meter's reading, at the gateway's time"
+is "$(readings 14)" "1-0:1.8.0.255 kWh 5801690 1699999980, 1-0:1.8.1.255 kWh 4567123 1699999980, 1-0:1.8.2.255 kWh 1234567 1699999980" "the readings of a P1 port, at the meter's"
+is "$(readings 13)" "7-0:3.0.0.255 m3 123456 1699999200" "and of its sub-meter, at its own"
+is "$(unresolved 1)" "1 encrypted, and no key of the meter is known" "an encrypted telegram without a key waits"
+is "$(sql "SELECT device_address = mbus_address('12345678', 'ELS', 51, 3) FROM quarantine")" t "and says for whose"
+
+sql "INSERT INTO meter_key (device_address, key) VALUES (mbus_address('12345678', 'ELS', 51, 3), '\\x00112233445566778899aabbccddeeff')"
+comes "1 cannot be decrypted with the meter's key" "SELECT record_no || ' ' || reason FROM quarantine WHERE resolved_at IS NULL" "another meter's key does not open it"
+sql "UPDATE meter_key SET key = '\\x$gas_key'"
+comes 2850427 "SELECT raw_value FROM reading JOIN register USING (register_id) WHERE meter_id = 11" "the right one does"
+is "$(readings 11)" "7-0:3.0.0.255 m3 2850427 1700000000" "with the reading as it was, once"
+comes 0 "SELECT count(*) FROM quarantine WHERE resolved_at IS NULL OR retry" "and it has left the quarantine"
+
+cat >>"$work/telegrams" <<TELEGRAMS
+$first 1700000060000 2 - $gas
+$first 1700000120000 2 - $clear
+$first 1700000180000 2 - $water
+TELEGRAMS
+sim more
+check $? "more telegrams are acknowledged"
+is "$(readings 11 | tr ',' '\n' | wc -l)" 2 "the next encrypted one is read at once"
+is "$(unresolved 1)" "3 not encrypted, but the meter has a key, 4 meter is unknown" "one in clear is not believed of a meter with a key, an unknown meter waits"
+sql "INSERT INTO meter (meter_id, home_id, gateway_id, device_eui64, commodity, name) VALUES (15, 1, 1, mbus_address('87654321', 'ABC', 1, 7), 'water', 'water')"
+is "$(sql "SELECT decode_quarantine(1, 'meter is unknown')")" 1 "an operator calls for what waits for a meter"
+comes "8-0:1.0.0.255 m3 1234 1700000180" "SELECT concat_ws(' ', obis, unit, raw_value, extract(epoch FROM measured_at)::bigint) FROM reading JOIN register USING (register_id) WHERE meter_id = 15" "and it is read"
+sql "UPDATE meter_key SET clear_accepted = true"
+comes 3 "SELECT count(*) FROM reading JOIN register USING (register_id) WHERE meter_id = 11" "the one in clear too where its key says so"
+
+# A compact frame comes before the full one that explains it; a bridge started anew knows both.
+sum() { # of bytes, by EN 13757, low byte first
+	perl -e 'my $c = 0; for my $bit (split //, unpack "B*", pack "H*", shift) { $c = ($c << 1 & 0xffff) ^ (($c >> 15) != $bit ? 0x3d65 : 0) } $c ^= 0xffff; printf "%02x%02x", $c & 255, $c >> 8' "$1"
+}
+radio() { printf '%02x%s' $((${#1} / 2)) "$1"; }
+kamstrup=442d2c888888880107
+full=$(radio ${kamstrup}7804131908000002fd170000)
+compact=$(radio ${kamstrup}79$(sum 041302fd17)$(sum 04131a08000002fd170000)1a0800000000)
+sql "INSERT INTO meter (meter_id, home_id, gateway_id, device_eui64, kind, commodity, name) VALUES (16, 1, 1, mbus_address('88888888', 'KAM', 1, 7), 'sub', 'water', 'compact')"
+cat >>"$work/telegrams" <<TELEGRAMS
+$second 1700000060000 2 - $compact
+$first 1700000240000 2 - $compact
+$first 1700000300000 2 - $full
+TELEGRAMS
+sim compact
+comes "2073 2074" "SELECT string_agg(raw_value::text, ' ' ORDER BY raw_value) FROM reading JOIN register USING (register_id) WHERE meter_id = 16" "a compact frame is read once its layout was seen"
+
+# The bridge was away while a key came.
+sql "DELETE FROM meter_key"
+comes 0 "SELECT count(*) FROM bridge_meter_keys()" "keys can be taken away"
+for _ in $(seq 50); do [ "$(logged 'meter keys loaded" keys=0')" -ge 2 ] && break; sleep 0.1; done
+printf "%s\n" "$first 1700000360000 2 - $compact" "$first 1700000420000 2 - $gas" >>"$work/telegrams"
+sim last
+is "$(unresolved 1)" "8 encrypted, and no key of the meter is known" "then telegrams wait again"
+stop_bridge KILL
+sql "INSERT INTO meter_key (device_address, key) VALUES (mbus_address('12345678', 'ELS', 51, 3), '\\x$gas_key')"
+start_bridge
+echo "$first 1700000480000 2 - ${compact}" >>"$work/telegrams"
+sim again
+comes 4 "SELECT count(*) FROM reading JOIN register USING (register_id) WHERE meter_id = 16" "a bridge that starts knows the layouts of the one before"
+comes 4 "SELECT count(*) FROM reading JOIN register USING (register_id) WHERE meter_id = 11" "a bridge that starts reads what keys came for meanwhile"
+is "$(grep -ci "$gas_key" "$work/bridge.log")" 0 "no key is in the log"
+stop_bridge TERM
+
+echo "1..$count"
