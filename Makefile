@@ -35,7 +35,7 @@ core_fuzzers = fuzz_model_text
 bridge_fuzzers = $(filter-out $(core_fuzzers),$(fuzzers))
 
 core_libraries = -lglpk -lm
-bridge_libraries = -levent_core -lcrypto -lm
+bridge_libraries = -levent_openssl -levent_extra -levent_core -lssl -lcrypto -lm
 
 sources = $(core) $(codec) $(bridge_core) $(backend) bridge/main.c $(wildcard extension/pg/*.c \
 	tests/unit/*.c tests/sim/*.c tests/fuzz/*.c tests/bench/*.c tests/demo/*.c)

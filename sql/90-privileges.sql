@@ -39,3 +39,4 @@ GRANT EXECUTE ON FUNCTION
 	bridge_ingest(bigint[], bigint[], timestamptz[], timestamptz[], smallint[], bytea[], bytea[], text[], integer[], bytea[], smallint[], text[], text[], bigint[], bigint[], bigint[], timestamptz[]),
 	bridge_commands(integer, interval), bridge_command_state(bigint, text, text), refresh_interval_energy()
 TO smarthg_bridge;
+GRANT EXECUTE ON FUNCTION bridge_report(text, jsonb), bridge_stopped(text) TO smarthg_bridge;
