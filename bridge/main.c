@@ -19,7 +19,9 @@
 #include "backend/journal.h"
 #include "backend/refresh.h"
 #include "backend/report.h"
+#include "backend/sms.h"
 #include "backend/store.h"
+#include "core/at_modem.h"
 #include "core/clock.h"
 #include "core/command_line.h"
 #include "core/hosts.h"
@@ -40,6 +42,7 @@ struct bridge {
 	struct gateways *gateways;
 	struct commands *commands;
 	struct refresh *refresh;
+	struct sms *sms; /* NULL: not wanted */
 	struct report *report;
 	struct metrics *metrics; /* NULL: not wanted */
 	struct event *term, *interrupt, *hangup, *stopping, *state, *watchdog;
@@ -205,6 +208,8 @@ static void on_control_connected(void *context)
 
 	gateways_reload(bridge->gateways);
 	commands_fetch(bridge->commands);
+	if (bridge->sms)
+		sms_fetch(bridge->sms);
 }
 
 static void on_notified(void *context, const char *channel)
@@ -213,8 +218,10 @@ static void on_notified(void *context, const char *channel)
 
 	if (strcmp(channel, "smarthg_gateway") == 0)
 		gateways_reload(bridge->gateways);
-	else
+	else if (strcmp(channel, "smarthg_command") == 0)
 		commands_fetch(bridge->commands);
+	else if (bridge->sms)
+		sms_fetch(bridge->sms);
 }
 
 static bool send_request(void *context, int64_t gateway_id, const void *payload, size_t size)
@@ -331,7 +338,8 @@ static struct store_options store_options_of(struct bridge *bridge)
 
 static bool start_back_end(struct bridge *bridge)
 {
-	static const char *const channels[] = {"smarthg_gateway", "smarthg_command", NULL};
+	static const char *const channels[] = {"smarthg_gateway", "smarthg_command", "smarthg_sms",
+	                                       NULL};
 	const struct configuration *configuration = &bridge->configuration;
 	struct store_options store = store_options_of(bridge);
 	struct control_handlers control = {bridge, on_control_connected, on_notified};
@@ -415,6 +423,32 @@ static bool start_hosts(struct bridge *bridge, char *message, size_t size)
 		         secure.host, hosts_port(bridge->hosts, true),
 		         configuration->tls_security_required ? "required" : "optional");
 	return true;
+}
+
+static bool start_sms(struct bridge *bridge, char *message, size_t size)
+{
+	const struct configuration *configuration = &bridge->configuration;
+	struct at_modem_options options = {
+	    .device = configuration->sms_device,
+	    .baud = configuration->sms_baud,
+	    .log = &bridge->log,
+	};
+	struct sms_transport *modem;
+
+	if (configuration->sms_device[0] == '\0')
+		return true;
+	if (!at_modem_baud_valid(configuration->sms_baud)) {
+		snprintf(message, size, "sms_baud %d is no speed of a serial line",
+		         configuration->sms_baud);
+		return false;
+	}
+	bridge->sms = sms_new(bridge->base, bridge->control, &bridge->log);
+	if (!bridge->sms)
+		return false;
+	options.events = sms_events_of(bridge->sms);
+	modem = at_modem_new(bridge->base, &options);
+	sms_use(bridge->sms, modem);
+	return modem != NULL;
 }
 
 static bool start_status(struct bridge *bridge, char *message, size_t size)
@@ -538,6 +572,7 @@ static void free_event(struct event *event)
 static void finish(struct bridge *bridge)
 {
 	metrics_free(bridge->metrics);
+	sms_free(bridge->sms);
 	report_free(bridge->report);
 	if (bridge->hosts)
 		hosts_free(bridge->hosts);
@@ -580,6 +615,7 @@ static int run(struct bridge *bridge)
 	bridge->base = event_base_new();
 	started = bridge->base && start_back_end(bridge) && start_events(bridge) &&
 	          start_hosts(bridge, message, sizeof(message)) &&
+	          start_sms(bridge, message, sizeof(message)) &&
 	          start_status(bridge, message, sizeof(message)) &&
 	          write_port_file(bridge, message, sizeof(message)) &&
 	          supervisor_become(bridge->configuration.user, message, sizeof(message));

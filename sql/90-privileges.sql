@@ -40,3 +40,5 @@ GRANT EXECUTE ON FUNCTION
 	bridge_commands(integer, interval), bridge_command_state(bigint, text, text), refresh_interval_energy()
 TO smarthg_bridge;
 GRANT EXECUTE ON FUNCTION bridge_report(text, jsonb), bridge_stopped(text) TO smarthg_bridge;
+GRANT EXECUTE ON FUNCTION bridge_sms_pending(integer), bridge_sms_state(bigint, text, integer, text), bridge_sms_report(integer, boolean),
+	bridge_sms_received(text, text, timestamptz) TO smarthg_bridge;
