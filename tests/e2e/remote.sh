@@ -5,8 +5,8 @@
 
 make_homes 3 || { echo "Bail out! no database"; exit 1; }
 PATH=$PATH:/usr/sbin:/sbin:$top/bridge/remote
-as_user() { # sshd without privileges: of root it would want more
-	if [ "$(id -u)" = 0 ]; then setpriv --reuid=postgres --regid=postgres --init-groups env HOME="$work/home" "$@"; else "$@"; fi
+as_user() { # in place of the shell: sshd without privileges, since of root it would want more
+	if [ "$(id -u)" = 0 ]; then exec setpriv --reuid=postgres --regid=postgres --init-groups env HOME="$work/home" "$@"; else exec "$@"; fi
 }
 user=$([ "$(id -u)" = 0 ] && echo postgres || id -un)
 free_port() { perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1)->sockport'; }
@@ -39,19 +39,21 @@ LogLevel VERBOSE
 CONF
 [ "$(id -u)" != 0 ] || chown -R postgres "$work/home" "$work/host_key" "$work/authorized_keys"
 chmod 755 "$work"
-as_user "$(command -v sshd)" -D -e -f "$work/sshd_config" 2>"$work/sshd.log" &
+as_user "$(command -v sshd)" -D -e -f "$work/sshd_config" >"$work/sshd.log" 2>&1 &
+sshd_pid=$!
 perl -MIO::Socket::INET -e '$SIG{CHLD} = "IGNORE"; my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$ARGV[0]", Listen => 9, ReuseAddr => 1) or die; while (my $c = $s->accept) { print $c "gateway here\n"; close $c }' "$gateway_port" &
 for _ in $(seq 50); do ss -Hltn "sport = :$server_port" | grep -q . && break; sleep 0.1; done
 echo "[127.0.0.1]:$server_port $(cut -d' ' -f1,2 "$work/host_key.pub")" >"$work/known_hosts"
 
 # The command of the unit that the database makes, run as it stands.
 sql "SELECT remote_unit(1, '127.0.0.1', $server_port, '$user', $gateway_port, '$work/key1', '$work/known_hosts')" >"$work/smarthg-tunnel.service"
-tunnel() { $(sed -n 's/^ExecStart=//p' "$work/smarthg-tunnel.service" | sed "s|$work/key1|$work/key$1|; ${2:-}") >"$work/ssh.$1" 2>&1; }
+run_unit() { exec $(sed -n 's/^ExecStart=//p' "$work/smarthg-tunnel.service" | sed "s|$work/key1|$work/key$1|; ${2:-}") >"$work/ssh.$1" 2>&1; }
 is "$(sql "SELECT remote_unit(1, 'host -o ProxyCommand=evil')" 2>&1 | grep -c 'must be plain names')" 1 "no option can be smuggled into the unit"
 if command -v systemd-analyze >/dev/null; then
 	is "$(systemd-analyze verify "$work/smarthg-tunnel.service" 2>&1 | grep smarthg-tunnel)" "" "the gateway's unit file is correct"
 fi
-tunnel 1 & tunnel_pid=$!
+tunnel() { (run_unit "$@"); }
+run_unit 1 & tunnel_pid=$!
 for _ in $(seq 50); do ss -Hltn "sport = :$port1" | grep -q . && break; sleep 0.1; done
 reach() { timeout 3 perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new("127.0.0.1:$ARGV[0]") or exit 1; print scalar <$s>' "$1"; }
 is "$(reach "$port1")" "gateway here" "the gateway is reached through its tunnel"
@@ -81,5 +83,5 @@ check "$([ $? != 0 ] && grep -q 'Permission denied' "$work/ssh.2"; echo $?)" "no
 is "$(PGUSER=$role smarthg-authorized-key $(cut -d' ' -f1,2 "$work/key3.pub"))" "$(tail -n 1 "$work/authorized_keys")" "smarthg-authorized-key prints the line of one key"
 is "$(PGUSER=$role smarthg-authorized-key $(cut -d' ' -f1,2 "$work/key2.pub"))$(PGUSER=$role smarthg-authorized-key ssh-ed25519 "x' OR true --")" "" "and none of a disabled or unknown one"
 is "$(sql "SELECT string_agg(gateway_id::text, ',') FROM remote_tunnel WHERE last_login_at > now() - interval '1 minute'")" 3 "a login is noted"
-kill $tunnel_pid
+kill $tunnel_pid $sshd_pid
 echo "1..$count"
