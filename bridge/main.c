@@ -20,12 +20,17 @@
 #include "backend/key_ring.h"
 #include "backend/layouts.h"
 #include "backend/refresh.h"
+#include "backend/report.h"
 #include "backend/second_look.h"
+#include "backend/sms.h"
 #include "backend/store.h"
+#include "core/at_modem.h"
 #include "core/clock.h"
-#include "core/configuration.h"
+#include "core/command_line.h"
 #include "core/hosts.h"
+#include "core/metrics.h"
 #include "core/routing.h"
+#include "core/supervisor.h"
 
 enum { STOP_CHECK_MS = 20, REPORT_S = 60 };
 
@@ -44,7 +49,13 @@ struct bridge {
 	struct second_look *second_look;
 	struct layouts *layouts;
 	struct decoder decoder;
-	struct event *term, *interrupt, *hangup, *stopping, *report;
+	struct sms *sms; /* NULL: not wanted */
+	struct report *report;
+	struct metrics *metrics; /* NULL: not wanted */
+	struct event *term, *interrupt, *hangup, *stopping, *state, *watchdog;
+	int argument_count; /* of the command line, which is read again on SIGHUP */
+	char **arguments;
+	int64_t started_ms;    /* since 1970 */
 	int64_t stop_until_ms; /* steady; 0: not stopping */
 	uint64_t reported_records;
 	struct decoded decoded; /* of the telegram in hand */
@@ -207,6 +218,8 @@ static void on_control_connected(void *context)
 	key_ring_load(bridge->key_ring);
 	gateways_reload(bridge->gateways);
 	commands_fetch(bridge->commands);
+	if (bridge->sms)
+		sms_fetch(bridge->sms);
 }
 
 static void on_keys_loaded(void *context)
@@ -226,8 +239,10 @@ static void on_notified(void *context, const char *channel)
 		key_ring_load(bridge->key_ring);
 	else if (strcmp(channel, "smarthg_quarantine") == 0)
 		second_look_begin(bridge->second_look);
-	else
+	else if (strcmp(channel, "smarthg_command") == 0)
 		commands_fetch(bridge->commands);
+	else if (bridge->sms)
+		sms_fetch(bridge->sms);
 }
 
 static bool send_request(void *context, int64_t gateway_id, const void *payload, size_t size)
@@ -244,11 +259,11 @@ static void on_stop_check(evutil_socket_t socket, short what, void *context)
 	struct bridge *bridge = context;
 	size_t records = store_counts(bridge->store).waiting;
 	size_t statements = control_waiting(bridge->control);
+	size_t connections = hosts_counts(bridge->hosts).dispatcher.connections;
 
 	(void)socket;
 	(void)what;
-	if (records + statements + hosts_connections(bridge->hosts) > 0 &&
-	    clock_steady_ms() < bridge->stop_until_ms)
+	if (records + statements + connections > 0 && clock_steady_ms() < bridge->stop_until_ms)
 		return;
 	log_line(&bridge->log, LOG_INFO, "stopped", "uncommitted_records=%zu unwritten_events=%zu",
 	         records, statements);
@@ -264,42 +279,71 @@ static void on_stop_signal(evutil_socket_t number, short what, void *context)
 	if (bridge->stop_until_ms != 0)
 		return;
 	log_line(&bridge->log, LOG_INFO, "stopping", "signal=%d", (int)number);
+	supervisor_notify("STOPPING=1");
 	bridge->stop_until_ms = clock_steady_ms() + bridge->configuration.stop_seconds * INT64_C(1000);
 	hosts_stop(bridge->hosts);
+	report_stopped(bridge->report);
 	event_add(bridge->stopping, &every);
 }
 
-static void on_hangup(evutil_socket_t number, short what, void *context)
-{
-	struct bridge *bridge = context;
-
-	(void)number;
-	(void)what;
-	gateways_reload(bridge->gateways);
-}
-
-static void on_report(evutil_socket_t socket, short what, void *context)
+static void collect_status(void *context, struct status *out)
 {
 	struct bridge *bridge = context;
 	struct store_counts counts = store_counts(bridge->store);
 
-	(void)socket;
-	(void)what;
-	log_line(&bridge->log, LOG_INFO, "state",
-	         "gateways=%zu connections=%zu records=%" PRIu64 " per_second=%" PRIu64
-	         " waiting=%zu batches=%" PRIu64 " quarantined=%" PRIu64 " unstorable=%" PRIu64,
-	         hosts_gateways(bridge->hosts), hosts_connections(bridge->hosts), counts.records,
-	         (counts.records - bridge->reported_records) / REPORT_S, counts.waiting, counts.batches,
-	         counts.quarantined, counts.unstorable);
-	bridge->reported_records = counts.records;
+	*out = (struct status){
+	    .hosts = hosts_counts(bridge->hosts),
+	    .records = counts.records,
+	    .batches = counts.batches,
+	    .quarantined = counts.quarantined,
+	    .unstorable = counts.unstorable,
+	    .waiting = counts.waiting,
+	    .waiting_events = control_waiting(bridge->control),
+	    .memory = counts.memory,
+	    .resident = status_resident(),
+	    .ingest_connected = counts.connected,
+	    .ingest_connections = (unsigned)bridge->configuration.ingest_connections,
+	    .control_connected = control_connected(bridge->control),
+	    .held = counts.held,
+	    .latency = counts.latency,
+	    .started_ms = bridge->started_ms,
+	};
 }
 
-static bool start_back_end(struct bridge *bridge)
+static void on_state(evutil_socket_t socket, short what, void *context)
 {
-	static const char *const channels[] = {"smarthg_gateway", "smarthg_command",
-	                                       "smarthg_meter_key", "smarthg_quarantine", NULL};
+	struct bridge *bridge = context;
+	struct status status;
+	char notice[120];
+
+	(void)socket;
+	(void)what;
+	collect_status(bridge, &status);
+	log_line(&bridge->log, LOG_INFO, "state",
+	         "gateways=%zu connections=%zu online=%zu records=%" PRIu64 " per_second=%" PRIu64
+	         " waiting=%zu batches=%" PRIu64 " quarantined=%" PRIu64 " unstorable=%" PRIu64,
+	         status.hosts.gateways, status.hosts.dispatcher.connections, status.hosts.online,
+	         status.records, (status.records - bridge->reported_records) / REPORT_S, status.waiting,
+	         status.batches, status.quarantined, status.unstorable);
+	bridge->reported_records = status.records;
+	snprintf(notice, sizeof(notice), "STATUS=%zu of %zu gateways online, %" PRIu64 " records",
+	         status.hosts.online, status.hosts.gateways, status.records);
+	supervisor_notify(notice);
+}
+
+static void on_watchdog(evutil_socket_t socket, short what, void *context)
+{
+	(void)socket;
+	(void)what;
+	(void)context;
+	supervisor_notify("WATCHDOG=1");
+}
+
+static struct store_options store_options_of(struct bridge *bridge)
+{
 	const struct configuration *configuration = &bridge->configuration;
-	struct store_options store = {
+
+	return (struct store_options){
 	    .conninfo = configuration->database,
 	    .connections = (unsigned)configuration->ingest_connections,
 	    .batch_records = (size_t)configuration->batch_records,
@@ -311,6 +355,15 @@ static bool start_back_end(struct bridge *bridge)
 	    .hold = on_hold,
 	    .log = &bridge->log,
 	};
+}
+
+static bool start_back_end(struct bridge *bridge)
+{
+	static const char *const channels[] = {"smarthg_gateway",   "smarthg_command",
+	                                       "smarthg_meter_key", "smarthg_quarantine",
+	                                       "smarthg_sms",       NULL};
+	const struct configuration *configuration = &bridge->configuration;
+	struct store_options store = store_options_of(bridge);
 	struct control_handlers control = {bridge, on_control_connected, on_notified};
 	struct gateways_handlers gateways = {bridge, on_gateways_asked, on_gateways_begin,
 	                                     on_gateway_row, on_gateways_end};
@@ -346,14 +399,15 @@ static bool start_back_end(struct bridge *bridge)
 	       (bridge->refresh || configuration->refresh_ms == 0);
 }
 
-static bool start_hosts(struct bridge *bridge, char *message, size_t size)
+static struct hosts_options hosts_options_of(struct bridge *bridge)
 {
 	const struct configuration *configuration = &bridge->configuration;
-	char host[CONFIGURATION_TEXT];
-	const char *colon = strrchr(configuration->listen, ':');
-	struct hosts_options options = {
+
+	return (struct hosts_options){
 	    .dispatcher =
 	        {
+	            .tls = {configuration->tls_certificate, configuration->tls_key,
+	                    configuration->tls_client_ca},
 	            .handshake_ms = configuration->handshake_seconds * INT64_C(1000),
 	            .pending_limit = (size_t)configuration->max_pending_connections,
 	            .connection_limit = (size_t)configuration->max_connections,
@@ -364,6 +418,7 @@ static bool start_hosts(struct bridge *bridge, char *message, size_t size)
 	                    .keepalive_s = (uint32_t)configuration->keepalive_seconds,
 	                    .payload_limit = (size_t)configuration->max_payload,
 	                },
+	            .tls_security_required = configuration->tls_security_required,
 	            .log = &bridge->log,
 	        },
 	    .offline_ms =
@@ -373,23 +428,133 @@ static bool start_hosts(struct bridge *bridge, char *message, size_t size)
 	                 on_unknown_gateway, on_record, on_response, on_reserve},
 	    .log = &bridge->log,
 	};
+}
 
-	if (!colon) {
-		snprintf(message, size, "listen must be HOST:PORT, not \"%s\"", configuration->listen);
-		return false;
+static bool start_hosts(struct bridge *bridge, char *message, size_t size)
+{
+	const struct configuration *configuration = &bridge->configuration;
+	struct configuration_address clear = configuration_split(configuration->listen);
+	struct configuration_address secure = configuration_split(configuration->tls_listen);
+	struct hosts_options options = hosts_options_of(bridge);
+
+	options.dispatcher.host = clear.host;
+	options.dispatcher.port = clear.port;
+	if (configuration->tls_listen[0] != '\0') {
+		options.dispatcher.tls_host = secure.host;
+		options.dispatcher.tls_port = secure.port;
 	}
-	snprintf(host, sizeof(host), "%.*s", (int)(colon - configuration->listen),
-	         configuration->listen);
-	options.dispatcher.host = host;
-	options.dispatcher.port = colon + 1;
 	bridge->hosts = hosts_new(bridge->base, &options, message, size);
 	if (!bridge->hosts)
 		return false;
-	snprintf(message, size, "listening on %s:%u", host, hosts_port(bridge->hosts));
-	log_line(&bridge->log, LOG_INFO, message, "security=%s",
+	log_line(&bridge->log, LOG_INFO, "listening", "host=%s port=%u security=%s", clear.host,
+	         hosts_port(bridge->hosts, false),
 	         configuration->security_required ? "required" : "optional");
+	if (options.dispatcher.tls_host)
+		log_line(&bridge->log, LOG_INFO, "listening with TLS", "host=%s port=%u security=%s",
+		         secure.host, hosts_port(bridge->hosts, true),
+		         configuration->tls_security_required ? "required" : "optional");
 	return true;
 }
+
+static bool start_sms(struct bridge *bridge, char *message, size_t size)
+{
+	const struct configuration *configuration = &bridge->configuration;
+	struct at_modem_options options = {
+	    .device = configuration->sms_device,
+	    .baud = configuration->sms_baud,
+	    .log = &bridge->log,
+	};
+	struct sms_transport *modem;
+
+	if (configuration->sms_device[0] == '\0')
+		return true;
+	if (!at_modem_baud_valid(configuration->sms_baud)) {
+		snprintf(message, size, "sms_baud %d is no speed of a serial line",
+		         configuration->sms_baud);
+		return false;
+	}
+	bridge->sms = sms_new(bridge->base, bridge->control, &bridge->log);
+	if (!bridge->sms)
+		return false;
+	options.events = sms_events_of(bridge->sms);
+	modem = at_modem_new(bridge->base, &options);
+	sms_use(bridge->sms, modem);
+	return modem != NULL;
+}
+
+static bool start_status(struct bridge *bridge, char *message, size_t size)
+{
+	const struct configuration *configuration = &bridge->configuration;
+	struct configuration_address address = configuration_split(configuration->metrics);
+
+	bridge->report = report_new(bridge->base, bridge->control, configuration->name,
+	                            configuration->report_seconds, collect_status, bridge);
+	if (bridge->report && configuration->metrics[0] != '\0') {
+		bridge->metrics = metrics_new(bridge->base, address.host, address.port, collect_status,
+		                              bridge, message, size);
+		if (bridge->metrics)
+			log_line(&bridge->log, LOG_INFO, "metrics", "host=%s port=%u", address.host,
+			         metrics_port(bridge->metrics));
+	}
+	return bridge->report && (bridge->metrics || configuration->metrics[0] == '\0');
+}
+
+/* --- reload --- */
+
+static void on_key_changed(void *context, const char *key, bool taken)
+{
+	struct bridge *bridge = context;
+
+	if (taken)
+		log_line(&bridge->log, LOG_INFO, "configuration changed", "key=%s", key);
+	else
+		log_line(&bridge->log, LOG_WARNING, "configuration change needs a restart", "key=%s", key);
+}
+
+static void apply_configuration(struct bridge *bridge)
+{
+	const struct configuration *configuration = &bridge->configuration;
+	struct hosts_options hosts = hosts_options_of(bridge);
+	struct store_options store = store_options_of(bridge);
+
+	bridge->log.level = (enum log_level)configuration->log_level;
+	hosts_reconfigure(bridge->hosts, &hosts);
+	store_reconfigure(bridge->store, &store);
+	commands_reconfigure(bridge->commands, configuration->command_seconds * INT64_C(1000),
+	                     configuration->command_grace_seconds * INT64_C(1000));
+	report_reconfigure(bridge->report, configuration->report_seconds);
+}
+
+/* A file with a wrong value changes nothing. */
+static void reload_configuration(struct bridge *bridge)
+{
+	static struct configuration fresh;
+	char message[CONFIGURATION_TEXT + 600];
+
+	if (command_line_read(&fresh, bridge->argument_count, bridge->arguments, message,
+	                      sizeof(message)) == COMMAND_LINE_WRONG) {
+		log_line(&bridge->log, LOG_ERROR, "configuration not read again", "reason=\"%s\"", message);
+		return;
+	}
+	configuration_take(&bridge->configuration, &fresh, on_key_changed, bridge);
+	apply_configuration(bridge);
+	if (!hosts_reload_tls(bridge->hosts, message, sizeof(message)))
+		log_line(&bridge->log, LOG_ERROR, "certificate not read again", "reason=\"%s\"", message);
+}
+
+static void on_hangup(evutil_socket_t number, short what, void *context)
+{
+	struct bridge *bridge = context;
+
+	(void)what;
+	supervisor_reloading();
+	reload_configuration(bridge);
+	gateways_reload(bridge->gateways);
+	log_line(&bridge->log, LOG_INFO, "reloaded", "signal=%d", (int)number);
+	supervisor_notify("READY=1");
+}
+
+/* --- start and end --- */
 
 /* Through another name, so that who waits for the file never reads half of it. */
 static bool write_port_file(struct bridge *bridge, char *message, size_t size)
@@ -402,7 +567,7 @@ static bool write_port_file(struct bridge *bridge, char *message, size_t size)
 		return true;
 	snprintf(draft, sizeof(draft), "%s.new", path);
 	file = fopen(draft, "w");
-	if (file && fprintf(file, "%u\n", hosts_port(bridge->hosts)) > 0 && fclose(file) == 0 &&
+	if (file && fprintf(file, "%u\n", hosts_port(bridge->hosts, false)) > 0 && fclose(file) == 0 &&
 	    rename(draft, path) == 0)
 		return true;
 	snprintf(message, size, "cannot write \"%s\": %s", path, strerror(errno));
@@ -412,17 +577,21 @@ static bool write_port_file(struct bridge *bridge, char *message, size_t size)
 static bool start_events(struct bridge *bridge)
 {
 	struct timeval minute = {.tv_sec = REPORT_S};
+	int64_t watchdog_ms = supervisor_watchdog_ms();
+	struct timeval watch = {.tv_sec = watchdog_ms / 1000, .tv_usec = watchdog_ms % 1000 * 1000};
 	struct event_base *base = bridge->base;
 
 	bridge->term = evsignal_new(base, SIGTERM, on_stop_signal, bridge);
 	bridge->interrupt = evsignal_new(base, SIGINT, on_stop_signal, bridge);
 	bridge->hangup = evsignal_new(base, SIGHUP, on_hangup, bridge);
 	bridge->stopping = event_new(base, -1, EV_PERSIST, on_stop_check, bridge);
-	bridge->report = event_new(base, -1, EV_PERSIST, on_report, bridge);
+	bridge->state = event_new(base, -1, EV_PERSIST, on_state, bridge);
+	bridge->watchdog = event_new(base, -1, EV_PERSIST, on_watchdog, bridge);
 	return bridge->term && bridge->interrupt && bridge->hangup && bridge->stopping &&
-	       bridge->report && event_add(bridge->term, NULL) == 0 &&
-	       event_add(bridge->interrupt, NULL) == 0 && event_add(bridge->hangup, NULL) == 0 &&
-	       event_add(bridge->report, &minute) == 0;
+	       bridge->state && bridge->watchdog &&
+	       (watchdog_ms <= 0 || event_add(bridge->watchdog, &watch) == 0) &&
+	       event_add(bridge->term, NULL) == 0 && event_add(bridge->interrupt, NULL) == 0 &&
+	       event_add(bridge->hangup, NULL) == 0 && event_add(bridge->state, &minute) == 0;
 }
 
 static void free_event(struct event *event)
@@ -433,6 +602,9 @@ static void free_event(struct event *event)
 
 static void finish(struct bridge *bridge)
 {
+	metrics_free(bridge->metrics);
+	sms_free(bridge->sms);
+	report_free(bridge->report);
 	if (bridge->hosts)
 		hosts_free(bridge->hosts);
 	refresh_free(bridge->refresh);
@@ -450,7 +622,8 @@ static void finish(struct bridge *bridge)
 	free_event(bridge->interrupt);
 	free_event(bridge->hangup);
 	free_event(bridge->stopping);
-	free_event(bridge->report);
+	free_event(bridge->state);
+	free_event(bridge->watchdog);
 	if (bridge->base)
 		event_base_free(bridge->base);
 }
@@ -471,72 +644,44 @@ static int run(struct bridge *bridge)
 	char message[CONFIGURATION_TEXT + 100] = "out of memory";
 	bool started;
 
+	bridge->started_ms = clock_wall_ms();
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit();
 	bridge->log.level = (enum log_level)bridge->configuration.log_level;
 	bridge->base = event_base_new();
 	started = bridge->base && start_back_end(bridge) && start_events(bridge) &&
 	          start_hosts(bridge, message, sizeof(message)) &&
-	          write_port_file(bridge, message, sizeof(message));
-	if (started)
+	          start_sms(bridge, message, sizeof(message)) &&
+	          start_status(bridge, message, sizeof(message)) &&
+	          write_port_file(bridge, message, sizeof(message)) &&
+	          supervisor_become(bridge->configuration.user, message, sizeof(message));
+	if (started) {
+		supervisor_notify("READY=1");
 		event_base_dispatch(bridge->base);
-	else
+	} else {
 		log_line(&bridge->log, LOG_ERROR, "cannot start", "reason=\"%s\"", message);
+	}
 	finish(bridge);
 	return started ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
-static void print_key(const char *key, const char *value, const char *meaning)
-{
-	printf("  --%s=%s\n        %s\n", key, value, meaning);
-}
-
-static void print_help(const struct configuration *configuration)
-{
-	printf("Usage: smarthg-bridge [-c FILE] [--KEY=VALUE]...\n\n"
-	       "The SmartAMM server: takes telegrams from gateways into PostgreSQL and commands\n"
-	       "from there to the gateways. FILE has lines `key = value`; the command line comes\n"
-	       "after it. SIGHUP reads the gateways again, SIGTERM commits and stops.\n\n"
-	       "Keys, with the values in force:\n");
-	configuration_each(configuration, print_key);
-}
-
-/* One --key=value; false with a message on standard error. */
-static bool take_option(struct configuration *configuration, const char *option)
-{
-	char key[100], message[400] = "expected --key=value";
-	const char *equals = strchr(option, '=');
-
-	if (strncmp(option, "--", 2) == 0 && equals && (size_t)(equals - option) < sizeof(key)) {
-		snprintf(key, sizeof(key), "%.*s", (int)(equals - option - 2), option + 2);
-		if (configuration_set(configuration, key, equals + 1, message, sizeof(message)))
-			return true;
-	}
-	fprintf(stderr, "smarthg-bridge: %s: %s\n", option, message);
-	return false;
 }
 
 int main(int count, char **arguments)
 {
 	static struct bridge bridge;
-	char message[1024];
-	int first = 1;
+	char message[CONFIGURATION_TEXT + 600];
 
-	configuration_defaults(&bridge.configuration);
-	if (count >= 3 && strcmp(arguments[1], "-c") == 0) {
-		if (!configuration_read(&bridge.configuration, arguments[2], message, sizeof(message))) {
-			fprintf(stderr, "smarthg-bridge: %s\n", message);
-			return 2;
-		}
-		first = 3;
+	bridge.argument_count = count;
+	bridge.arguments = arguments;
+	switch (command_line_read(&bridge.configuration, count, arguments, message, sizeof(message))) {
+	case COMMAND_LINE_HELP:
+		command_line_help(&bridge.configuration);
+		return 0;
+	case COMMAND_LINE_CHECK:
+		return 0;
+	case COMMAND_LINE_WRONG:
+		fprintf(stderr, "smarthg-bridge: %s\n", message);
+		return 2;
+	default:
+		return run(&bridge);
 	}
-	for (int i = first; i < count; i++) {
-		if (strcmp(arguments[i], "--help") == 0 || strcmp(arguments[i], "-h") == 0) {
-			print_help(&bridge.configuration);
-			return 0;
-		}
-		if (!take_option(&bridge.configuration, arguments[i]))
-			return 2;
-	}
-	return run(&bridge);
 }

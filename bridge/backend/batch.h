@@ -36,6 +36,7 @@ struct batch {
 	size_t reading_count, reading_capacity;
 	uint8_t *bytes;
 	size_t byte_count, byte_capacity;
+	int64_t opened_ms;  /* steady: when its first record came */
 	struct batch *next; /* in the store's queue */
 };
 

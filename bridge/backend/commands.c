@@ -335,6 +335,12 @@ void commands_free(struct commands *commands)
 	free(commands);
 }
 
+void commands_reconfigure(struct commands *commands, int64_t answer_ms, int64_t grace_ms)
+{
+	commands->options.answer_ms = answer_ms;
+	commands->options.grace_ms = grace_ms;
+}
+
 void commands_fetch(struct commands *commands)
 {
 	int64_t left_ms = commands->fetched_at_ms + FETCH_PAUSE_MS - clock_steady_ms();

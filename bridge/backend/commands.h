@@ -27,6 +27,9 @@ struct commands *commands_new(struct event_base *base, struct control *control,
                               const struct commands_options *options);
 void commands_free(struct commands *commands);
 
+/* Takes over answer_ms and grace_ms. */
+void commands_reconfigure(struct commands *commands, int64_t answer_ms, int64_t grace_ms);
+
 /* There may be new ones in the database: fetches them at once, or soon where that was just done. */
 void commands_fetch(struct commands *commands);
 /* A gateway answered a REQUEST. */

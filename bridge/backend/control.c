@@ -160,6 +160,11 @@ bool control_push(struct control *control, const char *sql, int parameters,
 	return true;
 }
 
+bool control_connected(const struct control *control)
+{
+	return database_connected(control->database);
+}
+
 size_t control_waiting(const struct control *control)
 {
 	return control->waiting;

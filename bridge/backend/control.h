@@ -30,6 +30,7 @@ void control_free(struct control *control);
 bool control_push(struct control *control, const char *sql, int parameters,
                   const char *const *values, statement_done done, void *context);
 
+bool control_connected(const struct control *control);
 /* Statements not yet answered. */
 size_t control_waiting(const struct control *control);
 

@@ -297,6 +297,11 @@ bool database_ready(const struct database *database)
 	return database->state == DATABASE_IDLE;
 }
 
+bool database_connected(const struct database *database)
+{
+	return database->state == DATABASE_IDLE || database->state == DATABASE_BUSY;
+}
+
 bool database_send(struct database *database, const struct statement *statement,
                    statement_done done, void *context)
 {

@@ -52,6 +52,9 @@ void database_free(struct database *database);
 /* Whether a statement can be sent now. */
 bool database_ready(const struct database *database);
 
+/* Whether the connection is up, with a statement under way or not. */
+bool database_connected(const struct database *database);
+
 /* Sends a statement; only while ready. false: the connection is lost, done is not called. */
 bool database_send(struct database *database, const struct statement *statement,
                    statement_done done, void *context);

@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "../core/clock.h"
 #include "../core/text.h"
 
 enum { RANGES = 64, RETRY_MS = 500, REASON_SIZE = 300 };
@@ -106,6 +107,7 @@ static void range_committed(struct lane *lane, const PGresult *result)
 	store->counts.records += range->until - range->from;
 	store->counts.waiting -= range->until - range->from;
 	store->counts.batches++;
+	latency_add(&store->counts.latency, clock_steady_ms() - lane->first->opened_ms);
 	lane->ranges--;
 	for (int i = 0; i < PQntuples(result); i++)
 		store->options.committed(store->options.context, (int64_t)binary_u64(result, i, 0),
@@ -300,6 +302,7 @@ static struct batch *open_batch(struct lane *lane)
 	else
 		lane->first = batch;
 	lane->last = batch;
+	batch->opened_ms = clock_steady_ms();
 	account(lane->store, 0, batch_memory(batch));
 	return batch;
 }
@@ -341,5 +344,19 @@ bool store_reserve(struct store *store, size_t before, size_t after)
 
 struct store_counts store_counts(const struct store *store)
 {
-	return store->counts;
+	struct store_counts counts = store->counts;
+
+	counts.memory = store->memory;
+	counts.held = store->held;
+	for (unsigned i = 0; i < store->options.connections; i++)
+		counts.connected += database_connected(store->lanes[i].database);
+	return counts;
+}
+
+void store_reconfigure(struct store *store, const struct store_options *options)
+{
+	store->options.batch_records = options->batch_records;
+	store->options.batch_ms = options->batch_ms;
+	store->options.memory_budget = options->memory_budget;
+	account(store, 0, 0);
 }

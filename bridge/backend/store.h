@@ -9,6 +9,7 @@
 #ifndef SMARTHG_BRIDGE_STORE_H
 #define SMARTHG_BRIDGE_STORE_H
 
+#include "../core/latency.h"
 #include "batch.h"
 
 struct store_options {
@@ -29,7 +30,11 @@ struct store_options {
 
 struct store_counts {
 	uint64_t records, batches, quarantined, unstorable;
-	size_t waiting; /* records not yet committed */
+	size_t waiting;         /* records not yet committed */
+	size_t memory;          /* bytes held for them and for unfinished messages */
+	unsigned connected;     /* connections to the database that are up */
+	struct latency latency; /* of batches: from their oldest record's arrival to its commit */
+	bool held;              /* the memory budget is used up */
 };
 
 struct store;
@@ -47,5 +52,8 @@ bool store_add(struct store *store, int64_t gateway_id, const struct data_messag
 bool store_reserve(struct store *store, size_t before, size_t after);
 
 struct store_counts store_counts(const struct store *store);
+
+/* Takes over batch_records, batch_ms and memory_budget. */
+void store_reconfigure(struct store *store, const struct store_options *options);
 
 #endif

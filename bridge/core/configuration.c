@@ -13,13 +13,24 @@
 
 #include "log.h"
 
-enum value_kind { VALUE_TEXT, VALUE_INTEGER, VALUE_REAL, VALUE_SECURITY, VALUE_LOG_LEVEL };
+enum value_kind {
+	VALUE_TEXT,
+	VALUE_ADDRESS,
+	VALUE_INTEGER,
+	VALUE_REAL,
+	VALUE_SECURITY,
+	VALUE_LOG_LEVEL,
+};
+
+/* Whether a value may change while the bridge runs. */
+enum when { AT_START, ALWAYS };
 
 struct key {
 	const char *name;
 	enum value_kind kind;
 	size_t offset;
 	double least, most;
+	enum when when;
 	const char *preset, *meaning;
 };
 
@@ -27,27 +38,39 @@ struct key {
 
 /* clang-format off */
 static const struct key keys[] = {
-	{"listen", VALUE_TEXT, AT(listen), 0, 0, "127.0.0.1:7700", "address and port; port 0 picks a free one"},
-	{"port_file", VALUE_TEXT, AT(port_file), 0, 0, "", "file that gets the port in use"},
-	{"database", VALUE_TEXT, AT(database), 0, 0, "", "libpq connection string; empty: PGHOST, PGDATABASE ..."},
-	{"security", VALUE_SECURITY, AT(security_required), 0, 0, "required", "required, or optional: gateways that need no key may come without"},
-	{"log_level", VALUE_LOG_LEVEL, AT(log_level), 0, 0, "info", "error, warning, info or debug"},
-	{"max_payload", VALUE_INTEGER, AT(max_payload), 64, 65535, "16384", "bytes of payload in one frame"},
-	{"max_connections", VALUE_INTEGER, AT(max_connections), 1, 1000000, "20000", "TCP connections"},
-	{"max_pending_connections", VALUE_INTEGER, AT(max_pending_connections), 1, 1000000, "1000", "of them without handshake"},
-	{"output_limit", VALUE_INTEGER, AT(output_limit), 4096, INT_MAX, "262144", "bytes that a gateway may leave unread"},
-	{"handshake_seconds", VALUE_INTEGER, AT(handshake_seconds), 1, 3600, "10", "time for the handshake"},
-	{"keepalive_seconds", VALUE_INTEGER, AT(keepalive_seconds), 1, 86400, "60", "interval told to the gateways"},
-	{"offline_factor", VALUE_REAL, AT(offline_factor), 1, 1000, "2.5", "a gateway is offline after so many intervals without a frame"},
-	{"session_seconds", VALUE_INTEGER, AT(session_seconds), 1, INT_MAX, "86400", "a session ends after this time without a frame"},
-	{"ingest_connections", VALUE_INTEGER, AT(ingest_connections), 1, 64, "2", "database connections that write records"},
-	{"batch_records", VALUE_INTEGER, AT(batch_records), 1, 100000, "1000", "records in one transaction"},
-	{"batch_ms", VALUE_INTEGER, AT(batch_ms), 1, 10000, "50", "a record waits no longer for others"},
-	{"memory_budget_mb", VALUE_INTEGER, AT(memory_budget_mb), 1, 1000000, "256", "records in memory while the database is away"},
-	{"refresh_ms", VALUE_INTEGER, AT(refresh_ms), 0, 3600000, "1000", "interval energy is refreshed so often; 0: not by the bridge"},
-	{"command_seconds", VALUE_INTEGER, AT(command_seconds), 1, 3600, "30", "time for a gateway to answer a command"},
-	{"command_grace_seconds", VALUE_INTEGER, AT(command_grace_seconds), 0, INT_MAX, "0", "a command is still sent so long after its slot; large for a replay of old data"},
-	{"stop_seconds", VALUE_INTEGER, AT(stop_seconds), 1, 3600, "10", "time to commit what is in memory when stopped"},
+	{"name", VALUE_TEXT, AT(name), 0, 0, AT_START, "bridge", "name of this bridge in the database, where there are several"},
+	{"listen", VALUE_ADDRESS, AT(listen), 0, 0, AT_START, "127.0.0.1:7700", "address and port; port 0 picks a free one"},
+	{"tls_listen", VALUE_ADDRESS, AT(tls_listen), 0, 0, AT_START, "", "address and port for TLS below the framing; empty: none. Without tls_certificate only with pre-shared keys, which follow from the link keys"},
+	{"tls_certificate", VALUE_TEXT, AT(tls_certificate), 0, 0, AT_START, "", "PEM file of the certificate chain; read again on SIGHUP"},
+	{"tls_key", VALUE_TEXT, AT(tls_key), 0, 0, AT_START, "", "PEM file of its private key; read again on SIGHUP"},
+	{"tls_client_ca", VALUE_TEXT, AT(tls_client_ca), 0, 0, AT_START, "", "PEM file of the authority whose certificates gateways must show, with their EUI-64 as common name; empty: none are asked for"},
+	{"tls_security", VALUE_SECURITY, AT(tls_security_required), 0, 0, ALWAYS, "required", "as security, for tls_listen"},
+	{"metrics", VALUE_ADDRESS, AT(metrics), 0, 0, AT_START, "", "address and port of the Prometheus metrics; empty: none"},
+	{"control_socket", VALUE_TEXT, AT(control_socket), 0, 0, AT_START, "", "Unix socket for smarthg-ctl; empty: none"},
+	{"user", VALUE_TEXT, AT(user), 0, 0, AT_START, "", "user to become after the start as root"},
+	{"sms_device", VALUE_TEXT, AT(sms_device), 0, 0, AT_START, "", "serial device of a GSM modem; empty: no SMS"},
+	{"sms_baud", VALUE_INTEGER, AT(sms_baud), 1200, 921600, AT_START, "115200", "its speed"},
+	{"report_seconds", VALUE_INTEGER, AT(report_seconds), 1, 3600, ALWAYS, "10", "state is written to the database so often"},
+	{"port_file", VALUE_TEXT, AT(port_file), 0, 0, AT_START, "", "file that gets the port in use of listen"},
+	{"database", VALUE_TEXT, AT(database), 0, 0, AT_START, "", "libpq connection string; empty: PGHOST, PGDATABASE ..."},
+	{"security", VALUE_SECURITY, AT(security_required), 0, 0, ALWAYS, "required", "required, or optional: gateways that need no key may come without, on listen"},
+	{"log_level", VALUE_LOG_LEVEL, AT(log_level), 0, 0, ALWAYS, "info", "error, warning, info or debug"},
+	{"max_payload", VALUE_INTEGER, AT(max_payload), 64, 65535, AT_START, "16384", "bytes of payload in one frame"},
+	{"max_connections", VALUE_INTEGER, AT(max_connections), 1, 1000000, ALWAYS, "20000", "TCP connections"},
+	{"max_pending_connections", VALUE_INTEGER, AT(max_pending_connections), 1, 1000000, ALWAYS, "1000", "of them without handshake"},
+	{"output_limit", VALUE_INTEGER, AT(output_limit), 4096, INT_MAX, ALWAYS, "262144", "bytes that a gateway may leave unread"},
+	{"handshake_seconds", VALUE_INTEGER, AT(handshake_seconds), 1, 3600, ALWAYS, "10", "time for the handshake"},
+	{"keepalive_seconds", VALUE_INTEGER, AT(keepalive_seconds), 1, 86400, AT_START, "60", "interval told to the gateways"},
+	{"offline_factor", VALUE_REAL, AT(offline_factor), 1, 1000, ALWAYS, "2.5", "a gateway is offline after so many intervals without a frame"},
+	{"session_seconds", VALUE_INTEGER, AT(session_seconds), 1, INT_MAX, ALWAYS, "86400", "a session ends after this time without a frame"},
+	{"ingest_connections", VALUE_INTEGER, AT(ingest_connections), 1, 64, AT_START, "2", "database connections that write records"},
+	{"batch_records", VALUE_INTEGER, AT(batch_records), 1, 100000, ALWAYS, "1000", "records in one transaction"},
+	{"batch_ms", VALUE_INTEGER, AT(batch_ms), 1, 10000, ALWAYS, "50", "a record waits no longer for others"},
+	{"memory_budget_mb", VALUE_INTEGER, AT(memory_budget_mb), 1, 1000000, ALWAYS, "256", "records in memory while the database is away"},
+	{"refresh_ms", VALUE_INTEGER, AT(refresh_ms), 0, 3600000, AT_START, "1000", "interval energy is refreshed so often; 0: not by the bridge"},
+	{"command_seconds", VALUE_INTEGER, AT(command_seconds), 1, 3600, ALWAYS, "30", "time for a gateway to answer a command"},
+	{"command_grace_seconds", VALUE_INTEGER, AT(command_grace_seconds), 0, INT_MAX, ALWAYS, "0", "a command is still sent so long after its slot; large for a replay of old data"},
+	{"stop_seconds", VALUE_INTEGER, AT(stop_seconds), 1, 3600, ALWAYS, "10", "time to commit what is in memory when stopped"},
 };
 /* clang-format on */
 
@@ -109,6 +132,37 @@ static bool set_text(const struct key *key, const char *value, void *field, char
 	return true;
 }
 
+/* HOST:PORT with a port number; an address whose preset is empty may be. */
+static bool set_address(const struct key *key, const char *value, void *field, char *message,
+                        size_t size)
+{
+	const char *colon = strrchr(value, ':');
+	char *end;
+
+	if (value[0] == '\0' && key->preset[0] == '\0')
+		return set_text(key, value, field, message, size);
+	if (colon && colon > value && isdigit((unsigned char)colon[1]) &&
+	    strtoul(colon + 1, &end, 10) <= 65535 && *end == '\0' && end - colon < CONFIGURATION_PORT)
+		return set_text(key, value, field, message, size);
+	snprintf(message, size, "%s must be HOST:PORT, not \"%.200s\"", key->name, value);
+	return false;
+}
+
+struct configuration_address configuration_split(const char *address)
+{
+	struct configuration_address parts = {"", ""};
+	const char *colon = strrchr(address, ':');
+
+	if (!colon)
+		return parts;
+	/* An IPv6 address may stand in brackets. */
+	bool bracketed = address[0] == '[' && colon[-1] == ']';
+	snprintf(parts.host, sizeof(parts.host), "%.*s", (int)(colon - address) - 2 * bracketed,
+	         address + bracketed);
+	snprintf(parts.port, sizeof(parts.port), "%s", colon + 1);
+	return parts;
+}
+
 bool configuration_set(struct configuration *configuration, const char *key, const char *value,
                        char *message, size_t size)
 {
@@ -120,6 +174,8 @@ bool configuration_set(struct configuration *configuration, const char *key, con
 		switch (keys[i].kind) {
 		case VALUE_TEXT:
 			return set_text(&keys[i], value, field, message, size);
+		case VALUE_ADDRESS:
+			return set_address(&keys[i], value, field, message, size);
 		case VALUE_INTEGER:
 		case VALUE_REAL:
 			return set_number(&keys[i], value, field, message, size);
@@ -191,30 +247,72 @@ bool configuration_read(struct configuration *configuration, const char *path, c
 	return good;
 }
 
+bool configuration_check(const struct configuration *configuration, char *message, size_t size)
+{
+	const char *wrong = NULL;
+
+	if ((configuration->tls_certificate[0] == '\0') != (configuration->tls_key[0] == '\0'))
+		wrong = "tls_certificate and tls_key go together";
+	else if (configuration->tls_client_ca[0] != '\0' && configuration->tls_certificate[0] == '\0')
+		wrong = "tls_client_ca needs tls_certificate";
+	else if (configuration->tls_certificate[0] != '\0' && configuration->tls_listen[0] == '\0')
+		wrong = "tls_certificate needs tls_listen";
+	if (wrong)
+		snprintf(message, size, "%s", wrong);
+	return !wrong;
+}
+
+/* The value as it is written in a file. */
+static void show(const struct key *key, const struct configuration *configuration,
+                 char value[CONFIGURATION_TEXT])
+{
+	const void *field = (const char *)configuration + key->offset;
+
+	switch (key->kind) {
+	case VALUE_TEXT:
+	case VALUE_ADDRESS:
+		snprintf(value, CONFIGURATION_TEXT, "%s", (const char *)field);
+		break;
+	case VALUE_INTEGER:
+		snprintf(value, CONFIGURATION_TEXT, "%d", *(const int *)field);
+		break;
+	case VALUE_REAL:
+		snprintf(value, CONFIGURATION_TEXT, "%g", *(const double *)field);
+		break;
+	case VALUE_SECURITY:
+		snprintf(value, CONFIGURATION_TEXT, "%s", *(const bool *)field ? "required" : "optional");
+		break;
+	case VALUE_LOG_LEVEL:
+		snprintf(value, CONFIGURATION_TEXT, "%s", level_names[*(const int *)field]);
+		break;
+	}
+}
+
+void configuration_take(struct configuration *configuration, const struct configuration *fresh,
+                        void (*changed)(void *context, const char *key, bool taken), void *context)
+{
+	for (int i = 0; i < KEYS; i++) {
+		char before[CONFIGURATION_TEXT], after[CONFIGURATION_TEXT],
+		    message[CONFIGURATION_TEXT + 100];
+		bool taken = keys[i].when == ALWAYS;
+
+		show(&keys[i], configuration, before);
+		show(&keys[i], fresh, after);
+		if (strcmp(before, after) == 0)
+			continue;
+		if (taken)
+			configuration_set(configuration, keys[i].name, after, message, sizeof(message));
+		changed(context, keys[i].name, taken);
+	}
+}
+
 void configuration_each(const struct configuration *configuration,
                         void (*line)(const char *key, const char *value, const char *meaning))
 {
 	for (int i = 0; i < KEYS; i++) {
-		const void *field = (const char *)configuration + keys[i].offset;
 		char value[CONFIGURATION_TEXT];
 
-		switch (keys[i].kind) {
-		case VALUE_TEXT:
-			snprintf(value, sizeof(value), "%s", (const char *)field);
-			break;
-		case VALUE_INTEGER:
-			snprintf(value, sizeof(value), "%d", *(const int *)field);
-			break;
-		case VALUE_REAL:
-			snprintf(value, sizeof(value), "%g", *(const double *)field);
-			break;
-		case VALUE_SECURITY:
-			snprintf(value, sizeof(value), "%s", *(const bool *)field ? "required" : "optional");
-			break;
-		case VALUE_LOG_LEVEL:
-			snprintf(value, sizeof(value), "%s", level_names[*(const int *)field]);
-			break;
-		}
+		show(&keys[i], configuration, value);
 		line(keys[i].name, value, keys[i].meaning);
 	}
 }

@@ -263,19 +263,40 @@ void hosts_free(struct hosts *hosts)
 	free(hosts);
 }
 
-unsigned hosts_port(const struct hosts *hosts)
+unsigned hosts_port(const struct hosts *hosts, bool secure)
 {
-	return ip_dispatcher_port(hosts->dispatcher);
+	return ip_dispatcher_port(hosts->dispatcher, secure);
 }
 
-size_t hosts_connections(const struct hosts *hosts)
+static void count_gateway(void *context, struct gateway *gateway)
 {
-	return ip_dispatcher_connections(hosts->dispatcher);
+	struct hosts_counts *counts = context;
+
+	counts->sessions += gateway->session != 0;
+	counts->online += gateway->online;
 }
 
-size_t hosts_gateways(const struct hosts *hosts)
+struct hosts_counts hosts_counts(const struct hosts *hosts)
 {
-	return registry_count(hosts->registry);
+	struct hosts_counts counts = {
+	    .gateways = registry_count(hosts->registry),
+	    .dispatcher = ip_dispatcher_counts(hosts->dispatcher),
+	};
+
+	registry_each(hosts->registry, count_gateway, &counts);
+	return counts;
+}
+
+void hosts_reconfigure(struct hosts *hosts, const struct hosts_options *options)
+{
+	hosts->presence.offline_ms = options->offline_ms;
+	hosts->presence.expire_ms = options->expire_ms;
+	ip_dispatcher_reconfigure(hosts->dispatcher, &options->dispatcher);
+}
+
+bool hosts_reload_tls(struct hosts *hosts, char *message, size_t size)
+{
+	return ip_dispatcher_reload_tls(hosts->dispatcher, message, size);
 }
 
 void hosts_load_asked(struct hosts *hosts)

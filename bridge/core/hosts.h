@@ -43,9 +43,20 @@ struct hosts *hosts_new(struct event_base *base, const struct hosts_options *opt
                         size_t size);
 void hosts_free(struct hosts *hosts);
 
-unsigned hosts_port(const struct hosts *hosts);
-size_t hosts_connections(const struct hosts *hosts);
-size_t hosts_gateways(const struct hosts *hosts);
+/* 0: it does not listen so. */
+unsigned hosts_port(const struct hosts *hosts, bool secure);
+
+/* How many there are now, and were. */
+struct hosts_counts {
+	size_t gateways, sessions, online;
+	struct dispatcher_counts dispatcher;
+};
+struct hosts_counts hosts_counts(const struct hosts *hosts);
+
+/* Takes over all options that may change: limits, intervals, required security. */
+void hosts_reconfigure(struct hosts *hosts, const struct hosts_options *options);
+/* Reads the TLS files again; false and a message where they stay as they were. */
+bool hosts_reload_tls(struct hosts *hosts, char *message, size_t size);
 
 /* The provisioned gateways: asked, before the database reads them; begin, put each, end. A gateway
  * whose mark went back meanwhile begins a new session, and sends again what it still has. */

@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/buffer.h>
+#include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
 #include <event2/listener.h>
 #include <netdb.h>
@@ -19,14 +20,24 @@
 
 enum { READ_CHUNK = 65536, LINGER_S = 5, SWEEP_MS = 500, BACKLOG = 1024 };
 
+/* A port that is listened on, with its rules. */
+struct entrance {
+	struct ip_dispatcher *dispatcher;
+	struct evconnlistener *listener; /* NULL: not in use */
+	struct session_policy policy;
+	struct tls *tls; /* NULL: in clear */
+};
+
+enum { ENTRANCES = 2 }; /* in clear, with TLS */
+
 struct ip_dispatcher {
 	struct dispatcher_options options;
 	struct event_base *base;
-	struct evconnlistener *listener;
+	struct entrance entrances[ENTRANCES];
 	struct event *sweep;
 	struct connection *first;
 	struct seen_list pending;
-	size_t connections;
+	struct dispatcher_counts counts;
 	bool held;
 };
 
@@ -38,7 +49,7 @@ static void connection_free(struct connection *connection)
 	*(connection->before ? &connection->before->after : &dispatcher->first) = connection->after;
 	if (connection->after)
 		connection->after->before = connection->before;
-	dispatcher->connections--;
+	dispatcher->counts.connections--;
 	session_end(&connection->session);
 	bufferevent_free(connection->stream);
 	free(connection);
@@ -94,6 +105,7 @@ static void send_bytes(struct connection *connection, const struct writer *out)
 	if (out->at == 0)
 		return;
 	bufferevent_write(connection->stream, out->bytes, out->at);
+	connection->dispatcher->counts.frames_sent++;
 	if (evbuffer_get_length(bufferevent_get_output(connection->stream)) >
 	    connection->dispatcher->options.output_limit)
 		finish(connection, "the peer does not read");
@@ -159,7 +171,7 @@ void connection_close(struct connection *connection, enum close_reason reason, c
 
 	if (connection->closing)
 		return;
-	if (session_write_close(&connection->session, reason, why, &out))
+	if (session_write_close(&connection->session, reason, why, &out) && connection->up)
 		bufferevent_write(connection->stream, out.bytes, out.at);
 	finish(connection, why);
 }
@@ -175,10 +187,38 @@ static void handle_event(struct connection *connection, const struct session_eve
 		seen_remove(&dispatcher->pending, &connection->age);
 	dispatcher->options.events.session(dispatcher->options.events.context, connection, event,
 	                                   now_ms);
-	if (event->kind == SESSION_REFUSED)
+	if (event->kind == SESSION_REFUSED) {
+		dispatcher->counts.refused++;
 		finish(connection, event->detail);
-	else if (event->kind == SESSION_CLOSED)
+	} else if (event->kind == SESSION_CLOSED) {
 		finish(connection, "closed by the gateway");
+	}
+}
+
+/* Whether HELLO names another gateway than the one that TLS proved, where it proved one. */
+static bool is_impostor(const struct connection *connection)
+{
+	uint64_t identity;
+
+	if (!connection->secure || connection->session.state != SESSION_EXPECT_AUTH)
+		return false;
+	identity = tls_identity(bufferevent_openssl_get_ssl(connection->stream));
+	return identity != 0 && identity != connection->session.channel.gateway;
+}
+
+static void refuse_impostor(struct connection *connection, int64_t now_ms)
+{
+	struct ip_dispatcher *dispatcher = connection->dispatcher;
+	const struct session_event event = {
+	    .kind = SESSION_REFUSED,
+	    .refusal = REFUSED_WRONG_IDENTITY,
+	    .detail = "the TLS identity is another gateway's",
+	};
+
+	dispatcher->counts.refused++;
+	dispatcher->options.events.session(dispatcher->options.events.context, connection, &event,
+	                                   now_ms);
+	connection_close(connection, CLOSE_SECURITY, event.detail);
 }
 
 /* The whole frame at the front of the input, or NULL where it is not there yet. A frame
@@ -213,7 +253,12 @@ static void on_readable(struct bufferevent *stream, void *context)
 		struct writer reply = writer_over(bytes, sizeof(bytes));
 		struct session_event event;
 
+		dispatcher->counts.frames_received++;
 		session_receive(&connection->session, frame, size, now_ms, &reply, &event);
+		if (is_impostor(connection)) {
+			refuse_impostor(connection, now_ms);
+			break;
+		}
 		send_bytes(connection, &reply);
 		if (!connection->closing)
 			handle_event(connection, &event, now_ms);
@@ -229,44 +274,77 @@ static void on_event(struct bufferevent *stream, short what, void *context)
 	struct connection *connection = context;
 
 	(void)stream;
+	if (what & BEV_EVENT_CONNECTED)
+		connection->up = true;
 	if (!(what & (BEV_EVENT_EOF | BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT)))
 		return;
+	if (!connection->up)
+		tls_log_failure(connection->dispatcher->options.log, bufferevent_get_openssl_error(stream));
 	announce_end(connection, what & BEV_EVENT_EOF ? "connection closed" : "connection lost");
 	connection_free(connection);
+}
+
+/* The socket's stream, with TLS where the entrance has it; NULL: no memory, the socket is open. */
+static struct bufferevent *new_stream(struct entrance *entrance, evutil_socket_t socket)
+{
+	struct event_base *base = entrance->dispatcher->base;
+	struct bufferevent *stream;
+	SSL *ssl;
+
+	if (!entrance->tls)
+		return bufferevent_socket_new(base, socket, BEV_OPT_CLOSE_ON_FREE);
+	ssl = tls_accept(entrance->tls);
+	if (!ssl)
+		return NULL;
+	stream = bufferevent_openssl_socket_new(base, socket, ssl, BUFFEREVENT_SSL_ACCEPTING,
+	                                        BEV_OPT_CLOSE_ON_FREE);
+	if (!stream)
+		SSL_free(ssl);
+	else
+		bufferevent_openssl_set_allow_dirty_shutdown(stream, 1);
+	return stream;
+}
+
+static void add_connection(struct ip_dispatcher *dispatcher, struct connection *connection)
+{
+	connection->dispatcher = dispatcher;
+	connection->after = dispatcher->first;
+	if (dispatcher->first)
+		dispatcher->first->before = connection;
+	dispatcher->first = connection;
+	dispatcher->counts.connections++;
+	seen_touch(&dispatcher->pending, &connection->age, clock_steady_ms());
 }
 
 static void on_accept(struct evconnlistener *listener, evutil_socket_t socket,
                       struct sockaddr *address, int size, void *context)
 {
-	struct ip_dispatcher *dispatcher = context;
+	struct entrance *entrance = context;
+	struct ip_dispatcher *dispatcher = entrance->dispatcher;
 	struct connection *connection = calloc(1, sizeof(*connection));
 	int on = 1;
 
 	(void)listener;
 	(void)address;
 	(void)size;
-	if (!connection || dispatcher->connections >= dispatcher->options.connection_limit ||
-	    !session_start(&connection->session, &dispatcher->options.policy)) {
+	if (!connection || dispatcher->counts.connections >= dispatcher->options.connection_limit ||
+	    !session_start(&connection->session, &entrance->policy)) {
 		free(connection);
 		evutil_closesocket(socket);
 		return;
 	}
 	setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	connection->dispatcher = dispatcher;
-	connection->stream = bufferevent_socket_new(dispatcher->base, socket, BEV_OPT_CLOSE_ON_FREE);
+	connection->secure = entrance->tls != NULL;
+	connection->up = !connection->secure;
+	connection->stream = new_stream(entrance, socket);
 	if (!connection->stream) {
 		session_end(&connection->session);
 		free(connection);
 		evutil_closesocket(socket);
 		return;
 	}
-	connection->after = dispatcher->first;
-	if (dispatcher->first)
-		dispatcher->first->before = connection;
-	dispatcher->first = connection;
-	dispatcher->connections++;
-	seen_touch(&dispatcher->pending, &connection->age, clock_steady_ms());
+	add_connection(dispatcher, connection);
 	bufferevent_set_max_single_read(connection->stream, READ_CHUNK);
 	bufferevent_setcb(connection->stream, on_readable, NULL, on_event, connection);
 	bufferevent_enable(connection->stream, dispatcher->held ? EV_WRITE : EV_READ | EV_WRITE);
@@ -280,10 +358,10 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t socket,
 /* Out of descriptors, most likely: takes no new connection until the next sweep. */
 static void on_accept_error(struct evconnlistener *listener, void *context)
 {
-	struct ip_dispatcher *dispatcher = context;
+	struct entrance *entrance = context;
 
-	log_line(dispatcher->options.log, LOG_ERROR, "cannot accept connections", "error=\"%s\"",
-	         evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+	log_line(entrance->dispatcher->options.log, LOG_ERROR, "cannot accept connections",
+	         "error=\"%s\"", evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
 	evconnlistener_disable(listener);
 }
 
@@ -298,32 +376,63 @@ static void on_sweep(evutil_socket_t socket, short what, void *context)
 	while (!dispatcher->held && (oldest = dispatcher->pending.oldest) && oldest->at_ms <= limit_ms)
 		connection_close((struct connection *)((char *)oldest - offsetof(struct connection, age)),
 		                 CLOSE_IDLE, "no handshake in time");
-	if (dispatcher->listener)
-		evconnlistener_enable(dispatcher->listener);
+	for (int i = 0; i < ENTRANCES; i++)
+		if (dispatcher->entrances[i].listener)
+			evconnlistener_enable(dispatcher->entrances[i].listener);
 }
 
-static struct evconnlistener *listen_on(struct ip_dispatcher *dispatcher, char *message,
-                                        size_t size)
+static bool listen_on(struct entrance *entrance, const char *host, const char *port, char *message,
+                      size_t size)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
-	const char *host = dispatcher->options.host, *port = dispatcher->options.port;
 	struct evconnlistener *listener = NULL;
 	int failed = getaddrinfo(host, port, &hints, &found);
 
 	if (failed) {
 		snprintf(message, size, "cannot resolve \"%s\" port \"%s\": %s", host, port,
 		         gai_strerror(failed));
-		return NULL;
+		return false;
 	}
 	for (struct addrinfo *at = found; at && !listener; at = at->ai_next)
-		listener = evconnlistener_new_bind(dispatcher->base, on_accept, dispatcher,
+		listener = evconnlistener_new_bind(entrance->dispatcher->base, on_accept, entrance,
 		                                   LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC |
 		                                       LEV_OPT_REUSEABLE,
 		                                   BACKLOG, at->ai_addr, (int)at->ai_addrlen);
 	if (!listener)
 		snprintf(message, size, "cannot listen on %s port %s: %s", host, port, strerror(errno));
+	else
+		evconnlistener_set_error_cb(listener, on_accept_error);
 	freeaddrinfo(found);
-	return listener;
+	entrance->listener = listener;
+	return listener != NULL;
+}
+
+/* A gateway's link key, from which its TLS pre-shared key follows. */
+static bool find_link_key(void *context, uint64_t eui64, struct link_key *out)
+{
+	const struct session_policy *policy = context;
+	struct session_gateway gateway = {0};
+	bool found = policy->lookup(policy->context, eui64, &gateway) == LOOKUP_FOUND;
+
+	*out = gateway.key;
+	security_wipe(&gateway, sizeof(gateway));
+	return found && out->size > 0;
+}
+
+static bool open_entrances(struct ip_dispatcher *dispatcher, char *message, size_t size)
+{
+	const struct dispatcher_options *options = &dispatcher->options;
+	struct entrance *clear = &dispatcher->entrances[false], *secure = &dispatcher->entrances[true];
+
+	*clear = (struct entrance){.dispatcher = dispatcher, .policy = options->policy};
+	*secure = *clear;
+	secure->policy.security_required = options->tls_security_required;
+	if (!listen_on(clear, options->host, options->port, message, size))
+		return false;
+	if (!options->tls_host)
+		return true;
+	secure->tls = tls_new(&options->tls, find_link_key, &secure->policy, message, size);
+	return secure->tls && listen_on(secure, options->tls_host, options->tls_port, message, size);
 }
 
 struct ip_dispatcher *ip_dispatcher_new(struct event_base *base,
@@ -339,38 +448,65 @@ struct ip_dispatcher *ip_dispatcher_new(struct event_base *base,
 	}
 	dispatcher->options = *options;
 	dispatcher->base = base;
-	dispatcher->listener = listen_on(dispatcher, message, size);
 	dispatcher->sweep = event_new(base, -1, EV_PERSIST, on_sweep, dispatcher);
-	if (!dispatcher->listener || !dispatcher->sweep) {
+	if (!open_entrances(dispatcher, message, size) || !dispatcher->sweep) {
 		ip_dispatcher_free(dispatcher);
 		return NULL;
 	}
-	evconnlistener_set_error_cb(dispatcher->listener, on_accept_error);
 	event_add(dispatcher->sweep, &every);
 	return dispatcher;
+}
+
+static void close_entrances(struct ip_dispatcher *dispatcher)
+{
+	for (int i = 0; i < ENTRANCES; i++) {
+		if (dispatcher->entrances[i].listener)
+			evconnlistener_free(dispatcher->entrances[i].listener);
+		dispatcher->entrances[i].listener = NULL;
+	}
 }
 
 void ip_dispatcher_free(struct ip_dispatcher *dispatcher)
 {
 	while (dispatcher->first)
 		connection_free(dispatcher->first);
-	if (dispatcher->listener)
-		evconnlistener_free(dispatcher->listener);
+	close_entrances(dispatcher);
+	for (int i = 0; i < ENTRANCES; i++)
+		tls_free(dispatcher->entrances[i].tls);
 	if (dispatcher->sweep)
 		event_free(dispatcher->sweep);
 	free(dispatcher);
 }
 
-unsigned ip_dispatcher_port(const struct ip_dispatcher *dispatcher)
+unsigned ip_dispatcher_port(const struct ip_dispatcher *dispatcher, bool secure)
 {
+	struct evconnlistener *listener = dispatcher->entrances[secure].listener;
 	struct sockaddr_storage address;
 	socklen_t size = sizeof(address);
 
-	if (getsockname(evconnlistener_get_fd(dispatcher->listener), (struct sockaddr *)&address,
-	                &size) != 0)
+	if (!listener ||
+	    getsockname(evconnlistener_get_fd(listener), (struct sockaddr *)&address, &size) != 0)
 		return 0;
 	return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
 	                                           : ((struct sockaddr_in *)&address)->sin_port);
+}
+
+void ip_dispatcher_reconfigure(struct ip_dispatcher *dispatcher,
+                               const struct dispatcher_options *options)
+{
+	dispatcher->options.handshake_ms = options->handshake_ms;
+	dispatcher->options.pending_limit = options->pending_limit;
+	dispatcher->options.connection_limit = options->connection_limit;
+	dispatcher->options.output_limit = options->output_limit;
+	dispatcher->entrances[false].policy.security_required = options->policy.security_required;
+	dispatcher->entrances[true].policy.security_required = options->tls_security_required;
+}
+
+bool ip_dispatcher_reload_tls(struct ip_dispatcher *dispatcher, char *message, size_t size)
+{
+	struct tls *tls = dispatcher->entrances[true].tls;
+
+	return !tls || tls_reload(tls, message, size);
 }
 
 void ip_dispatcher_hold(struct ip_dispatcher *dispatcher, bool held)
@@ -392,14 +528,12 @@ void ip_dispatcher_hold(struct ip_dispatcher *dispatcher, bool held)
 
 void ip_dispatcher_stop(struct ip_dispatcher *dispatcher)
 {
-	if (dispatcher->listener)
-		evconnlistener_free(dispatcher->listener);
-	dispatcher->listener = NULL;
+	close_entrances(dispatcher);
 	for (struct connection *at = dispatcher->first; at; at = at->after)
 		connection_close(at, CLOSE_SHUTDOWN, "the bridge stops");
 }
 
-size_t ip_dispatcher_connections(const struct ip_dispatcher *dispatcher)
+struct dispatcher_counts ip_dispatcher_counts(const struct ip_dispatcher *dispatcher)
 {
-	return dispatcher->connections;
+	return dispatcher->counts;
 }

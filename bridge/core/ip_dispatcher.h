@@ -1,7 +1,7 @@
 /*
- * The IP dispatcher (document 4.1.2.1): a TCP listener and its connections on
- * libevent. Cuts the byte stream into frames, runs one session for each
- * connection, and bounds what a peer can make it hold: frame size, time for the
+ * The IP dispatcher (document 4.1.2.1): a TCP listener, one with TLS beside it
+ * where wanted, and their connections on libevent. Cuts the byte stream into frames, runs one
+ * session for each connection, and bounds what a peer can make it hold: frame size, time for the
  * handshake, connections without handshake, unsent output.
  */
 #ifndef SMARTHG_BRIDGE_IP_DISPATCHER_H
@@ -12,6 +12,7 @@
 #include "log.h"
 #include "seen_list.h"
 #include "session.h"
+#include "tls.h"
 
 enum { PEER_SIZE = 64 };
 
@@ -19,6 +20,8 @@ struct ip_dispatcher;
 
 struct connection {
 	struct ip_dispatcher *dispatcher;
+	bool secure; /* came through the listener with TLS */
+	bool up;     /* TLS, if any, is negotiated */
 	struct bufferevent *stream;
 	struct session session;
 	void *owner;          /* the upper layer's, NULL before it sets it */
@@ -41,12 +44,15 @@ struct dispatcher_events {
 };
 
 struct dispatcher_options {
-	const char *host, *port; /* numeric or a name; port "0" picks a free one */
+	const char *host, *port;         /* numeric or a name; port "0" picks a free one */
+	const char *tls_host, *tls_port; /* NULL: no TLS */
+	struct tls_files tls;
 	int64_t handshake_ms;
 	size_t pending_limit;    /* connections without handshake; the oldest gives way */
 	size_t connection_limit; /* all connections */
 	size_t output_limit;     /* unsent bytes of one connection */
 	struct session_policy policy;
+	bool tls_security_required; /* the policy's, for the listener with TLS */
 	struct dispatcher_events events;
 	const struct log *log;
 };
@@ -58,8 +64,15 @@ struct ip_dispatcher *ip_dispatcher_new(struct event_base *base,
 /* Closes everything at once; events are not called any more. */
 void ip_dispatcher_free(struct ip_dispatcher *dispatcher);
 
-/* The port it listens on. */
-unsigned ip_dispatcher_port(const struct ip_dispatcher *dispatcher);
+/* The port it listens on, in clear or with TLS; 0: it does not. */
+unsigned ip_dispatcher_port(const struct ip_dispatcher *dispatcher, bool secure);
+
+/* Takes over limits, handshake time and required security, for what comes from now on. */
+void ip_dispatcher_reconfigure(struct ip_dispatcher *dispatcher,
+                               const struct dispatcher_options *options);
+
+/* Reads the TLS files again; false and a message where they stay as they were. */
+bool ip_dispatcher_reload_tls(struct ip_dispatcher *dispatcher, char *message, size_t size);
 
 /* Stops reading from all connections, or goes on. */
 void ip_dispatcher_hold(struct ip_dispatcher *dispatcher, bool held);
@@ -67,7 +80,11 @@ void ip_dispatcher_hold(struct ip_dispatcher *dispatcher, bool held);
 /* Takes no new connections and says CLOSE on all others. */
 void ip_dispatcher_stop(struct ip_dispatcher *dispatcher);
 
-size_t ip_dispatcher_connections(const struct ip_dispatcher *dispatcher);
+struct dispatcher_counts {
+	size_t connections; /* there are now */
+	uint64_t frames_received, frames_sent, refused;
+};
+struct dispatcher_counts ip_dispatcher_counts(const struct ip_dispatcher *dispatcher);
 
 /* The peer's address as text "1.2.3.4:567". */
 void connection_peer(const struct connection *connection, char peer[PEER_SIZE]);

@@ -423,6 +423,7 @@ const char *session_refusal_name(enum session_refusal refusal)
 	    [REFUSED_CLEAR_AFTER_READY] = "clear_after_ready",
 	    [REFUSED_UNKNOWN_GATEWAY] = "unknown_gateway",
 	    [REFUSED_UNKNOWN_KEY] = "unknown_key",
+	    [REFUSED_WRONG_IDENTITY] = "wrong_identity",
 	    [REFUSED_SECURITY_REQUIRED] = "security_required",
 	    [REFUSED_UNAVAILABLE] = NULL,
 	    [REFUSED_INTERNAL] = NULL,

@@ -1,0 +1,177 @@
+/*
+ * TLS contexts on OpenSSL. Sessions are not resumed by tickets: the SmartAMM
+ * session above is what survives a lost connection.
+ */
+#include "tls.h"
+
+#include <openssl/err.h>
+#include <openssl/x509.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY_LABEL "SA/1 TLS"
+
+/* With forward secrecy first; plain PSK is for the smallest gateways. */
+#define CIPHERS_TLS_1_2                                                                            \
+	"ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE-PSK-CHACHA20-POLY1305:DHE-PSK-AES128-GCM-SHA256:"           \
+	"PSK-AES128-GCM-SHA256"
+
+/* SHA-256 first: a pre-shared key of TLS 1.3 is bound to it. */
+#define CIPHERS_TLS_1_3 "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384"
+
+struct tls {
+	SSL_CTX *context;
+	struct tls_files files;
+	tls_link_key link_key;
+	void *link_key_context;
+};
+
+static uint64_t parse_eui64(const char *text)
+{
+	char *end;
+	uint64_t eui64 = strtoull(text, &end, 16);
+
+	return strlen(text) == 16 && *end == '\0' && strspn(text, "0123456789abcdefABCDEF") == 16
+	           ? eui64
+	           : UINT64_MAX;
+}
+
+bool tls_shared_key(const struct link_key *link_key, uint64_t eui64, uint8_t out[TLS_KEY_SIZE])
+{
+	static const uint8_t no_salt[MAC_SIZE]; /* RFC 5869: zeros stand for none */
+	uint8_t info[sizeof(KEY_LABEL) - 1 + 8];
+	struct writer writer = writer_over(info, sizeof(info));
+
+	writer_bytes(&writer, KEY_LABEL, sizeof(KEY_LABEL) - 1);
+	writer_u64(&writer, eui64);
+	return security_hkdf(link_key->bytes, link_key->size, no_salt, sizeof(no_salt), info,
+	                     sizeof(info), out, TLS_KEY_SIZE);
+}
+
+/* Called in the handshake, of TLS 1.2 and 1.3 alike; 0: the identity is not known. */
+static unsigned on_shared_key(SSL *ssl, const char *identity, unsigned char *key, unsigned room)
+{
+	struct tls *tls = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	uint64_t eui64 = parse_eui64(identity);
+	struct link_key link_key = {.size = 0};
+	bool found = room >= TLS_KEY_SIZE && tls->link_key(tls->link_key_context, eui64, &link_key) &&
+	             tls_shared_key(&link_key, eui64, key);
+
+	security_wipe(&link_key, sizeof(link_key));
+	return found ? TLS_KEY_SIZE : 0;
+}
+
+static bool load_files(SSL_CTX *context, const struct tls_files *files)
+{
+	if (files->certificate[0] != '\0' &&
+	    (SSL_CTX_use_certificate_chain_file(context, files->certificate) != 1 ||
+	     SSL_CTX_use_PrivateKey_file(context, files->key, SSL_FILETYPE_PEM) != 1))
+		return false;
+	if (files->client_ca[0] == '\0')
+		return true;
+	SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	SSL_CTX_set_client_CA_list(context, SSL_load_client_CA_file(files->client_ca));
+	return SSL_CTX_load_verify_locations(context, files->client_ca, NULL) == 1;
+}
+
+static SSL_CTX *new_context(struct tls *tls)
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+
+	if (!context)
+		return NULL;
+	SSL_CTX_set_app_data(context, tls);
+	SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
+	                                 SSL_OP_CIPHER_SERVER_PREFERENCE);
+	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_num_tickets(context, 0);
+	SSL_CTX_set_dh_auto(context, 1);
+	SSL_CTX_set_psk_server_callback(context, on_shared_key);
+	if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
+	    SSL_CTX_set_ciphersuites(context, CIPHERS_TLS_1_3) == 1 &&
+	    SSL_CTX_set_cipher_list(context, CIPHERS_TLS_1_2) == 1 && load_files(context, &tls->files))
+		return context;
+	SSL_CTX_free(context);
+	return NULL;
+}
+
+bool tls_reload(struct tls *tls, char *message, size_t size)
+{
+	SSL_CTX *fresh;
+	char reason[200];
+
+	ERR_clear_error();
+	fresh = new_context(tls);
+	if (!fresh) {
+		ERR_error_string_n(ERR_peek_error(), reason, sizeof(reason));
+		snprintf(message, size, "TLS files cannot be used: %s", reason);
+		ERR_clear_error();
+		return false;
+	}
+	SSL_CTX_free(tls->context);
+	tls->context = fresh;
+	return true;
+}
+
+struct tls *tls_new(const struct tls_files *files, tls_link_key link_key, void *context,
+                    char *message, size_t size)
+{
+	struct tls *tls = calloc(1, sizeof(*tls));
+
+	if (!tls) {
+		snprintf(message, size, "out of memory");
+		return NULL;
+	}
+	tls->files = *files;
+	tls->link_key = link_key;
+	tls->link_key_context = context;
+	if (tls_reload(tls, message, size))
+		return tls;
+	tls_free(tls);
+	return NULL;
+}
+
+void tls_free(struct tls *tls)
+{
+	if (tls)
+		SSL_CTX_free(tls->context);
+	free(tls);
+}
+
+SSL *tls_accept(struct tls *tls)
+{
+	return SSL_new(tls->context);
+}
+
+static uint64_t certificate_identity(X509 *certificate)
+{
+	char name[64];
+
+	if (X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name,
+	                              sizeof(name)) < 0)
+		return UINT64_MAX;
+	return parse_eui64(name);
+}
+
+uint64_t tls_identity(SSL *ssl)
+{
+	const char *identity = SSL_get_psk_identity(ssl);
+	X509 *certificate;
+	uint64_t eui64 = 0;
+
+	if (identity)
+		return parse_eui64(identity);
+	certificate = SSL_get1_peer_certificate(ssl);
+	if (certificate)
+		eui64 = certificate_identity(certificate);
+	X509_free(certificate);
+	return eui64;
+}
+
+void tls_log_failure(const struct log *log, unsigned long error)
+{
+	log_line(log, LOG_INFO, "TLS handshake failed", "error=\"%s\"",
+	         error ? ERR_reason_error_string(error) : "the peer closed the connection");
+	ERR_clear_error();
+}

@@ -1,0 +1,70 @@
+#!/bin/bash
+# Short messages to and from GSM gateways: outbox to modem, modem to inbox, with a modem on a
+# pseudo-terminal that refuses, falls silent and is unplugged. Prints TAP.
+. "$(dirname "$0")/harness"
+
+make_homes 3 || { echo "Bail out! no database"; exit 1; }
+sql "INSERT INTO gateway_phone VALUES (1, '+4512345678'), (2, '+4587654321')" >/dev/null
+mkdir "$work/modem"
+plug() {
+	socat "PTY,link=$work/tty,raw,echo=0,wait-slave" "EXEC:$top/tests/e2e/gsm_modem $work/modem" &
+	modem_pid=$!
+	for _ in $(seq 50); do [ -e "$work/tty" ] && break; sleep 0.05; done
+}
+unplug() { kill "$modem_pid" 2>/dev/null; wait "$modem_pid" 2>/dev/null; }
+digits() { printf '%s' "$1" | iconv -f UTF-8 -t UTF-16BE | od -An -v -tx1 | tr -d ' \n' | tr a-f A-F; }
+# A message that the modem gets: phone, text, time.
+arrive() { mkdir -p "$work/modem/in"; echo "$(digits "$1") $(digits "$2") $3" >"$work/incoming" && mv "$work/incoming" "$work/modem/in/$(date +%s%N)"; }
+sent() { tail -n 1 "$work/modem/sent" 2>/dev/null; }
+
+# One waits in the modem since before the bridge was started.
+arrive +4512345678 'hello from before' '25/11/20,09:00:00+04'
+plug
+start_bridge --sms_device="$work/tty"
+comes 'hello from before|1|2025-11-20 08:00:00+00' "SELECT body, gateway_id, sent_at FROM sms_inbox" "a message that waited in the modem comes in, with its gateway and the service centre's time"
+for _ in $(seq 50); do ls "$work"/modem/slot.* >/dev/null 2>&1 || break; sleep 0.1; done
+check "$(! ls "$work"/modem/slot.* >/dev/null 2>&1; echo $?)" "and is deleted from the modem once it is stored"
+
+sql "SELECT sms_send(1, 'APN=internet; keepalive=60 £{x}')" >/dev/null
+comes delivered "SELECT state FROM sms_outbox" "a message to a gateway is sent, and its delivery reported"
+is "$(sent)" "0 $(digits +4512345678) $(digits 'APN=internet; keepalive=60 £{x}')" "with its text in the default alphabet"
+arrive +4512345678 'APN=internet ok' '25/11/20,10:00:09+04'
+comes t "SELECT i.answers_sms_id = o.sms_id FROM sms_inbox i, sms_outbox o WHERE i.body = 'APN=internet ok'" "its answer comes in as the answer to it"
+sql "SELECT sms_send(2, 'температура 21 °C 🌡')" >/dev/null
+comes 2 "SELECT count(*) FROM sms_outbox WHERE state = 'delivered'" "a message in other letters is sent too"
+is "$(sent)" "8 $(digits +4587654321) $(digits 'температура 21 °C 🌡')" "as UCS2"
+
+sql "SELECT sms_send(1, repeat('ж', 71)); SELECT sms_send(1, repeat('{', 81))" >/dev/null
+comes 'failed,failed' "SELECT string_agg(state, ',') FROM sms_outbox WHERE detail = 'longer than one short message'" "one that is too long for its alphabet fails, and says why"
+is "$(sql "SELECT sms_send(3, 'x')" 2>&1 | head -n 1)" "ERROR:  gateway 3 has no phone number" "a gateway without number is refused"
+sql "INSERT INTO sms_outbox (phone, body, not_after) VALUES ('+4500000000', 'late', now() - interval '1 second')" >/dev/null
+comes expired "SELECT state FROM sms_outbox WHERE body = 'late'" "one past its time expires"
+
+touch "$work/modem/refuse"
+sql "SELECT sms_send(1, 'again')" >/dev/null
+comes delivered "SELECT state FROM sms_outbox WHERE body = 'again'" "one that the network refuses for now is sent again"
+is "$(logged 'short message not sent.*error 500')" 1 "after the refusal was told"
+
+# Answers that are texts: they must not pass for the modem's own.
+arrive +4587654321 $'OK\r\n+CMTI: "SM",3' '25/11/20,10:01:00+04'
+comes 1 "SELECT count(*) FROM sms_inbox WHERE body LIKE 'OK%CMTI%'" "a text that looks like an answer of the modem is a text"
+arrive 'MyBank' 'from a name' '25/11/20,10:02:00+04'
+comes 1 "SELECT count(*) FROM sms_inbox WHERE body = 'from a name' AND gateway_id IS NULL" "a stranger's message is kept too"
+
+# Unplugged, with a message in its store that the bridge has already.
+unplug
+sql "SELECT sms_send(2, 'while unplugged')" >/dev/null
+echo "$(digits +4512345678) $(digits 'hello from before') 25/11/20,09:00:00+04" >"$work/modem/slot.5"
+sleep 0.5
+is "$(sql "SELECT state FROM sms_outbox WHERE body = 'while unplugged'")" pending "while the modem is unplugged a message waits"
+plug
+for _ in $(seq 100); do [ "$(sql "SELECT state FROM sms_outbox WHERE body = 'while unplugged'")" = delivered ] && break; sleep 0.1; done
+is "$(sql "SELECT state FROM sms_outbox WHERE body = 'while unplugged'")" delivered "and is sent when it is back"
+for _ in $(seq 50); do [ -e "$work/modem/slot.5" ] || break; sleep 0.1; done
+is "$(sql "SELECT count(*) FROM sms_inbox WHERE body = 'hello from before'")$([ -e "$work/modem/slot.5" ] || echo gone)" 1gone "a message that is told twice is stored once"
+is "$(grep -c . "$work/modem/sent")" "$(sql "SELECT count(*) FROM sms_outbox WHERE state = 'delivered'")" "each message was sent once"
+check "$(! grep -q 'APN=internet' "$work/bridge.log"; echo $?)" "no text is in the log"
+stop_bridge TERM
+is $? 0 "the bridge stops in good order"
+unplug
+echo "1..$count"

@@ -1,0 +1,136 @@
+/*
+ * Promises of the bridge's operation: no value of a log line can pass for another
+ * pair, latency is counted in its bucket, the state is valid in both formats,
+ * a reload takes what it may, and a TLS key follows from a link key as RFC 5869
+ * says.
+ */
+#include "tap.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "../../bridge/core/command_line.h"
+#include "../../bridge/core/status.h"
+#include "../../bridge/core/tls.h"
+
+__attribute__((format(printf, 2, 3))) static bool details_are(const char *wanted,
+                                                              const char *format, ...)
+{
+	char out[80];
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_details(out, sizeof(out), format, arguments);
+	va_end(arguments);
+	return strcmp(out, wanted) == 0;
+}
+
+static void test_log(void)
+{
+	ok(details_are("a=\"x\\\" b=1\" c=2", "a=\"%s\" c=%d", "x\" b=1", 2),
+	   "a quote in a value is escaped");
+	ok(details_are("a=\"back\\\\slash  \"", "a=\"%s\"", "back\\slash\n\t"),
+	   "a backslash too, and control characters become spaces");
+	ok(details_are("g=0015bc0100000001 n=18446744073709551615 m=-5 z=7 s=0a %",
+	               "g=%016" PRIx64 " n=%" PRIu64 " m=%" PRId64 " z=%zu s=%02x %%",
+	               UINT64_C(0x15bc0100000001), UINT64_MAX, INT64_C(-5), (size_t)7, 10u),
+	   "numbers of every length are written as printf does");
+	char longest[200];
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	ok(!details_are("", "a=\"%s\" b=%d", longest, 5), "what is too long is cut within its bounds");
+}
+
+static void test_status(void)
+{
+	static const int64_t durations[] = {0, 5, 6, 60000, 60001};
+	struct status status = {.records = 12345678901234, .held = true, .started_ms = 1500};
+	struct latency none = {.count = 0};
+	char text[16384], json[4096], little[100];
+
+	for (size_t i = 0; i < sizeof(durations) / sizeof(durations[0]); i++)
+		latency_add(&status.latency, durations[i]);
+	ok(status.latency.within[0] == 2 && status.latency.within[1] == 1 &&
+	       status.latency.within[LATENCY_BOUNDS - 1] == 1 && status.latency.count == 5 &&
+	       status.latency.most_ms == 60001,
+	   "a duration counts in the bucket whose bound it keeps");
+	ok(latency_quantile_ms(&status.latency, 0.4) == 5 &&
+	       latency_quantile_ms(&status.latency, 0.5) == 10 &&
+	       latency_quantile_ms(&status.latency, 0.99) == -1 &&
+	       latency_quantile_ms(&none, 0.5) == -1,
+	   "a quantile is a bound, or unknown");
+	ok(status_prometheus(&status, text, sizeof(text)) &&
+	       strstr(text, "\nsmarthg_bridge_records_total 12345678901234\n") &&
+	       strstr(text, "smarthg_bridge_batch_seconds_bucket{le=\"0.01\"} 3\n") &&
+	       strstr(text, "smarthg_bridge_batch_seconds_bucket{le=\"+Inf\"} 5\n") &&
+	       strstr(text, "smarthg_bridge_batch_seconds_count 5\n"),
+	   "buckets are cumulative in Prometheus' format, and counters keep all digits");
+	ok(status_json(&status, json, sizeof(json)) && strstr(json, "\"records\":12345678901234,") &&
+	       strstr(json, "\"held\":1,") && strstr(json, "\"batch_p99_ms\":null"),
+	   "the same is one JSON object");
+	ok(!status_prometheus(&status, little, sizeof(little)) &&
+	       !status_json(&status, little, sizeof(little)),
+	   "too little room is told");
+}
+
+static char changes[300];
+
+static void on_changed(void *context, const char *key, bool taken)
+{
+	(void)context;
+	snprintf(changes + strlen(changes), sizeof(changes) - strlen(changes), "%s=%d ", key, taken);
+}
+
+static void test_reload(void)
+{
+	char *const first[] = {"bridge", "--batch_ms=10", "--listen=[::1]:5"};
+	char *const second[] = {"bridge", "--batch_ms=20", "--listen=0.0.0.0:5",
+	                        "--offline_factor=1.5"};
+	static struct configuration now, fresh;
+	char message[1024];
+
+	ok(command_line_read(&now, 3, first, message, sizeof(message)) == COMMAND_LINE_RUN &&
+	       command_line_read(&fresh, 4, second, message, sizeof(message)) == COMMAND_LINE_RUN,
+	   "two command lines are read");
+	configuration_take(&now, &fresh, on_changed, NULL);
+	ok(strcmp(changes, "listen=0 offline_factor=1 batch_ms=1 ") == 0 && now.batch_ms == 20 &&
+	       now.offline_factor == 1.5 && strcmp(now.listen, "[::1]:5") == 0,
+	   "a reload takes what may change, keeps the rest, and tells both");
+	changes[0] = '\0';
+	configuration_take(&now, &now, on_changed, NULL);
+	ok(changes[0] == '\0', "what is the same is no change");
+	struct configuration_address address = configuration_split(now.listen);
+	ok(strcmp(address.host, "::1") == 0 && strcmp(address.port, "5") == 0,
+	   "an address in brackets is split");
+	char *const wrong[] = {"bridge", "--tls_certificate=a", "--tls_key=b"};
+	ok(command_line_read(&fresh, 3, wrong, message, sizeof(message)) == COMMAND_LINE_WRONG &&
+	       strstr(message, "tls_listen"),
+	   "values that need one another are checked together");
+}
+
+static void test_tls_key(void)
+{
+	/* openssl kdf -keylen 32 -kdfopt digest:SHA256 -kdfopt hexkey:0001..0f
+	 * -kdfopt hexinfo:"SA/1 TLS" 0015bc0100000001 HKDF */
+	static const uint8_t wanted[TLS_KEY_SIZE] = {0xE4, 0x90, 0x56, 0x7E, 0x8E, 0x61, 0x1F, 0xA4,
+	                                             0x00, 0x9D, 0x14, 0x68, 0xCA, 0x74, 0x85, 0xF3,
+	                                             0xAD, 0xA9, 0xF5, 0x8E, 0x19, 0x7C, 0x3B, 0x48,
+	                                             0xCC, 0x18, 0x94, 0x3D, 0xDC, 0xC9, 0x68, 0xBE};
+	struct link_key link_key = {.size = 16};
+	uint8_t key[TLS_KEY_SIZE];
+
+	for (uint8_t i = 0; i < 16; i++)
+		link_key.bytes[i] = i;
+	ok(tls_shared_key(&link_key, 0x0015bc0100000001, key) &&
+	       memcmp(key, wanted, sizeof(wanted)) == 0,
+	   "the pre-shared key of TLS is HKDF-SHA-256 of the link key");
+}
+
+int main(void)
+{
+	test_log();
+	test_status();
+	test_reload();
+	test_tls_key();
+	return tap_done();
+}
