@@ -140,7 +140,7 @@ bool heat_supply_estimate(const heat_supply *supply, int count, const double *he
 	for (int i = 0; room && position && kept && i < count; i++) {
 		double lift = heat_supply_lift(supply, temperature_c[i]);
 
-		if (isnan(heat_kw[i]) || isnan(temperature_c[i]) || !(electricity_kw[i] > least_kw))
+		if (!isfinite(heat_kw[i]) || !isfinite(temperature_c[i]) || !(electricity_kw[i] > least_kw))
 			continue;
 		data.by_curve[f.count] = heat_supply_curve(supply->source, lift);
 		data.by_lift[f.count] = lift - SUPPLY_LIFT;
