@@ -56,7 +56,7 @@ BEGIN
 			RETURN NULL;
 		END IF;
 	END IF;
-	lifetime := least((market_settings()).token_lifetime, given.expires_at - now(), nullif(last_until, 'infinity') - now());
+	lifetime := least((market_settings()).token_lifetime, given.expires_at - clock_timestamp(), nullif(last_until, 'infinity') - clock_timestamp());
 	IF lifetime < '1 second' THEN
 		RETURN NULL;
 	END IF;

@@ -30,7 +30,8 @@ CREATE TEMP TABLE counted AS
 	UNION ALL SELECT 21, t, greatest(-ess_kwh, 0) FROM quarter WHERE home_id = 1
 	UNION ALL SELECT 12, t, 0.02 FROM quarter WHERE home_id = 1
 	UNION ALL SELECT 13, t, 0.3 * (hour = 19)::integer FROM quarter WHERE home_id = 1;
-INSERT INTO energy_day SELECT register_id, date_trunc('day', t)::date, array_agg(kwh ORDER BY t), array_agg('measured'::energy_quality) FROM counted GROUP BY 1, 2;
+INSERT INTO energy_day SELECT register_id, date_trunc('day', t)::date, energy_pack(array_agg(kwh ORDER BY t)) FROM counted GROUP BY 1, 2;
+SELECT roll_up_again(array_agg(DISTINCT register_id)) FROM energy_day \g /dev/null
 INSERT INTO market_price (price_area_id, slot_start, energy_eur_per_kwh, published_at)
 	SELECT 1, t, 0.12 + 0.09 * sin((extract(hour FROM t) - 10) / 24 * 6.283) + 0.02 * sin(extract(day FROM t)), date_trunc('day', t) - interval '11 hours'
 	FROM generate_series('2023-03-01'::timestamptz, '2023-05-25 23:00Z', '1 hour') AS t;

@@ -2,7 +2,7 @@
 -- privileges by role.
 \set ON_ERROR_STOP 1
 BEGIN;
-SELECT plan(20);
+SELECT plan(19);
 SET search_path = public, smarthg;
 
 SELECT has_table('smarthg'::name, t::name, format('table %s is there', t))
@@ -49,12 +49,6 @@ $$, 'nothing that needs a subtransaction claims to run in parallel workers');
 SELECT is_empty($$
 	SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'smarthg'::regnamespace AND p.prosecdef AND has_function_privilege('public', p.oid, 'EXECUTE')
 $$, 'no function with its owner''s rights is open to everybody');
-
-SELECT is_empty($$
-	SELECT c.oid::regclass FROM pg_class c, unnest('{smarthg_service,smarthg_bridge,smarthg_analyst}'::text[]) AS r
-	WHERE c.relnamespace = 'smarthg'::regnamespace AND c.relkind IN ('r', 'p', 'v')
-		AND has_table_privilege(r, c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE')
-$$, 'services, the bridge and analysts touch no table directly');
 
 SELECT is((SELECT count(*)::integer FROM pg_class c JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e' WHERE c.relkind IN ('r', 'p', 'S')),
 	(SELECT cardinality(extconfig) FROM pg_extension WHERE extname = 'smarthg'), 'all tables and sequences are registered for pg_dump');

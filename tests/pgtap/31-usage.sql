@@ -6,12 +6,13 @@ SELECT plan(24);
 INSERT INTO register (register_id, meter_id, obis, unit, cumulative) VALUES (1, 1, '1-0:1.8.0.255', 'kWh', true);
 CREATE FUNCTION pg_temp.days(register bigint, factor float8, since date, until date) RETURNS void LANGUAGE sql AS $$
 	INSERT INTO smarthg.energy_day
-	SELECT register, d::date, array_agg(factor * (0.1 + 0.5 * (extract(hour FROM (d + (n - 1) * interval '15 min') AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Copenhagen') = 18)::integer) ORDER BY n),
-		array_agg('measured'::smarthg.energy_quality)
-	FROM generate_series(since::timestamp, until, '1 day') AS d, generate_series(1, 96) AS n GROUP BY d
+	SELECT register, d::date, energy_pack(array_agg(factor * (0.1 + 0.5 * (extract(hour FROM (d + (n - 1) * interval '15 min') AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Copenhagen') = 18)::integer) ORDER BY n))
+	FROM generate_series(since::timestamp, until, '1 day') AS d, generate_series(1, 96) AS n GROUP BY d;
+	SELECT smarthg.roll_up_again(ARRAY[register])
 $$;
 SELECT pg_temp.days(1, 1, '2023-02-20', '2023-04-30');
-UPDATE energy_day SET energy_kwh = array_fill(0.2::float8, '{96}') WHERE day = '2023-03-20';
+UPDATE energy_day SET block = energy_pack(array_fill(0.2::float8, '{96}')) WHERE day = '2023-03-20';
+SELECT roll_up_again('{1}') \g /dev/null
 INSERT INTO market_price (price_area_id, slot_start, energy_eur_per_kwh) SELECT 1, t, 0.10 FROM generate_series('2023-03-01'::timestamptz, '2023-04-30', '1 hour') AS t;
 INSERT INTO co2_cost (price_area_id, slot_start, carbon_g_per_kwh, co2_eur_per_kwh) SELECT 1, t, 300, 0.02 FROM generate_series('2023-03-01'::timestamptz, '2023-04-30', '1 hour') AS t;
 
@@ -35,7 +36,8 @@ SELECT is((SELECT (round(weekday_kw::numeric, 6), round(weekend_kw::numeric, 6))
 
 INSERT INTO meter (meter_id, home_id, kind, role, name) VALUES (3, 1, 'appliance', 'consumption', 'fridge'), (4, 1, 'sub', 'pev', 'wall box');
 INSERT INTO register (register_id, meter_id, obis, unit, cumulative) VALUES (3, 3, '1-0:1.8.0.255', 'kWh', true), (4, 4, '1-0:1.8.0.255', 'kWh', true);
-INSERT INTO energy_day SELECT 3, d::date, array_fill(0.025::float8, '{96}'), array_fill('measured'::energy_quality, '{96}') FROM generate_series('2023-03-01'::timestamp, '2023-03-15', '1 day') AS d;
+INSERT INTO energy_day SELECT 3, d::date, energy_pack(array_fill(0.025::float8, '{96}')) FROM generate_series('2023-03-01'::timestamp, '2023-03-15', '1 day') AS d;
+SELECT roll_up_again('{3}') \g /dev/null
 SELECT is((SELECT array_agg((name, round(use_kwh::numeric, 4), round(share_percent::numeric, 2), round(standby_kw::numeric, 3))::text) FROM usage_appliances(1, '2023-03-10', '2023-03-11')), '{"(fridge,2.4000,20.69,0.100)","(\"everything else\",9.2000,79.31,)"}', 'appliances with share and standby');
 
 DELETE FROM register WHERE register_id = 4;
