@@ -54,6 +54,21 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION token_of_operator(text, text) IS 'Whether the session''s token is one of the DSO itself and opens a resource that is nobody''s home';
 
+CREATE FUNCTION token_services() RETURNS bigint[]
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+BEGIN
+	RETURN ARRAY(SELECT s.service_id FROM account a JOIN service s ON s.owner_account_id = a.account_id WHERE a.sub = subject_of((current_token()).sub));
+END $$;
+COMMENT ON FUNCTION token_services() IS 'The services whose data the session''s token may speak of: those of the developer who is its resource owner';
+
+CREATE FUNCTION token_own_service() RETURNS bigint
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+BEGIN
+	RETURN (SELECT s.service_id FROM service s JOIN account a ON a.account_id = s.owner_account_id
+		WHERE s.client_id = (current_token()).client_id AND a.sub = subject_of((current_token()).sub));
+END $$;
+COMMENT ON FUNCTION token_own_service() IS 'The service that bears the session''s token, where its own developer is the resource owner; null otherwise';
+
 CREATE FUNCTION token_slot_length(resource text) RETURNS interval
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
 BEGIN

@@ -93,6 +93,7 @@ CREATE TABLE subscription (
 	ended_at timestamptz
 );
 CREATE UNIQUE INDEX subscription_in_force ON subscription (account_id, service_id) WHERE ended_at IS NULL;
+CREATE INDEX subscription_account ON subscription (account_id);
 CREATE INDEX subscription_service ON subscription (service_id);
 COMMENT ON TABLE subscription IS 'Who has subscribed to which service (document 5.1.5)';
 COMMENT ON COLUMN subscription.subscription_id IS 'What the service knows the subscriber by: opaque, and another one for each service';

@@ -11,6 +11,7 @@ CREATE TABLE access_request (
 	answered_at timestamptz,
 	granted boolean CHECK ((granted IS NULL) = (answered_at IS NULL))
 );
+CREATE INDEX access_request_subscription ON access_request (subscription_id);
 CREATE UNIQUE INDEX access_request_open ON access_request (subscription_id) WHERE answered_at IS NULL;
 COMMENT ON TABLE access_request IS 'The access manifest that a service sends to a subscriber: what it asks for (document 5.1.5)';
 COMMENT ON COLUMN access_request.request_id IS 'Identifier, opaque';
@@ -34,6 +35,7 @@ CREATE TABLE consent (
 	end_reason text CHECK (end_reason IN ('withdrawn', 'replaced', 'unsubscribed', 'moved')),
 	CHECK ((ended_at IS NULL) = (end_reason IS NULL))
 );
+CREATE INDEX consent_subscription ON consent (subscription_id);
 CREATE UNIQUE INDEX consent_in_force ON consent (subscription_id) WHERE ended_at IS NULL;
 COMMENT ON TABLE consent IS 'What a resource owner has granted a service; all tokens for the owner''s data come from one. One at a time for a subscription';
 COMMENT ON COLUMN consent.consent_id IS 'Identifier';
@@ -227,7 +229,7 @@ RETURNS TABLE (consent_id bigint, client_id text, service text, scope text, mean
 	granted_at timestamptz, expires_at timestamptz, ended_at timestamptz, end_reason text, last_used_at timestamptz)
 LANGUAGE sql STABLE PARALLEL UNSAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
 	SELECT c.consent_id, s.client_id, s.name, c.scope, scope_explain(c.scope), c.home_ids, c.history_from, c.granted_at, c.expires_at, c.ended_at, c.end_reason,
-		(SELECT max(l.at) FROM issued_token t JOIN access_log l USING (jti) WHERE t.consent_id = c.consent_id)
+		(SELECT max(l.at) FROM access_log l WHERE l.sub = a.sub::text AND l.client_id = s.client_id AND l.at >= c.granted_at AND l.at <= least(c.ended_at, c.expires_at))
 	FROM session_account(my_consents.session) AS a JOIN subscription b USING (account_id) JOIN service s USING (service_id) JOIN consent c USING (subscription_id)
 	ORDER BY c.granted_at DESC
 $$;

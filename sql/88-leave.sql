@@ -51,8 +51,7 @@ CREATE FUNCTION end_account_access(account_id bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = smarthg, pg_temp AS $$
 BEGIN
 	DELETE FROM account_session s WHERE s.account_id = end_account_access.account_id;
-	PERFORM revoke_token(t.jti) FROM issued_token t JOIN account a ON a.sub::text = t.sub
-		WHERE a.account_id = end_account_access.account_id AND t.revoked_at IS NULL AND t.expires_at > now();
+	PERFORM end_tokens(c.consent_id) FROM subscription b JOIN consent c USING (subscription_id) WHERE b.account_id = end_account_access.account_id AND c.ended_at IS NULL;
 	PERFORM end_client_tokens(s.client_id) FROM service s WHERE s.owner_account_id = end_account_access.account_id;
 END $$;
 COMMENT ON FUNCTION end_account_access(bigint) IS 'Ends the log ins of an account, and revokes the tokens for its data and of its services';

@@ -10,6 +10,7 @@ CREATE TABLE authorization_code (
 	expires_at timestamptz NOT NULL,
 	used_at timestamptz
 );
+CREATE INDEX authorization_code_consent ON authorization_code (consent_id);
 COMMENT ON TABLE authorization_code IS 'Authorisation codes, each good once and for a minute or so';
 COMMENT ON COLUMN authorization_code.code_digest IS 'Digest of the code';
 COMMENT ON COLUMN authorization_code.family_id IS 'What is issued from it, so that a second use can revoke all of it';

@@ -56,7 +56,8 @@ BEGIN
 			RETURN NULL;
 		END IF;
 	END IF;
-	lifetime := least((market_settings()).token_lifetime, given.expires_at - clock_timestamp(), nullif(last_until, 'infinity') - clock_timestamp());
+	-- A second less, since the token's time begins a moment later.
+	lifetime := least((market_settings()).token_lifetime, least(given.expires_at, nullif(last_until, 'infinity')) - clock_timestamp() - interval '1 second');
 	IF lifetime < '1 second' THEN
 		RETURN NULL;
 	END IF;

@@ -83,14 +83,31 @@ CREATE POLICY service ON command FOR SELECT TO smarthg_service
 CREATE POLICY service_writes ON command FOR INSERT TO smarthg_service
 	WITH CHECK (home_id = ANY ((SELECT token_homes('write', 'command'))::bigint[]) AND state = 'pending');
 
+-- Forecasts, and what goes into them.
+CREATE POLICY service ON holiday FOR SELECT TO smarthg_service USING ((SELECT (current_token()).jti) IS NOT NULL);
+CREATE POLICY service ON weather FOR SELECT TO smarthg_service USING ((SELECT (current_token()).jti) IS NOT NULL);
+CREATE POLICY service ON price_forecast FOR SELECT TO smarthg_service USING (slot_length >= (SELECT token_slot_length('price')));
+CREATE POLICY service ON forecast FOR SELECT TO smarthg_service
+	USING (home_id = ANY ((SELECT token_homes('read', 'forecast'))::bigint[]) AND slot_length >= (SELECT token_slot_length('forecast')) AND origin >= (SELECT token_history_from()));
+CREATE POLICY service_writes ON forecast FOR INSERT TO smarthg_service WITH CHECK (home_id = ANY ((SELECT token_homes('write', 'forecast'))::bigint[]));
+
+-- What services produce for others: its developer is the resource owner, whose token names resource
+-- and granularity; written by the service itself.
+CREATE POLICY service ON service_data FOR SELECT TO smarthg_service
+	USING (service_id = ANY ((SELECT token_services())::bigint[]) AND slot_length >= (SELECT granularity_length(token_finest(resource))) AND slot_start >= (SELECT token_history_from()));
+CREATE POLICY service_writes ON service_data FOR INSERT TO smarthg_service WITH CHECK (service_id = (SELECT token_own_service()) AND token_allows('write', resource));
+CREATE POLICY service_changes ON service_data FOR UPDATE TO smarthg_service USING (service_id = (SELECT token_own_service()) AND token_allows('write', resource));
+CREATE POLICY service_removes ON service_data FOR DELETE TO smarthg_service USING (service_id = (SELECT token_own_service()) AND token_allows('write', resource));
+
 -- What a service may name at all; of a register not what it read last, of devices not their addresses.
-GRANT SELECT ON installation, price_area, tariff, market_price, co2_cost, home, register_epoch, reading_day, reading_landing, reading_correction,
+GRANT SELECT ON installation, price_area, tariff, holiday, weather, market_price, co2_cost, price_forecast, forecast, service_data, home, register_epoch, reading_day, reading_landing, reading_correction,
 	ess_state, pev_state, pev_session, power_profile, plan, command TO smarthg_service;
 GRANT SELECT (meter_id, home_id, kind, role, commodity, name) ON meter TO smarthg_service;
 GRANT SELECT (register_id, meter_id, obis, unit, cumulative) ON register TO smarthg_service;
 GRANT SELECT (home_id, capacity_kwh, min_kw, max_kw, efficiency) ON ess TO smarthg_service;
 GRANT SELECT (home_id, capacity_kwh, min_kw, max_kw, efficiency, min_step_kw) ON pev TO smarthg_service;
-GRANT INSERT ON ess_state, pev_state, pev_session, power_profile, plan, command TO smarthg_service;
+GRANT INSERT ON ess_state, pev_state, pev_session, forecast, service_data, power_profile, plan, command TO smarthg_service;
+GRANT UPDATE, DELETE ON service_data TO smarthg_service;
 GRANT INSERT, UPDATE ON market_price, co2_cost TO smarthg_service;
 GRANT UPDATE, DELETE ON power_profile TO smarthg_service;
 GRANT SELECT ON energy_day, energy_rollup_5min, energy_rollup_15min, energy_rollup_30min, energy_rollup_hourly,

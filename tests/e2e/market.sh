@@ -39,6 +39,7 @@ sql "INSERT INTO price_area (price_area_id, name) VALUES (1, 'area');
 	INSERT INTO substation (substation_id, name) VALUES (1, 'substation');
 	INSERT INTO feeder (feeder_id, substation_id, name) VALUES (1, 1, 'feeder');
 	INSERT INTO home (home_id, feeder_id, price_area_id, name) VALUES (1, 1, 1, 'home');
+	INSERT INTO market_setting (scrypt_log2_n, scrypt_p) VALUES (10, 1);
 	SELECT make_token_key('sign'), make_token_key('decrypt')" >/dev/null
 resident_id=$(front "SELECT sign_up('resident@example.com', 'password of a resident')")
 developer_id=$(front "SELECT sign_up('developer@example.com', 'password of a developer', 'developer')")
@@ -192,7 +193,7 @@ PYTHON
 is "$(carry -c "SELECT smarthg.authenticate('$opened') ->> 'scope'")" read_mainmeter_hourly '... which the service finds within'
 
 # Guesses side by side.
-sql "INSERT INTO market_setting (failures_of_account) VALUES (3)"
+sql "UPDATE market_setting SET failures_of_account = 3"
 for n in 1 2 3 4 5 6 7 8; do
 	(for _ in 1 2 3 4; do front "SELECT error FROM log_in('resident@example.com', 'a guess')"; done) >"$work/guess.$n" 2>&1 &
 	pids[n]=$!
