@@ -41,6 +41,7 @@ INSERT INTO pev_state SELECT h.home_id, today.at, 20 FROM home h, today;
 INSERT INTO pev_session (home_id, plugged_at, departs_at) SELECT h.home_id, today.at, 'infinity' FROM home h, today;
 INSERT INTO power_profile (home_id, slot_start, low_kw, high_kw) SELECT h.home_id, today.at, -1, 3 FROM home h, today;
 SELECT count(*) FROM today, ebr_run(today.at) \g /dev/null
+SELECT count(*) FROM today, make_forecasts(today.at) \g /dev/null
 INSERT INTO account (account_id, email, kind, verified_at, verified_by) SELECT n, name || '@example.org', 'resident', now(), 'test' FROM unnest('{resident-1,resident-2,resident-3,resident-both,resident-gone,nobody}'::text[]) WITH ORDINALITY AS a(name, n);
 INSERT INTO home_resident (home_id, account_id, since, until) SELECT h, a, today.at - since * interval '1 day', today.at - until * interval '1 day'
 	FROM today, (VALUES (1, 1, 1000, NULL), (2, 2, 1000, NULL), (3, 3, 1, NULL), (1, 4, 1000, NULL), (2, 4, 1000, NULL), (3, 5, 1000, 1)) AS r(h, a, since, until);
@@ -59,7 +60,7 @@ INSERT INTO shown VALUES
 	('home', 'home', 'any', 'yearly', NULL),
 	('ess', 'home', 'ess', 'yearly', NULL), ('pev', 'home', 'pev', 'yearly', NULL), ('ess_state', 'home', 'ess', 'raw', 'measured_at'),
 	('pev_state', 'home', 'pev', 'raw', 'measured_at'), ('pev_session', 'home', 'pev', 'raw', 'plugged_at'),
-	('power_profile', 'home', 'profile', 'hourly', 'slot_start'), ('plan', 'home', 'plan', 'hourly', 'origin'), ('command', 'home', 'command', 'yearly', 'slot_start');
+	('power_profile', 'home', 'profile', 'hourly', 'slot_start'), ('forecast', 'home', 'forecast', 'hourly', 'origin'), ('plan', 'home', 'plan', 'hourly', 'origin'), ('command', 'home', 'command', 'yearly', 'slot_start');
 
 CREATE TEMP TABLE granularity (name text PRIMARY KEY, rank integer);
 INSERT INTO granularity SELECT name, n FROM unnest('{raw,1min,5min,15min,30min,hourly,daily,monthly,yearly}'::text[]) WITH ORDINALITY AS g(name, n);
@@ -195,13 +196,13 @@ SELECT is_empty($$
 $$, 'a service may name no table that has no policy for it');
 SELECT is_empty($$
 	SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 'smarthg'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND c.relname NOT IN (SELECT relation FROM shown)
-		AND has_any_column_privilege('smarthg_service', c.oid, 'SELECT') AND c.relname <> ALL ('{installation,price_area,tariff,market_price,co2_cost,home_register,home_part,home_energy,home_energy_hourly,home_energy_daily,home_energy_monthly,plan_slot,energy_rollup_5min,energy_rollup_15min,energy_5min,energy_rollup_daily,energy_rollup_monthly,energy_rollup_yearly}')
+		AND has_any_column_privilege('smarthg_service', c.oid, 'SELECT') AND c.relname <> ALL ('{installation,price_area,tariff,holiday,weather,market_price,co2_cost,price_forecast,service_data,home_register,home_part,home_energy,home_energy_hourly,home_energy_daily,home_energy_monthly,plan_slot,energy_rollup_5min,energy_rollup_15min,energy_5min,energy_rollup_daily,energy_rollup_monthly,energy_rollup_yearly}')
 $$, '... nor one that this test does not look into');
 SELECT is_empty($$
 	SELECT c.oid::regclass, p FROM pg_class c, unnest('{INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[]) AS p
 	WHERE c.relnamespace = 'smarthg'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND has_table_privilege('smarthg_service', c.oid, p)
 		AND (p, c.relname) NOT IN (VALUES ('INSERT', 'ess_state'), ('INSERT', 'pev_state'), ('INSERT', 'pev_session'),
-			('INSERT', 'power_profile'), ('UPDATE', 'power_profile'), ('DELETE', 'power_profile'), ('INSERT', 'plan'), ('INSERT', 'command'), ('INSERT', 'market_price'), ('UPDATE', 'market_price'), ('INSERT', 'co2_cost'), ('UPDATE', 'co2_cost'))
+			('INSERT', 'power_profile'), ('UPDATE', 'power_profile'), ('DELETE', 'power_profile'), ('INSERT', 'plan'), ('INSERT', 'command'), ('INSERT', 'forecast'), ('INSERT', 'service_data'), ('UPDATE', 'service_data'), ('DELETE', 'service_data'), ('INSERT', 'market_price'), ('UPDATE', 'market_price'), ('INSERT', 'co2_cost'), ('UPDATE', 'co2_cost'))
 $$, 'a service changes nothing but what services produce');
 SELECT is_empty($$
 	SELECT c.oid::regclass, r FROM pg_class c, unnest('{smarthg_bridge,smarthg_analyst}'::text[]) AS r
