@@ -15,13 +15,14 @@ RETURN CASE WHEN slot_length < '1 min' THEN 'raw' WHEN slot_length < '5 min' THE
 	WHEN slot_length < '1 hour' THEN '30min' WHEN slot_length < '1 day' THEN 'hourly' WHEN slot_length < '1 month' THEN 'daily' WHEN slot_length < '1 year' THEN 'monthly' ELSE 'yearly' END;
 COMMENT ON FUNCTION granularity_of(interval) IS 'The granularity of a scope that slots of this length need: the coarsest that is not longer than they are';
 
+-- Not strict, so that it is inlined.
 CREATE FUNCTION meter_resource(kind meter_kind, role meter_role) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN role <> 'consumption' THEN role::text WHEN kind = 'main' THEN 'mainmeter' WHEN kind = 'sub' THEN 'submeter' ELSE 'appliance' END;
 COMMENT ON FUNCTION meter_resource(meter_kind, meter_role) IS 'The resource by which a scope names a meter: mainmeter, submeter, appliance, production, ess or pev';
 
 CREATE FUNCTION subject_of(sub text) RETURNS uuid
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN sub ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN sub::uuid END;
 COMMENT ON FUNCTION subject_of(text) IS 'The resource owner that a claim sub names; null for what names none';
 
@@ -86,8 +87,8 @@ BEGIN
 		RETURN 'infinity';
 	END IF;
 	-- What was before belongs to whoever lived there before.
-	RETURN greatest((SELECT max(r.since) FROM account a JOIN home_resident r USING (account_id) WHERE a.sub = subject_of(token.sub) AND r.home_id = ANY (token_homes())),
-		coalesce(token.history_from, '-infinity'));
+	RETURN greatest(coalesce(token.history_from, '-infinity'), (SELECT max(r.since) FROM account a JOIN home_resident r USING (account_id)
+		WHERE a.sub = subject_of(token.sub) AND r.since <= now() AND (r.until IS NULL OR r.until > now()) AND (token.home_ids IS NULL OR r.home_id = ANY (token.home_ids))));
 END $$;
 COMMENT ON FUNCTION token_history_from() IS 'From when on the session''s token opens data: its own limit, or when its owner moved into the last of its homes, whichever is later';
 
@@ -121,34 +122,36 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION meter_rank(meter) IS 'Place of a meter among those of its home, resource and commodity by the energy of the last 30 days, 1 for the largest: what the top few of a scope are';
 
-CREATE FUNCTION token_meters(granularity text DEFAULT NULL) RETURNS bigint[]
+CREATE FUNCTION token_registers(granularity text DEFAULT NULL) RETURNS bigint[]
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
 DECLARE
-	homes bigint[] := token_homes();
-	allowed text[];
+	token record;
+	series text[] := token_series(granularity);
 	most_submeters integer;
 	most_appliances integer;
 BEGIN
-	IF homes = '{}' THEN
-		RETURN homes;
+	IF series = '{}' THEN
+		RETURN '{}';
 	END IF;
-	allowed := ARRAY(SELECT resource FROM unnest('{home,mainmeter,submeter,appliance,production,ess,pev}'::text[]) AS resource
-		WHERE token_allows('read', resource, granularity));
+	SELECT * INTO token FROM current_token();
+	-- The home as a whole is its exchange with the grid, what it produces and what its stores take.
+	IF 'home' = ANY (series) THEN
+		series := series || '{mainmeter,production,ess,pev}';
+	END IF;
 	most_submeters := token_top('submeter');
 	most_appliances := token_top('appliance');
 	RETURN ARRAY(
-		SELECT m.meter_id FROM meter m
-		WHERE m.home_id = ANY (homes) AND (meter_resource(m.kind, m.role) = ANY (allowed)
-				-- The home as a whole is its exchange with the grid, what it produces and what its stores take.
-				OR 'home' = ANY (allowed) AND (granularity IS NOT NULL OR token_finest('home') IS NOT NULL) AND (m.kind = 'main' OR m.role <> 'consumption'))
+		SELECT r.register_id FROM account a JOIN home_resident l USING (account_id) JOIN meter m USING (home_id) JOIN register r USING (meter_id)
+		WHERE a.sub = subject_of(token.sub) AND l.since <= now() AND (l.until IS NULL OR l.until > now()) AND (token.home_ids IS NULL OR l.home_id = ANY (token.home_ids))
+			AND meter_resource(m.kind, m.role) = ANY (series)
 			AND CASE meter_resource(m.kind, m.role) WHEN 'submeter' THEN most_submeters IS NULL OR meter_rank(m) <= most_submeters
 				WHEN 'appliance' THEN most_appliances IS NULL OR meter_rank(m) <= most_appliances ELSE true END);
 END $$;
-COMMENT ON FUNCTION token_meters(text) IS 'The meters that the session''s token opens to read at a granularity; null: at any';
+COMMENT ON FUNCTION token_registers(text) IS 'The registers that the session''s token opens to read at a granularity; null: at any';
 
-CREATE FUNCTION token_registers(granularity text DEFAULT NULL) RETURNS bigint[]
+CREATE FUNCTION token_meters() RETURNS bigint[]
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
 BEGIN
-	RETURN ARRAY(SELECT r.register_id FROM register r WHERE r.meter_id = ANY (token_meters(granularity)));
+	RETURN ARRAY(SELECT DISTINCT r.meter_id FROM register r WHERE r.register_id = ANY (token_registers()));
 END $$;
-COMMENT ON FUNCTION token_registers(text) IS 'The registers of the meters that token_meters returns';
+COMMENT ON FUNCTION token_meters() IS 'The meters whose registers the session''s token opens to read, at whatever granularity';

@@ -188,6 +188,10 @@ CREATE FUNCTION token_finest(resource text) RETURNS text
 LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'smarthg_token_finest';
 COMMENT ON FUNCTION token_finest(text) IS 'The finest granularity in which the present identity may read a resource: raw, 1min, 5min, 15min, 30min, hourly, daily, monthly, yearly; null where it may not. Errors: an unknown resource, 22023';
 
+CREATE FUNCTION token_series(granularity text DEFAULT NULL) RETURNS text[]
+LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'smarthg_token_series';
+COMMENT ON FUNCTION token_series(text) IS 'The resources that the present identity may read as a series in a granularity; null: in any. Errors: an unknown granularity, 22023';
+
 CREATE FUNCTION token_top(resource text) RETURNS integer
 LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'smarthg_token_top';
 COMMENT ON FUNCTION token_top(text) IS 'How many of a home''s meters of a resource, those with most energy, the present identity may read: null for all of them, 0 where it may read none. Errors: an unknown resource, 22023';

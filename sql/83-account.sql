@@ -140,8 +140,8 @@ CREATE TABLE home_resident (
 	PRIMARY KEY (home_id, account_id, since),
 	CHECK (until > since)
 );
-CREATE INDEX home_resident_account ON home_resident (account_id);
 CREATE UNIQUE INDEX home_resident_now ON home_resident (account_id, home_id) WHERE until IS NULL;
+CREATE INDEX home_resident_account ON home_resident (account_id);
 COMMENT ON TABLE home_resident IS 'Whose home it is and was, as the DSO knows; a home may have several residents. A token of a resident shows nothing from before since, and nothing from until on';
 COMMENT ON COLUMN home_resident.home_id IS 'The home';
 COMMENT ON COLUMN home_resident.account_id IS 'The resident';

@@ -60,14 +60,14 @@ REVOKE EXECUTE ON FUNCTION token_seal(text, text, text, text, timestamptz, times
 -- Scopes are pure, and who asks for the identity asks for his own.
 GRANT EXECUTE ON FUNCTION
 	scope_check(text), scope_explain(text), scope_covers(text, text), scope_narrow(text, text), scope_to_green_button(text, interval), scope_from_green_button(text),
-	jwk_check(jsonb), jwk_from_pem(text), jws_verify(text, jsonb), current_token(), token_allows(text, text, text), token_finest(text), token_top(text)
+	jwk_check(jsonb), jwk_from_pem(text), jws_verify(text, jsonb), current_token(), token_allows(text, text, text), token_finest(text), token_top(text), token_series(text)
 TO PUBLIC;
 GRANT EXECUTE ON FUNCTION granularity_length(text), granularity_of(interval), meter_resource(meter_kind, meter_role), subject_of(text) TO PUBLIC;
 
 -- What a service needs to be let in, and what policies and views call in its name.
 GRANT EXECUTE ON FUNCTION
 	authenticate(text, boolean), logout(), jwks(), settings(), token_homes(), token_homes(text, text), token_slot_length(text), token_history_from(), token_first_day(), token_today(),
-	token_meters(text), token_registers(text), token_of_operator(text, text), token_services(), token_own_service(), token_feeder_energy(bigint, text, timestamptz, timestamptz)
+	token_registers(text), token_meters(), token_of_operator(text, text), token_services(), token_own_service(), token_feeder_energy(bigint, text, timestamptz, timestamptz)
 TO smarthg_service;
 GRANT EXECUTE ON FUNCTION feeder_energy(bigint, text, timestamptz, timestamptz) TO smarthg_analyst;
 

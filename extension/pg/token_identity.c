@@ -27,6 +27,7 @@ PG_FUNCTION_INFO_V1(smarthg_current_token);
 PG_FUNCTION_INFO_V1(smarthg_token_allows);
 PG_FUNCTION_INFO_V1(smarthg_token_finest);
 PG_FUNCTION_INFO_V1(smarthg_token_top);
+PG_FUNCTION_INFO_V1(smarthg_token_series);
 PG_FUNCTION_INFO_V1(smarthg_logout);
 
 enum { MAC_LENGTH = 43, VALUE_ROOM = 1 + MAC_LENGTH + CLAIM_ROOM };
@@ -250,4 +251,26 @@ Datum smarthg_token_top(PG_FUNCTION_ARGS)
 	if (grant->top == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_INT32(grant->top);
+}
+
+Datum smarthg_token_series(PG_FUNCTION_ARGS)
+{
+	const char *names[SCOPE_RESOURCES];
+	scope_granularity asked = SCOPE_YEARLY;
+	int count = 0;
+	scope granted;
+
+	if (!PG_ARGISNULL(0))
+		asked = scope_granularity_of(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	if (asked == SCOPE_GRANULARITIES)
+		ereport(ERROR,
+		        (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("granularity is not known")));
+	if (present_scope(&granted))
+		for (int r = 0; r < SCOPE_RESOURCES; r++) {
+			const scope_grant *grant = &granted.grants[SCOPE_READ][r];
+
+			if (grant->given && grant->granularity <= asked)
+				names[count++] = scope_resource_name((scope_resource)r);
+		}
+	PG_RETURN_DATUM(words_datum(names, count));
 }
