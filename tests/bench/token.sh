@@ -1,8 +1,8 @@
 #!/bin/bash
 # What an identity costs: authenticate in one backend, for tokens seen for the first time and again,
 # current_token(), and transactions through Debian's pgbouncer with and without authentication. The
-# transaction reads a day of one home's energy, as a service does. SECONDS_EACH=5 says how long each
-# turn of pgbench takes; the two take turns. Run by `make bench` on a private cluster with fsync on.
+# transaction reads a day or a month of one home's energy, as a service does. SECONDS_EACH=5 says how long each
+# turn of pgbench takes; the ways take turns. Run by `make bench` on a private cluster with fsync on.
 set -euo pipefail
 source "$(dirname "$0")/../e2e/pooler"
 seconds=${SECONDS_EACH:-5}
@@ -60,25 +60,32 @@ END $$;
 SELECT * FROM public.authenticate_all(50);
 SQL
 
-query="SELECT sum(energy_kwh) FROM public.energy WHERE home_id = :home AND slot_start >= '2026-01-10' AND slot_start < '2026-01-11';"
-{
-	echo '\set home random(1, 200)'
-	printf 'BEGIN;\n%s\nCOMMIT;\n' "$query"
-} >"$work/without"
-# The tokens of 20 owners, each in a script of its own, as a service holds them.
-psql -X -A -t -F ' ' -c 'SELECT n, token FROM public.token WHERE n <= 20' | while read -r n token; do
-	printf '\\set home %s\nBEGIN;\nSELECT smarthg.authenticate('"'%s'"');\n%s\nCOMMIT;\n' "$n" "$token" "$query" >"$work/with.$n"
-done
-chmod a+r "$work"/*
 start_pooler "$work/pool" "$service" 'default_pool_size = 4'
-rate() { # scripts
-	"$pgbench" -n -h "$work/pool" -p 6432 -U "$service" -c 8 -j 2 -T "$seconds" "$@" 2>/dev/null | sed -n 's/^tps = \([0-9.]*\).*/\1/p'
+psql -X -A -t -F ' ' -c 'SELECT n, token FROM public.token WHERE n <= 20' >"$work/tokens"
+# The scripts of a kind, one for each of 20 owners: what goes with BEGIN in one message, so that all
+# kinds have as many round trips, and how many days are read.
+scripts() { # kind, days
+	while read -r n token; do
+		case $1 in
+		without) first= ;;
+		statement) first="\\; SELECT length('$token')" ;;
+		with) first="\\; SELECT smarthg.authenticate('$token')" ;;
+		esac
+		printf '%s\n' "BEGIN$first;" "SELECT sum(energy_kwh) FROM public.energy WHERE home_id = $n AND slot_start >= '2026-01-01' AND slot_start < timestamptz '2026-01-01' + interval '$2 days';" \
+			'COMMIT;' >"$work/$1.$2.$n"
+	done <"$work/tokens"
 }
-with=() scripts=()
-for script in "$work"/with.*; do scripts+=(-f "$script"); done
-for _ in $(seq "$turns"); do
-	echo "without $(rate -f "$work/without")"
-	echo "with $(rate "${scripts[@]}")"
-done | awk '{ sum[$1] += $2; n[$1]++ }
-	END { printf "through pgbouncer: %.0f transactions/s without, %.0f with authentication, ratio %.2f\n",
-		sum["without"] / n["without"], sum["with"] / n["with"], sum["with"] / sum["without"] * n["without"] / n["with"] }'
+rate() { # kind, days
+	local options=()
+	for script in "$work/$1.$2".*; do options+=(-f "$script"); done
+	"$pgbench" -n -h "$work/pool" -p 6432 -U "$service" -c 8 -j 2 -T "$seconds" "${options[@]}" | sed -n 's/^tps = \([0-9.]*\).*/\1/p'
+}
+for days in 1 30; do
+	for kind in without statement with; do scripts "$kind" "$days"; done
+	rate with "$days" >/dev/null
+	for _ in $(seq "$turns"); do
+		for kind in without statement with; do echo "$kind $(rate "$kind" "$days")"; done
+	done | awk -v days="$days" '{ sum[$1] += $2 }
+		END { printf "through pgbouncer, %s days read: transactions/s %.0f without, %.0f with another statement of that size, %.0f with authentication (%.2f and %.2f of without)\n",
+			days, sum["without"] / NR * 3, sum["statement"] / NR * 3, sum["with"] / NR * 3, sum["statement"] / sum["without"], sum["with"] / sum["without"] }'
+done
