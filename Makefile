@@ -147,6 +147,7 @@ demo:
 
 benches = $(patsubst tests/bench/%.c,build/plain/%,$(sort $(wildcard tests/bench/bench_*.c)))
 bridge_benches = build/plain/bench_codec
+build/plain/bench_token: core_libraries += -ljwt -ljose
 $(filter-out $(bridge_benches),$(benches)): build/plain/%: build/plain/tests/bench/%.o $(call objects,plain,$(core))
 	$(CC) -o $@ $^ $(core_libraries)
 

@@ -78,34 +78,15 @@ END $$;
 COMMENT ON FUNCTION token_slot_length(text) IS 'The shortest slots of a resource that the session''s token opens to read; null: none';
 
 CREATE FUNCTION token_history_from() RETURNS timestamptz
-LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
-DECLARE
-	token record;
-BEGIN
-	SELECT * INTO token FROM current_token();
-	IF token.jti IS NULL THEN
-		RETURN 'infinity';
-	END IF;
-	-- What was before belongs to whoever lived there before.
-	RETURN greatest(coalesce(token.history_from, '-infinity'), (SELECT max(r.since) FROM account a JOIN home_resident r USING (account_id)
-		WHERE a.sub = subject_of(token.sub) AND r.since <= now() AND (r.until IS NULL OR r.until > now()) AND (token.home_ids IS NULL OR r.home_id = ANY (token.home_ids))));
-END $$;
+LANGUAGE c STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS 'MODULE_PATHNAME', 'smarthg_token_history_from';
 COMMENT ON FUNCTION token_history_from() IS 'From when on the session''s token opens data: its own limit, or when its owner moved into the last of its homes, whichever is later';
 
 CREATE FUNCTION token_first_day() RETURNS date
-LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp SET timezone = 'UTC' AS $$
-DECLARE
-	history_from timestamptz := token_history_from();
-BEGIN
-	RETURN CASE WHEN isfinite(history_from) THEN (date_trunc('day', history_from - interval '1 microsecond') + interval '1 day')::date ELSE history_from::date END;
-END $$;
+LANGUAGE c STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS 'MODULE_PATHNAME', 'smarthg_token_first_day';
 COMMENT ON FUNCTION token_first_day() IS 'The first whole UTC day that token_history_from opens';
 
 CREATE FUNCTION token_today() RETURNS date
-LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
-BEGIN
-	RETURN (SELECT min((now() AT TIME ZONE h.time_zone)::date) FROM home h WHERE h.home_id = ANY (token_homes()));
-END $$;
+LANGUAGE c STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS 'MODULE_PATHNAME', 'smarthg_token_today';
 COMMENT ON FUNCTION token_today() IS 'The day that it is where the homes of the session''s token are; of several time zones the earlier one';
 
 CREATE FUNCTION meter_rank(asked meter) RETURNS bigint
@@ -123,31 +104,8 @@ END $$;
 COMMENT ON FUNCTION meter_rank(meter) IS 'Place of a meter among those of its home, resource and commodity by the energy of the last 30 days, 1 for the largest: what the top few of a scope are';
 
 CREATE FUNCTION token_registers(granularity text DEFAULT NULL) RETURNS bigint[]
-LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
-DECLARE
-	token record;
-	series text[] := token_series(granularity);
-	most_submeters integer;
-	most_appliances integer;
-BEGIN
-	IF series = '{}' THEN
-		RETURN '{}';
-	END IF;
-	SELECT * INTO token FROM current_token();
-	-- The home as a whole is its exchange with the grid, what it produces and what its stores take.
-	IF 'home' = ANY (series) THEN
-		series := series || '{mainmeter,production,ess,pev}';
-	END IF;
-	most_submeters := token_top('submeter');
-	most_appliances := token_top('appliance');
-	RETURN ARRAY(
-		SELECT r.register_id FROM account a JOIN home_resident l USING (account_id) JOIN meter m USING (home_id) JOIN register r USING (meter_id)
-		WHERE a.sub = subject_of(token.sub) AND l.since <= now() AND (l.until IS NULL OR l.until > now()) AND (token.home_ids IS NULL OR l.home_id = ANY (token.home_ids))
-			AND meter_resource(m.kind, m.role) = ANY (series)
-			AND CASE meter_resource(m.kind, m.role) WHEN 'submeter' THEN most_submeters IS NULL OR meter_rank(m) <= most_submeters
-				WHEN 'appliance' THEN most_appliances IS NULL OR meter_rank(m) <= most_appliances ELSE true END);
-END $$;
-COMMENT ON FUNCTION token_registers(text) IS 'The registers that the session''s token opens to read at a granularity; null: at any';
+LANGUAGE c STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS 'MODULE_PATHNAME', 'smarthg_token_registers';
+COMMENT ON FUNCTION token_registers(text) IS 'The registers that the session''s token opens to read at a granularity; null: at any. A home as a whole is its exchange with the grid, what it produces and what its stores take';
 
 CREATE FUNCTION token_meters() RETURNS bigint[]
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$

@@ -60,7 +60,7 @@ REVOKE EXECUTE ON FUNCTION token_seal(text, text, text, text, timestamptz, times
 -- Scopes are pure, and who asks for the identity asks for his own.
 GRANT EXECUTE ON FUNCTION
 	scope_check(text), scope_explain(text), scope_covers(text, text), scope_narrow(text, text), scope_to_green_button(text, interval), scope_from_green_button(text),
-	jwk_check(jsonb), jwk_from_pem(text), jws_verify(text, jsonb), current_token(), token_allows(text, text, text), token_finest(text), token_top(text), token_series(text)
+	jwk_check(jsonb), jwk_from_pem(text), jws_verify(text, jsonb), current_token(), token_allows(text, text, text), token_finest(text), token_top(text)
 TO PUBLIC;
 GRANT EXECUTE ON FUNCTION granularity_length(text), granularity_of(interval), meter_resource(meter_kind, meter_role), subject_of(text) TO PUBLIC;
 
