@@ -84,11 +84,10 @@ COMMENT ON FUNCTION roll_up_again(bigint[]) IS 'Computes energy_rollup of regist
 CREATE FUNCTION home_days_moved() RETURNS trigger
 LANGUAGE plpgsql SET search_path = smarthg, pg_temp AS $$
 BEGIN
-	PERFORM roll_up_again(array_agg(r.register_id)) FROM register r JOIN meter m USING (meter_id)
-		WHERE CASE TG_TABLE_NAME WHEN 'home' THEN m.home_id = NEW.home_id ELSE m.meter_id = (to_jsonb(NEW) ->> 'meter_id')::bigint END;
+	PERFORM roll_up_again(array_agg(r.register_id)) FROM register r JOIN meter m USING (meter_id) WHERE m.home_id = NEW.home_id;
 	RETURN NULL;
 END $$;
-COMMENT ON FUNCTION home_days_moved() IS 'Rolls energy up anew where local days become others: a home''s time zone changed, or a meter went to another home';
+COMMENT ON FUNCTION home_days_moved() IS 'Rolls the energy of a home''s registers up anew where local days become others: its time zone changed, or a meter came from another home';
 CREATE TRIGGER home_days_moved AFTER UPDATE OF time_zone ON home FOR EACH ROW WHEN (NEW.time_zone <> OLD.time_zone) EXECUTE FUNCTION home_days_moved();
 CREATE TRIGGER home_days_moved AFTER UPDATE OF home_id ON meter FOR EACH ROW WHEN (NEW.home_id <> OLD.home_id) EXECUTE FUNCTION home_days_moved();
 

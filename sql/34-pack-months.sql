@@ -4,7 +4,8 @@
 -- the moment of the change, late readings and corrections are settled as ever, before and after.
 --
 -- A snapshot from before the copy was written would not see its rows: so the copy is committed
--- first and takes its place in a later transaction, when no such snapshot is left.
+-- first and takes its place in a later transaction, when no such snapshot is left. While it is
+-- written what arrives goes on landing, and is settled after.
 
 CREATE FUNCTION pack_readings(month date) RETURNS text
 LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER SET search_path = smarthg, pg_temp SET timezone = 'UTC' SET lock_timeout = '2 s' AS $$
@@ -23,7 +24,7 @@ BEGIN
 		RETURN 'nothing';
 	END IF;
 	IF known.spare IS NOT NULL AND known.changed_at <= known.packed_at AND to_regclass('smarthg.' || quote_ident(name || '_packed')) = known.spare THEN
-		IF EXISTS (SELECT FROM pg_stat_activity a WHERE a.backend_xmin IS NOT NULL AND a.pid <> pg_backend_pid() AND age(a.backend_xmin) >= age(known.spare_xid::xid)) THEN
+		IF EXISTS (SELECT FROM pg_stat_activity a WHERE a.datname = current_database() AND a.backend_xmin IS NOT NULL AND a.pid <> pg_backend_pid() AND age(a.backend_xmin) >= age(known.spare_xid::xid)) THEN
 			RETURN 'waiting';
 		END IF;
 		BEGIN

@@ -1,7 +1,7 @@
 -- Rollups: each is the sum of its base slots, whatever came late, was corrected, erased or
 -- exchanged, over days of 23 and 25 hours and half-hour time zones (DESIGN.md section 6).
 \ir home.psql
-SELECT plan(31);
+SELECT plan(32);
 INSERT INTO installation (base_slot) VALUES ('5 min');
 INSERT INTO home (home_id, feeder_id, price_area_id, name, time_zone) VALUES (2, 1, 1, 'far home', 'Asia/Kolkata'), (3, 1, 1, 'western home', 'America/St_Johns');
 INSERT INTO meter (meter_id, home_id, name, kind, role) VALUES (2, 2, 'main', 'main', 'consumption'), (3, 3, 'main', 'main', 'consumption'), (4, 1, 'panel', 'sub', 'production');
@@ -109,6 +109,7 @@ SELECT throws_ok($$ SELECT energy_pack('{1,2}', '{measured}') $$, '2202E', NULL,
 SELECT throws_ok($$ SELECT energy_pack(array_fill(1::float8, '{1441}')) $$, '54000', NULL, 'more than a day of minutes is refused');
 SELECT results_eq($$ SELECT * FROM energy_unpack(energy_pack('{0.125,NULL,3}', '{estimated,NULL,measured}')) $$,
 	$$ VALUES (0, 0.125::float8, 'estimated'::energy_quality, 1), (2, 3, 'measured', 1) $$, 'what is packed comes back');
+SELECT results_eq($$ SELECT energy_unpack(energy_pack('{1,2}'))::text $$, $$ VALUES ('(0,1,measured,1)'::text), ('(1,2,measured,1)') $$, '... in a select list too');
 SELECT throws_ok($$ SELECT * FROM energy_roll_up('{2023-01-02,2023-01-01}', NULL, NULL, NULL, NULL, NULL, NULL, '15 min', 'UTC') $$, '22023', NULL, 'days that do not ascend are refused');
 SELECT throws_ok($$ SELECT * FROM energy_roll_up('{2023-01-02}', '{2023-01-02}', ARRAY[energy_pack('{1}')], NULL, NULL, NULL, NULL, '15 min', 'UTC') $$, '22023', NULL, 'a day of another number of slots is refused');
 SELECT throws_ok($$ SELECT * FROM energy_roll_up('{2023-01-02}', NULL, NULL, NULL, NULL, NULL, NULL, '15 min', 'nowhere') $$, '22023', NULL, 'an unknown time zone is refused');
