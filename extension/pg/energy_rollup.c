@@ -29,15 +29,13 @@ enum {
 
 enum { MONTHS = 12, DAYS_IN_MONTH_MOST = 31 };
 
-static const struct {
-	const char *name;
-	int64 slot_us;
-} within_day[] = {
-    {"5min", 5 * USECS_PER_MINUTE},
-    {"15min", 15 * USECS_PER_MINUTE},
-    {"30min", 30 * USECS_PER_MINUTE},
-    {"hourly", USECS_PER_HOUR},
-};
+/* The SQL type energy_granularity; those before daily are slots of a UTC day. */
+enum granularity { DAILY = 4, MONTHLY, GRANULARITIES };
+
+static const char *const granularity_names[] = {"5min",   "15min", "30min",
+                                                "hourly", "daily", "monthly"};
+static const int64 slot_us[] = {5 * USECS_PER_MINUTE, 15 * USECS_PER_MINUTE, 30 * USECS_PER_MINUTE,
+                                USECS_PER_HOUR};
 
 /* Packed slots by their first day, in ascending order. */
 typedef struct packed_rows {
@@ -48,6 +46,7 @@ typedef struct packed_rows {
 
 typedef struct rollup_work {
 	ReturnSetInfo *result;
+	const Datum *labels; /* of the granularities */
 	packed_rows base, daily, monthly;
 	int64 base_us;
 	pg_tz *zone;
@@ -122,14 +121,27 @@ static void read_row(const packed_rows *rows, DateADT first, int count, energy_s
 		                errmsg("a packed row has %d slots instead of %d", slots->count, count)));
 }
 
-static void put_rollup(rollup_work *work, const char *granularity, DateADT period,
+/* Looked up once a query. */
+static const Datum *granularity_labels(FunctionCallInfo fcinfo, Oid type)
+{
+	Datum *labels = fcinfo->flinfo->fn_extra;
+
+	if (labels)
+		return labels;
+	labels = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(Datum) * GRANULARITIES);
+	for (int g = 0; g < GRANULARITIES; g++)
+		labels[g] = enum_label(type, granularity_names[g]);
+	fcinfo->flinfo->fn_extra = labels;
+	return labels;
+}
+
+static void put_rollup(rollup_work *work, int granularity, DateADT period,
                        const energy_slots *slots)
 {
-	enum { GRANULARITY, PERIOD, BLOCK, COLUMNS };
+	enum { BLOCK = 2, COLUMNS };
 	TupleDesc shape = work->result->setDesc;
 	bool nulls[COLUMNS] = {false, false, !energy_slots_known(slots)};
-	Datum row[COLUMNS] = {enum_label(TupleDescAttr(shape, GRANULARITY)->atttypid, granularity),
-	                      DateADTGetDatum(period), (Datum)0};
+	Datum row[COLUMNS] = {work->labels[granularity], DateADTGetDatum(period), (Datum)0};
 
 	if (!nulls[BLOCK])
 		row[BLOCK] = PointerGetDatum(pack_energy(slots));
@@ -144,13 +156,13 @@ static int base_slots(const rollup_work *work)
 static void roll_up_day(rollup_work *work, DateADT day)
 {
 	read_row(&work->base, day, base_slots(work), &work->from);
-	for (size_t g = 0; g < lengthof(within_day); g++) {
-		int64 per = within_day[g].slot_us / work->base_us;
+	for (int g = 0; g < DAILY; g++) {
+		int64 per = slot_us[g] / work->base_us;
 
-		if (per < 2 || within_day[g].slot_us % work->base_us != 0)
+		if (per < 2 || slot_us[g] % work->base_us != 0)
 			continue;
 		energy_slots_sum(&work->from, (int)per, &work->to);
-		put_rollup(work, within_day[g].name, day, &work->to);
+		put_rollup(work, g, day, &work->to);
 	}
 }
 
@@ -271,9 +283,9 @@ static void roll_up_local(rollup_work *work, const DateADT *changed, int count)
 		for (; i < found && local[i] < first + days; i++)
 			wanted[local[i] - first] = true;
 		roll_up_month(work, first, days, wanted);
-		put_rollup(work, "daily", first, &work->days);
+		put_rollup(work, DAILY, first, &work->days);
 		if (year_open && its_year != year_first)
-			put_rollup(work, "monthly", year_first, &work->months);
+			put_rollup(work, MONTHLY, year_first, &work->months);
 		if (!year_open || its_year != year_first)
 			read_row(&work->monthly, its_year, MONTHS, &work->months);
 		year_first = its_year;
@@ -284,7 +296,7 @@ static void roll_up_local(rollup_work *work, const DateADT *changed, int count)
 		work->months.quality[month - 1] = work->to.quality[0];
 	}
 	if (year_open)
-		put_rollup(work, "monthly", year_first, &work->months);
+		put_rollup(work, MONTHLY, year_first, &work->months);
 }
 
 Datum smarthg_energy_roll_up(PG_FUNCTION_ARGS)
@@ -312,6 +324,7 @@ Datum smarthg_energy_roll_up(PG_FUNCTION_ARGS)
 		                errmsg("time zone \"%s\" not recognized", zone)));
 	InitMaterializedSRF(fcinfo, 0);
 	work->result = (ReturnSetInfo *)fcinfo->resultinfo;
+	work->labels = granularity_labels(fcinfo, TupleDescAttr(work->result->setDesc, 0)->atttypid);
 	for (int i = 0; i < count; i++) {
 		CHECK_FOR_INTERRUPTS();
 		roll_up_day(work, changed[i]);
