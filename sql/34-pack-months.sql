@@ -7,6 +7,15 @@
 -- first and takes its place in a later transaction, when no such snapshot is left. While it is
 -- written what arrives goes on landing, and is settled after.
 
+CREATE FUNCTION drop_packed(partition_name text) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT SET search_path = smarthg, pg_temp AS $$
+BEGIN
+	IF to_regclass('smarthg.' || quote_ident(partition_name || '_packed')) IS NOT NULL THEN
+		EXECUTE format('DROP TABLE smarthg.%I', partition_name || '_packed');
+	END IF;
+END $$;
+COMMENT ON FUNCTION drop_packed(text) IS 'Drops the copy of a partition of reading_day that waits to take its place, where there is one';
+
 CREATE FUNCTION pack_readings(month date) RETURNS text
 LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER SET search_path = smarthg, pg_temp SET timezone = 'UTC' SET lock_timeout = '2 s' AS $$
 #variable_conflict use_column
@@ -42,7 +51,7 @@ BEGIN
 		RETURN 'packed';
 	END IF;
 	-- None yet, or the month has changed since.
-	EXECUTE format('DROP TABLE IF EXISTS smarthg.%I', name || '_packed');
+	PERFORM drop_packed(name);
 	known.spare := make_reading_table(name || '_packed', 100);
 	EXECUTE format('ALTER TABLE smarthg.%I ADD CONSTRAINT of_month CHECK (day IS NOT NULL AND day >= %L AND day < %L)', name || '_packed', first_day, next_month);
 	EXECUTE format('INSERT INTO smarthg.%I SELECT * FROM smarthg.%I ORDER BY register_id, day', name || '_packed', name);
