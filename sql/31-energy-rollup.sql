@@ -41,8 +41,11 @@ COMMENT ON FUNCTION energy_roll_up(date[], date[], bytea[], date[], bytea[], dat
 'The rows of energy_rollup that changed UTC days of a register reach, from the packed base slots of these days and of the days beside them, and the rows of daily and monthly that are stored of the months and years; all dates ascending. A null block where nothing is known. Errors: not a block, dates not ascending, unknown time zone';
 
 CREATE FUNCTION roll_up(registers bigint[], days date[]) RETURNS bigint
-LANGUAGE sql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = 'UTC' SET work_mem = '64MB' SET jit = off
+LANGUAGE plpgsql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = 'UTC' SET work_mem = '64MB' SET jit = off
 	SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+DECLARE
+	changed bigint;
+BEGIN
 	WITH work AS MATERIALIZED (
 		SELECT w.register_id, array_agg(w.day ORDER BY w.day) AS changed,
 			array_agg(w.day - 1) || array_agg(w.day) || array_agg(w.day + 1) AS days,
@@ -59,19 +62,14 @@ LANGUAGE sql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = '
 			LATERAL (SELECT array_agg(e.period ORDER BY e.period) AS years, array_agg(e.block ORDER BY e.period) AS blocks FROM energy_rollup_monthly e
 				WHERE e.register_id = w.register_id AND e.period = ANY (w.years)) AS monthly,
 			energy_roll_up(w.changed, base.days, base.blocks, daily.months, daily.blocks, monthly.years, monthly.blocks, setting.base_slot, h.time_zone) AS f
-	), gone AS (
-		DELETE FROM energy_rollup old USING fresh
-		WHERE fresh.block IS NULL AND old.register_id = fresh.register_id AND old.period = fresh.period AND old.granularity = fresh.granularity RETURNING 1
-	), updated AS (
-		UPDATE energy_rollup old SET block = fresh.block FROM fresh
-		WHERE fresh.block <> old.block AND old.register_id = fresh.register_id AND old.period = fresh.period AND old.granularity = fresh.granularity RETURNING 1
-	), inserted AS (
-		INSERT INTO energy_rollup (register_id, period, granularity, block)
-		SELECT fresh.register_id, fresh.period, fresh.granularity, fresh.block FROM fresh WHERE fresh.block IS NOT NULL AND NOT EXISTS (
-			SELECT FROM energy_rollup old WHERE old.register_id = fresh.register_id AND old.period = fresh.period AND old.granularity = fresh.granularity) RETURNING 1
 	)
-	SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM updated) + (SELECT count(*) FROM inserted)
-$$;
+	MERGE INTO energy_rollup old USING fresh ON old.register_id = fresh.register_id AND old.period = fresh.period AND old.granularity = fresh.granularity
+	WHEN MATCHED AND fresh.block IS NULL THEN DELETE
+	WHEN MATCHED AND old.block <> fresh.block THEN UPDATE SET block = fresh.block
+	WHEN NOT MATCHED AND fresh.block IS NOT NULL THEN INSERT VALUES (fresh.register_id, fresh.period, fresh.granularity, fresh.block);
+	GET DIAGNOSTICS changed = ROW_COUNT;
+	RETURN changed;
+END $$;
 COMMENT ON FUNCTION roll_up(bigint[], date[]) IS 'Brings energy_rollup up to date with energy_day for these registers'' UTC days, a day for each register given; returns the number of rows changed';
 
 CREATE FUNCTION roll_up_again(registers bigint[]) RETURNS void
