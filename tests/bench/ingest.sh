@@ -81,7 +81,7 @@ CREATE PROCEDURE public.live(meters integer) LANGUAGE plpgsql AS $$
 BEGIN
 	FOR quarter IN 0 .. 23 LOOP
 		CALL public.time('live landing', NULL, format('INSERT INTO smarthg.reading_landing (register_id, measured_at, raw_value)
-			SELECT n, ''2026-02-01''::timestamptz + %s * interval ''15 min'', 300000 + 150 * %s FROM generate_series(1, %s) AS n', quarter, quarter, meters));
+			SELECT n, ''2026-01-11''::timestamptz + %s * interval ''15 min'', 300000 + 150 * %s FROM generate_series(1, %s) AS n', quarter, quarter, meters));
 		CALL public.time('live settle', NULL, 'SELECT smarthg.settle_readings()');
 		CALL public.time('live energy', NULL, 'SELECT smarthg.refresh_interval_energy()');
 	END LOOP;
