@@ -132,9 +132,9 @@ COMMENT ON FUNCTION begin_epoch(bigint, timestamptz, bigint, bigint, bigint, tex
 CREATE FUNCTION base_slot_kept() RETURNS trigger
 LANGUAGE plpgsql SET search_path = smarthg, pg_temp AS $$
 BEGIN
-	IF NEW.base_slot <> OLD.base_slot AND EXISTS (SELECT FROM energy_day) THEN
+	IF NEW.base_slot <> OLD.base_slot AND (EXISTS (SELECT FROM energy_day) OR EXISTS (SELECT FROM energy_rollup)) THEN
 		RAISE object_not_in_prerequisite_state USING MESSAGE = 'base_slot cannot be changed any more',
-			DETAIL = 'Energy is stored in slots of the present length.', HINT = 'Empty energy_day first, then mark all readings in interval_dirty.';
+			DETAIL = 'Energy is stored in slots of the present length.', HINT = 'Empty energy_day and energy_rollup first; then mark all readings in interval_dirty.';
 	END IF;
 	RETURN NEW;
 END $$;

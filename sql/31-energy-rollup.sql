@@ -43,9 +43,12 @@ COMMENT ON FUNCTION energy_roll_up(date[], date[], bytea[], date[], bytea[], dat
 'The rows of energy_rollup that changed UTC days of a register reach, from the packed base slots of these days and of the days beside them, and the rows of daily that are stored of the months and of monthly that are of the years; all dates ascending. Slots within last_day, the last of which anything is known, that still go on are left out. A null block where nothing is known. Errors: not a block, dates not ascending, unknown time zone';
 
 CREATE FUNCTION roll_up(registers bigint[], days date[]) RETURNS bigint
-LANGUAGE sql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = 'UTC' SET work_mem = '64MB' SET jit = off
+LANGUAGE plpgsql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = 'UTC' SET work_mem = '64MB' SET jit = off
 	SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
-	WITH changed AS (
+DECLARE
+	changed bigint;
+BEGIN
+	WITH dirty AS (
 		SELECT u.register_id, u.day FROM unnest(registers, roll_up.days) AS u(register_id, day)
 		-- What went on at the end of what was known before may be over now.
 		UNION SELECT n.register_id, (SELECT max(e.day) FROM energy_day e WHERE e.register_id = n.register_id AND e.day < n.day)
@@ -57,7 +60,7 @@ LANGUAGE sql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = '
 			date_trunc('month', min(w.day) - 1)::date AS first_month, date_trunc('month', max(w.day) + 32)::date AS until_month,
 			date_trunc('year', min(w.day) - 1)::date AS first_year, date_trunc('year', max(w.day) + 367)::date AS until_year,
 			(SELECT max(e.day) FROM energy_day e WHERE e.register_id = w.register_id) AS last_day
-		FROM changed w WHERE w.day IS NOT NULL GROUP BY w.register_id
+		FROM dirty w WHERE w.day IS NOT NULL GROUP BY w.register_id
 	), fresh AS MATERIALIZED (
 		SELECT w.register_id, f.*
 		FROM (SELECT s.* FROM settings() AS s OFFSET 0) AS setting, work w JOIN register r USING (register_id) JOIN meter m USING (meter_id) JOIN home h USING (home_id),
@@ -68,19 +71,14 @@ LANGUAGE sql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = '
 			LATERAL (SELECT array_agg(e.period ORDER BY e.period) AS months, array_agg(e.block ORDER BY e.period) AS blocks FROM energy_rollup_monthly e
 				WHERE e.register_id = w.register_id AND e.period >= w.first_year AND e.period < w.until_year) AS monthly,
 			energy_roll_up(w.changed, base.days, base.blocks, daily.days, daily.blocks, monthly.months, monthly.blocks, w.last_day, setting.base_slot, h.time_zone) AS f
-	), gone AS (
-		DELETE FROM energy_rollup old USING fresh
-		WHERE fresh.block IS NULL AND old.register_id = fresh.register_id AND old.period = fresh.period AND old.granularity = fresh.granularity RETURNING 1
-	), updated AS (
-		UPDATE energy_rollup old SET block = fresh.block FROM fresh
-		WHERE fresh.block <> old.block AND old.register_id = fresh.register_id AND old.period = fresh.period AND old.granularity = fresh.granularity RETURNING 1
-	), inserted AS (
-		INSERT INTO energy_rollup (register_id, period, granularity, block)
-		SELECT fresh.register_id, fresh.period, fresh.granularity, fresh.block FROM fresh WHERE fresh.block IS NOT NULL AND NOT EXISTS (
-			SELECT FROM energy_rollup old WHERE old.register_id = fresh.register_id AND old.period = fresh.period AND old.granularity = fresh.granularity) RETURNING 1
 	)
-	SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM updated) + (SELECT count(*) FROM inserted)
-$$;
+	MERGE INTO energy_rollup old USING fresh ON old.register_id = fresh.register_id AND old.period = fresh.period AND old.granularity = fresh.granularity
+	WHEN MATCHED AND fresh.block IS NULL THEN DELETE
+	WHEN MATCHED AND old.block <> fresh.block THEN UPDATE SET block = fresh.block
+	WHEN NOT MATCHED AND fresh.block IS NOT NULL THEN INSERT VALUES (fresh.register_id, fresh.period, fresh.granularity, fresh.block);
+	GET DIAGNOSTICS changed = ROW_COUNT;
+	RETURN changed;
+END $$;
 COMMENT ON FUNCTION roll_up(bigint[], date[]) IS 'Brings energy_rollup up to date with energy_day for these registers'' UTC days, a day for each register given; returns the number of rows changed';
 
 CREATE FUNCTION roll_up_again(registers bigint[]) RETURNS void
@@ -93,11 +91,10 @@ COMMENT ON FUNCTION roll_up_again(bigint[]) IS 'Computes energy_rollup of regist
 CREATE FUNCTION home_days_moved() RETURNS trigger
 LANGUAGE plpgsql SET search_path = smarthg, pg_temp AS $$
 BEGIN
-	PERFORM roll_up_again(array_agg(r.register_id)) FROM register r JOIN meter m USING (meter_id)
-		WHERE CASE TG_TABLE_NAME WHEN 'home' THEN m.home_id = NEW.home_id ELSE m.meter_id = (to_jsonb(NEW) ->> 'meter_id')::bigint END;
+	PERFORM roll_up_again(array_agg(r.register_id)) FROM register r JOIN meter m USING (meter_id) WHERE m.home_id = NEW.home_id;
 	RETURN NULL;
 END $$;
-COMMENT ON FUNCTION home_days_moved() IS 'Rolls energy up anew where local days become others: a home''s time zone changed, or a meter went to another home';
+COMMENT ON FUNCTION home_days_moved() IS 'Rolls the energy of a home''s registers up anew where local days become others: its time zone changed, or a meter came from another home';
 CREATE TRIGGER home_days_moved AFTER UPDATE OF time_zone ON home FOR EACH ROW WHEN (NEW.time_zone <> OLD.time_zone) EXECUTE FUNCTION home_days_moved();
 CREATE TRIGGER home_days_moved AFTER UPDATE OF home_id ON meter FOR EACH ROW WHEN (NEW.home_id <> OLD.home_id) EXECUTE FUNCTION home_days_moved();
 

@@ -4,7 +4,17 @@
 -- the moment of the change, late readings and corrections are settled as ever, before and after.
 --
 -- A snapshot from before the copy was written would not see its rows: so the copy is committed
--- first and takes its place in a later transaction, when no such snapshot is left.
+-- first and takes its place in a later transaction, when no such snapshot is left. While it is
+-- written what arrives goes on landing, and is settled after.
+
+CREATE FUNCTION drop_packed(partition_name text) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT SET search_path = smarthg, pg_temp AS $$
+BEGIN
+	IF to_regclass('smarthg.' || quote_ident(partition_name || '_packed')) IS NOT NULL THEN
+		EXECUTE format('DROP TABLE smarthg.%I', partition_name || '_packed');
+	END IF;
+END $$;
+COMMENT ON FUNCTION drop_packed(text) IS 'Drops the copy of a partition of reading_day that waits to take its place, where there is one';
 
 CREATE FUNCTION pack_readings(month date) RETURNS text
 LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER SET search_path = smarthg, pg_temp SET timezone = 'UTC' SET lock_timeout = '2 s' AS $$
@@ -23,7 +33,7 @@ BEGIN
 		RETURN 'nothing';
 	END IF;
 	IF known.spare IS NOT NULL AND known.changed_at <= known.packed_at AND to_regclass('smarthg.' || quote_ident(name || '_packed')) = known.spare THEN
-		IF EXISTS (SELECT FROM pg_stat_activity a WHERE a.backend_xmin IS NOT NULL AND a.pid <> pg_backend_pid() AND age(a.backend_xmin) >= age(known.spare_xid::xid)) THEN
+		IF EXISTS (SELECT FROM pg_stat_activity a WHERE a.datname = current_database() AND a.backend_xmin IS NOT NULL AND a.pid <> pg_backend_pid() AND age(a.backend_xmin) >= age(known.spare_xid::xid)) THEN
 			RETURN 'waiting';
 		END IF;
 		BEGIN
@@ -41,7 +51,7 @@ BEGIN
 		RETURN 'packed';
 	END IF;
 	-- None yet, or the month has changed since.
-	EXECUTE format('DROP TABLE IF EXISTS smarthg.%I', name || '_packed');
+	PERFORM drop_packed(name);
 	known.spare := make_reading_table(name || '_packed', 100);
 	EXECUTE format('ALTER TABLE smarthg.%I ADD CONSTRAINT of_month CHECK (day IS NOT NULL AND day >= %L AND day < %L)', name || '_packed', first_day, next_month);
 	EXECUTE format('INSERT INTO smarthg.%I SELECT * FROM smarthg.%I ORDER BY register_id, day', name || '_packed', name);

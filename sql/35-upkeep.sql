@@ -105,6 +105,7 @@ BEGIN
 		ORDER BY c.relname LIMIT 1;
 	IF oldest IS NOT NULL THEN
 		EXECUTE format('DROP TABLE smarthg.%I', oldest);
+		PERFORM drop_packed(oldest);
 		INSERT INTO reading_month (month, changed_at, dropped_at) VALUES (to_date(right(oldest, 7), 'YYYY_MM'), now(), now())
 			ON CONFLICT (month) DO UPDATE SET dropped_at = EXCLUDED.dropped_at, packed_bytes = NULL, spare = NULL;
 		DELETE FROM reading_correction c WHERE c.measured_at < to_date(right(oldest, 7), 'YYYY_MM') + interval '1 month';

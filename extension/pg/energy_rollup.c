@@ -33,15 +33,13 @@ enum {
 
 enum { MONTHS = 12, DAYS_IN_MONTH_MOST = 31 };
 
-static const struct {
-	const char *name;
-	int64 slot_us;
-} within_day[] = {
-    {"5min", 5 * USECS_PER_MINUTE},
-    {"15min", 15 * USECS_PER_MINUTE},
-    {"30min", 30 * USECS_PER_MINUTE},
-    {"hourly", USECS_PER_HOUR},
-};
+/* The SQL type energy_granularity; those before daily are slots of a UTC day. */
+enum granularity { DAILY = 4, MONTHLY, YEARLY, GRANULARITIES };
+
+static const char *const granularity_names[] = {"5min",  "15min",   "30min", "hourly",
+                                                "daily", "monthly", "yearly"};
+static const int64 slot_us[] = {5 * USECS_PER_MINUTE, 15 * USECS_PER_MINUTE, 30 * USECS_PER_MINUTE,
+                                USECS_PER_HOUR};
 
 /* Packed slots by their first day, in ascending order. */
 typedef struct packed_rows {
@@ -52,6 +50,7 @@ typedef struct packed_rows {
 
 typedef struct rollup_work {
 	ReturnSetInfo *result;
+	const Datum *labels; /* of the granularities */
 	packed_rows base, daily, monthly;
 	DateADT last_day; /* after it nothing is known of the register */
 	int64 base_us;
@@ -127,14 +126,27 @@ static void read_row(const packed_rows *rows, DateADT first, int count, energy_s
 		                errmsg("a packed row has %d slots instead of %d", slots->count, count)));
 }
 
-static void put_rollup(rollup_work *work, const char *granularity, DateADT period,
+/* Looked up once a query. */
+static const Datum *granularity_labels(FunctionCallInfo fcinfo, Oid type)
+{
+	Datum *labels = fcinfo->flinfo->fn_extra;
+
+	if (labels)
+		return labels;
+	labels = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(Datum) * GRANULARITIES);
+	for (int g = 0; g < GRANULARITIES; g++)
+		labels[g] = enum_label(type, granularity_names[g]);
+	fcinfo->flinfo->fn_extra = labels;
+	return labels;
+}
+
+static void put_rollup(rollup_work *work, int granularity, DateADT period,
                        const energy_slots *slots)
 {
-	enum { GRANULARITY, PERIOD, BLOCK, COLUMNS };
+	enum { BLOCK = 2, COLUMNS };
 	TupleDesc shape = work->result->setDesc;
 	bool nulls[COLUMNS] = {false, false, !energy_slots_known(slots)};
-	Datum row[COLUMNS] = {enum_label(TupleDescAttr(shape, GRANULARITY)->atttypid, granularity),
-	                      DateADTGetDatum(period), (Datum)0};
+	Datum row[COLUMNS] = {work->labels[granularity], DateADTGetDatum(period), (Datum)0};
 
 	if (!nulls[BLOCK])
 		row[BLOCK] = PointerGetDatum(pack_energy(slots));
@@ -160,15 +172,15 @@ static void forget_open(const energy_slots *base, int per, energy_slots *slots)
 static void roll_up_day(rollup_work *work, DateADT day)
 {
 	read_row(&work->base, day, base_slots(work), &work->from);
-	for (size_t g = 0; g < lengthof(within_day); g++) {
-		int64 per = within_day[g].slot_us / work->base_us;
+	for (int g = 0; g < DAILY; g++) {
+		int64 per = slot_us[g] / work->base_us;
 
-		if (per < 2 || within_day[g].slot_us % work->base_us != 0)
+		if (per < 2 || slot_us[g] % work->base_us != 0)
 			continue;
 		energy_slots_sum(&work->from, (int)per, &work->to);
 		if (day >= work->last_day)
 			forget_open(&work->from, (int)per, &work->to);
-		put_rollup(work, within_day[g].name, day, &work->to);
+		put_rollup(work, g, day, &work->to);
 	}
 }
 
@@ -246,7 +258,7 @@ static void read_single(rollup_work *work, const packed_rows *rows, DateADT firs
 }
 
 /* Slot number slot of slots as a row of its own. */
-static void put_single(rollup_work *work, const char *granularity, DateADT period,
+static void put_single(rollup_work *work, int granularity, DateADT period,
                        const energy_slots *slots, int slot)
 {
 	energy_slots_clear(&work->one, 1);
@@ -269,7 +281,7 @@ static void roll_up_month(rollup_work *work, DateADT month, int days, const bool
 			add_local(work, month + d, month, wanted);
 	for (int d = 0; d < days; d++)
 		if (wanted[d])
-			put_single(work, "daily", month + d, &work->days, d);
+			put_single(work, DAILY, month + d, &work->days, d);
 }
 
 /* The local days that changed UTC days reach, in ascending order and each once; returns how many.
@@ -317,7 +329,7 @@ static void roll_up_local(rollup_work *work, const DateADT *changed, int count)
 				wanted[local[i] - first] = true;
 			roll_up_month(work, first, days, wanted);
 			energy_slots_sum(&work->days, days, &work->to);
-			put_single(work, "monthly", first, &work->to, 0);
+			put_single(work, MONTHLY, first, &work->to, 0);
 			if (work->to.covered[0])
 				energy_slots_add(&work->months, month - 1, &work->to, 0);
 			new_month[month - 1] = true;
@@ -326,7 +338,7 @@ static void roll_up_local(rollup_work *work, const DateADT *changed, int count)
 			if (!new_month[m])
 				read_single(work, &work->monthly, month_first(this_year, m + 1), &work->months, m);
 		energy_slots_sum(&work->months, MONTHS, &work->to);
-		put_single(work, "yearly", month_first(this_year, 1), &work->to, 0);
+		put_single(work, YEARLY, month_first(this_year, 1), &work->to, 0);
 	}
 }
 
@@ -356,6 +368,7 @@ Datum smarthg_energy_roll_up(PG_FUNCTION_ARGS)
 		                errmsg("time zone \"%s\" not recognized", zone)));
 	InitMaterializedSRF(fcinfo, 0);
 	work->result = (ReturnSetInfo *)fcinfo->resultinfo;
+	work->labels = granularity_labels(fcinfo, TupleDescAttr(work->result->setDesc, 0)->atttypid);
 	for (int i = 0; i < count; i++) {
 		CHECK_FOR_INTERRUPTS();
 		roll_up_day(work, changed[i]);

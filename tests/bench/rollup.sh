@@ -1,6 +1,6 @@
 #!/bin/bash
 # A year of hours, days and months of a home from the rollups, beside the same by a plain aggregate
-# over the base slots, and what readings, energy and rollups take on disk. READINGS=4000000 says
+# over the base slots; how long the quality of a register's month takes, and what readings, energy and rollups take on disk. READINGS=4000000 says
 # how many quarters of an hour are there: a year of each of READINGS / 35040 homes. They are packed
 # straight into reading_day; energy and rollups come of them on the usual way.
 set -euo pipefail
@@ -51,7 +51,8 @@ BEGIN
 		('days: home_energy_daily', 'SELECT count(*), sum(import_kwh) FROM smarthg.home_energy_daily WHERE home_id = $1 AND local_day BETWEEN ''2025-01-01'' AND ''2025-12-31'''),
 		('days: from base slots', 'SELECT count(*), sum(kwh) FROM (SELECT (slot_start AT TIME ZONE time_zone)::date AS d, sum(energy_kwh) AS kwh FROM smarthg.interval_energy JOIN smarthg.home_register USING (register_id) JOIN smarthg.home USING (home_id)
 			WHERE home_id = $1 AND day BETWEEN ''2025-01-01'' AND ''2025-12-31'' GROUP BY 1) AS h'),
-		('months: home_energy_monthly', 'SELECT count(*), sum(import_kwh) FROM smarthg.home_energy_monthly WHERE home_id = $1 AND local_month BETWEEN ''2025-01-01'' AND ''2025-12-01''')
+		('months: home_energy_monthly', 'SELECT count(*), sum(import_kwh) FROM smarthg.home_energy_monthly WHERE home_id = $1 AND local_month BETWEEN ''2025-01-01'' AND ''2025-12-01'''),
+		('quality of a register''s month', 'SELECT q.*, smarthg.measured_share($1, ''2025-11-01'', ''2025-12-01'') FROM smarthg.register_quality($1, ''2025-11-01'', ''2025-12-01'') AS q')
 	LOOP
 		began := clock_timestamp();
 		FOR n IN 1 .. 20 LOOP

@@ -1,7 +1,7 @@
 -- Rollups: each is the sum of its base slots, whatever came late, was corrected, erased or
 -- exchanged, over days of 23 and 25 hours and half-hour time zones (DESIGN.md section 6).
 \ir home.psql
-SELECT plan(31);
+SELECT plan(36);
 INSERT INTO installation (base_slot) VALUES ('5 min');
 INSERT INTO home (home_id, feeder_id, price_area_id, name, time_zone) VALUES (2, 1, 1, 'far home', 'Asia/Kolkata'), (3, 1, 1, 'western home', 'America/St_Johns');
 INSERT INTO meter (meter_id, home_id, name, kind, role) VALUES (2, 2, 'main', 'main', 'consumption'), (3, 3, 'main', 'main', 'consumption'), (4, 1, 'panel', 'sub', 'production');
@@ -14,11 +14,11 @@ CREATE FUNCTION pg_temp.wrong(OUT granularity text, OUT differences bigint, OUT 
 	wanted AS (
 		SELECT g.name, b.register_id, CASE WHEN g.len IS NOT NULL THEN to_char(smarthg.slot_start(b.slot_start, g.len) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')
 			WHEN g.name = 'daily' THEN b.local::date::text ELSE date_trunc(rtrim(g.name, 'ly'), b.local)::date::text END AS slot,
-			round(sum(b.energy_kwh)::numeric, 6) AS kwh, max(b.quality) AS quality, count(*) * interval '5 min' AS covered
-		FROM base b JOIN (SELECT register_id, max(slot_start) + interval '5 min' AS known_until FROM base GROUP BY 1) AS k USING (register_id),
+			round(sum(b.energy_kwh)::numeric, 6) AS kwh, max(b.quality) AS quality, count(*) * (smarthg.settings()).base_slot AS covered
+		FROM base b JOIN (SELECT register_id, max(slot_start) + (smarthg.settings()).base_slot AS known_until FROM base GROUP BY 1) AS k USING (register_id),
 			(VALUES ('5min', interval '5 min'), ('15min', '15 min'), ('30min', '30 min'), ('hourly', '1 hour'), ('daily', NULL), ('monthly', NULL), ('yearly', NULL)) AS g(name, len)
 		-- Within a day only what is over.
-		WHERE g.len IS NULL OR smarthg.slot_start(b.slot_start, g.len) + g.len <= k.known_until GROUP BY 1, 2, 3
+		WHERE g.len IS NULL OR extract(epoch FROM g.len) % extract(epoch FROM (smarthg.settings()).base_slot) = 0 AND smarthg.slot_start(b.slot_start, g.len) + g.len <= k.known_until GROUP BY 1, 2, 3
 	), shown AS (
 		SELECT name, register_id, to_char(slot_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') AS slot, round(energy_kwh::numeric, 6) AS kwh, quality, covered FROM (
 			SELECT '5min' AS name, * FROM smarthg.energy_5min UNION ALL SELECT '15min', * FROM smarthg.energy_15min UNION ALL SELECT '30min', * FROM smarthg.energy_30min UNION ALL SELECT 'hourly', * FROM smarthg.energy_hourly) AS v
@@ -28,8 +28,8 @@ CREATE FUNCTION pg_temp.wrong(OUT granularity text, OUT differences bigint, OUT 
 	SELECT g.name, count(*) FILTER (WHERE (w.kwh, w.quality, w.covered) IS DISTINCT FROM (s.kwh, s.quality, s.covered)), count(w.kwh)
 	FROM wanted w FULL JOIN shown s USING (name, register_id, slot) JOIN (VALUES ('5min'), ('15min'), ('30min'), ('hourly'), ('daily'), ('monthly'), ('yearly')) AS g(name) USING (name) GROUP BY 1
 $$;
-CREATE FUNCTION pg_temp.same_as_base(promise text) RETURNS text LANGUAGE sql AS $$
-	SELECT public.is((SELECT string_agg(granularity, ' ' ORDER BY granularity) FROM pg_temp.wrong() WHERE differences = 0 AND rows > 0), '15min 30min 5min daily hourly monthly yearly', promise)
+CREATE FUNCTION pg_temp.same_as_base(promise text, granularities text DEFAULT '15min 30min 5min daily hourly monthly yearly') RETURNS text LANGUAGE sql AS $$
+	SELECT public.is((SELECT string_agg(granularity, ' ' ORDER BY granularity) FROM pg_temp.wrong() WHERE differences = 0 AND rows > 0), granularities, promise)
 $$;
 
 -- Random registers over both changes to and from summer time and a new year, in pieces of any order.
@@ -103,6 +103,25 @@ SELECT ok(NOT EXISTS (SELECT FROM unnest('{5min,15min,30min,hourly,daily,monthly
 			SELECT d.refobjid AS relid FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
 			WHERE w.ev_class = ('smarthg.energy_' || g)::regclass AND d.refobjid NOT IN (w.ev_class, 'installation'::regclass)) AS r) AS v
 	WHERE v.read NOT IN ('energy_rollup_' || g, 'energy_day energy_rollup_' || g)), 'each view reads the table of its granularity, and base slots where they are of that length');
+
+-- Other base slots, of which granularities are made where they are multiples.
+SAVEPOINT base;
+SELECT throws_ok($$ UPDATE installation SET base_slot = '20 min' $$, '55000', NULL, 'base slots keep their length while energy is stored');
+CREATE FUNCTION pg_temp.begin_anew(base interval) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	DELETE FROM smarthg.energy_day;
+	DELETE FROM smarthg.energy_rollup;
+	UPDATE smarthg.installation SET base_slot = base;
+	INSERT INTO smarthg.interval_dirty SELECT register_id, '-infinity', 'infinity' FROM smarthg.register WHERE register_id <= 2;
+	PERFORM smarthg.refresh_interval_energy();
+END $$;
+SELECT pg_temp.begin_anew('20 min');
+SELECT pg_temp.same_as_base('of 20 minutes hours are made, and nothing between', 'daily hourly monthly yearly');
+SELECT pg_temp.begin_anew('1 hour');
+SELECT pg_temp.same_as_base('hours as base slots are shown as hours', 'daily hourly monthly yearly');
+SELECT pg_temp.begin_anew('15 min');
+SELECT pg_temp.same_as_base('of quarters of an hour half hours are made', '15min 30min daily hourly monthly yearly');
+ROLLBACK TO SAVEPOINT base;
 SELECT drop_readings_before('2024-06-01');
 SELECT pg_temp.same_as_base('rollups outlive the readings');
 
@@ -113,6 +132,7 @@ SELECT throws_ok($$ SELECT energy_pack('{1,2}', '{measured}') $$, '2202E', NULL,
 SELECT throws_ok($$ SELECT energy_pack(array_fill(1::float8, '{1441}')) $$, '54000', NULL, 'more than a day of minutes is refused');
 SELECT results_eq($$ SELECT * FROM energy_unpack(energy_pack('{0.125,NULL,3}', '{estimated,NULL,measured}')) $$,
 	$$ VALUES (0, 0.125::float8, 'estimated'::energy_quality, 1), (2, 3, 'measured', 1) $$, 'what is packed comes back');
+SELECT results_eq($$ SELECT energy_unpack(energy_pack('{1,2}'))::text $$, $$ VALUES ('(0,1,measured,1)'::text), ('(1,2,measured,1)') $$, '... in a select list too');
 SELECT throws_ok($$ SELECT * FROM energy_roll_up('{2023-01-02,2023-01-01}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '15 min', 'UTC') $$, '22023', NULL, 'days that do not ascend are refused');
 SELECT throws_ok($$ SELECT * FROM energy_roll_up('{2023-01-02}', '{2023-01-02}', ARRAY[energy_pack('{1}')], NULL, NULL, NULL, NULL, NULL, '15 min', 'UTC') $$, '22023', NULL, 'a day of another number of slots is refused');
 SELECT throws_ok($$ SELECT * FROM energy_roll_up('{2023-01-02}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '15 min', 'nowhere') $$, '22023', NULL, 'an unknown time zone is refused');

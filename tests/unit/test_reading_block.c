@@ -266,39 +266,65 @@ static void check_history(void)
 
 /* What a meter really did: its energy in counts at each reading, epochs, and what it showed. */
 enum { EPOCHS = 4, MODULUS = 1000000 };
+enum happening { PLAIN, EXCHANGE, RESET, OUTLIER };
 
 struct truth {
 	stored_reading shown[MOST];
 	int64_t used[MOST]; /* counts since the beginning, all meters together */
 	int epoch[MOST];
-	bool broken[MOST]; /* no difference to the reading before: exchange */
+	enum happening what[MOST];
 	int count, epochs;
 };
 
-/* A register over some days: readings at whole slots but for gaps, rollovers, exchanges. */
+/* Something that can be told from all else: resets fall from far below the modulus, outliers lie
+ * far from what comes before and after. */
+static enum happening random_happening(int64_t shows, int epoch)
+{
+	switch (next_random() % 50) {
+	case 0:
+		return epoch + 1 < EPOCHS ? EXCHANGE : PLAIN;
+	case 1:
+		return shows > 100000 && shows < 700000 ? RESET : PLAIN;
+	case 2:
+		return shows > 20000 && shows < 950000 ? OUTLIER : PLAIN;
+	default:
+		return PLAIN;
+	}
+}
+
+/* A register over some days: readings at whole slots but for gaps, with rollovers, exchanges,
+ * resets and outliers, after each of which it counts on for a while. */
 static void random_truth(struct truth *truth, int slots)
 {
 	int64_t shows = (int64_t)next_random() % MODULUS, used = 0;
-	int epoch = 0;
+	int epoch = 0, calm = 0;
 
 	truth->count = 0;
 	for (int s = 0; s <= slots; s++) {
-		bool exchanged = epoch + 1 < EPOCHS && s > 0 && next_random() % 60 == 0;
-		int64_t rise = (int64_t)next_random() % 2000;
+		enum happening what = calm >= 3 && s < slots - 3 ? random_happening(shows, epoch) : PLAIN;
+		int64_t rise = (int64_t)next_random() % 2000, show;
 
-		shows = (shows + rise) % MODULUS;
 		used += rise;
-		if (s > 0 && s < slots && next_random() % 5 == 0 && !exchanged)
+		if (what == PLAIN && calm >= 3 && s < slots && next_random() % 5 == 0) {
+			shows = (shows + rise) % MODULUS;
 			continue;
-		if (exchanged) {
-			epoch++;
-			shows = (int64_t)next_random() % 1000;
 		}
-		truth->shown[truth->count] = (stored_reading){.measured_us = s * SLOT_US, .raw = shows};
+		if (what == EXCHANGE)
+			epoch++;
+		if (what == EXCHANGE || what == RESET) {
+			/* What was used since the reading before is not known, or only from the reset on. */
+			shows = rise;
+			used = truth->used[truth->count - 1] + rise;
+		} else {
+			shows = (shows + rise) % MODULUS;
+		}
+		show = what != OUTLIER ? shows : next_random() % 2 ? 999000 : (int64_t)next_random() % 2000;
+		truth->shown[truth->count] = (stored_reading){.measured_us = s * SLOT_US, .raw = show};
 		truth->used[truth->count] = used;
 		truth->epoch[truth->count] = epoch;
-		truth->broken[truth->count] = exchanged;
+		truth->what[truth->count] = what;
 		truth->count++;
+		calm = what == PLAIN ? calm + 1 : 0;
 	}
 	truth->epochs = epoch + 1;
 }
@@ -342,23 +368,24 @@ static bool energy_is_right(const struct truth *truth, const stored_reading *sto
 	if (interval_energy(readings, truth->count, epochs, EPOCHS, &grid, kwh, quality, &out) !=
 	    OUTCOME_OK)
 		return false;
-	for (int i = 1; i < truth->count; i++) {
-		int first = (int)(stored[i - 1].measured_us / SLOT_US);
-		int last = (int)(stored[i].measured_us / SLOT_US);
-		double sum = 0;
+	for (int i = 1, last = 0; i < truth->count; i++) {
+		int first = (int)(stored[last].measured_us / SLOT_US);
+		int until = (int)(stored[i].measured_us / SLOT_US);
+		interval_quality known = truth->what[i] == RESET || until - first > 4 ? INTERVAL_ESTIMATED
+		                         : until - first > 1 ? INTERVAL_INTERPOLATED
+		                                             : INTERVAL_MEASURED;
+		double sum = 0, rise = 0.001 * (double)(truth->used[i] - truth->used[last]);
 
-		for (int s = first; s < last; s++) {
-			bool far = last - first > 4;
+		if (truth->what[i] == OUTLIER)
+			continue;
+		for (int s = first; s < until; s++) {
 			sum += kwh[s];
-			if (!truth->broken[i] && quality[s] != (far                ? INTERVAL_ESTIMATED
-			                                        : last - first > 1 ? INTERVAL_INTERPOLATED
-			                                                           : INTERVAL_MEASURED))
+			if (truth->what[i] != EXCHANGE && quality[s] != known)
 				return false;
 		}
-		if (truth->broken[i]
-		        ? !isnan(sum)
-		        : !(fabs(sum - 0.001 * (double)(truth->used[i] - truth->used[i - 1])) < 1e-9))
+		if (truth->what[i] == EXCHANGE ? !isnan(sum) : !(fabs(sum - rise) < 1e-9))
 			return false;
+		last = i;
 	}
 	return true;
 }
@@ -382,9 +409,9 @@ static void check_energy(void)
 			wrong++;
 	}
 	ok(wrong == 0,
-	   "5,000 registers with rollovers, exchanges, gaps, duplicates and corrections, arriving in "
-	   "any order: between two readings the slots sum to what was used, and say how well it is "
-	   "known (%d wrong)",
+	   "5,000 registers with rollovers, exchanges, resets, outliers, gaps, duplicates and "
+	   "corrections, arriving in any order: between two good readings the slots sum to what was "
+	   "used, and say how well it is known (%d wrong)",
 	   wrong);
 }
 
