@@ -34,6 +34,7 @@ typedef struct verified_token {
 static verified_token *cache[CACHE_SLOTS];
 
 static char *issuer, *audience;
+static bool session_identity = true;
 
 void token_verify_settings(void)
 {
@@ -41,6 +42,11 @@ void token_verify_settings(void)
 	                           "urn:smarthg:market", PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("smarthg.token_audience", "Claim aud of access tokens.", NULL,
 	                           &audience, "urn:smarthg:database", PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("smarthg.session_identity",
+	                         "Whether an identity may last for a session.",
+	                         "Off for roles that come through a pooler which lends a session to "
+	                         "one client after the other.",
+	                         &session_identity, true, PGC_SUSET, 0, NULL, NULL, NULL);
 }
 
 static int64 unix_seconds(TimestampTz at)
@@ -174,11 +180,31 @@ static Datum claims_jsonb(const token_claims *claims, bool all)
 	return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
 }
 
+/* Whatever error is raised while a token is looked at: the statement and its context may hold the
+ * token, so the log is not to have them. */
+static void hide_statement(void *unused pg_attribute_unused())
+{
+	errhidestmt(true);
+	errhidecontext(true);
+}
+
+static void keep_from_log(ErrorContextCallback *hiding)
+{
+	hiding->callback = hide_statement;
+	hiding->arg = NULL;
+	hiding->previous = error_context_stack;
+	error_context_stack = hiding;
+}
+
 Datum smarthg_token_verify(PG_FUNCTION_ARGS)
 {
+	ErrorContextCallback hiding;
+	const token_claims *claims;
 	outcome failed;
-	const token_claims *claims = verify_token(PG_GETARG_TEXT_PP(0), &failed);
 
+	keep_from_log(&hiding);
+	claims = verify_token(PG_GETARG_TEXT_PP(0), &failed);
+	error_context_stack = hiding.previous;
 	if (!claims)
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(claims_jsonb(claims, true));
@@ -197,16 +223,25 @@ static void note_access(const char *jti)
 
 Datum smarthg_authenticate(PG_FUNCTION_ARGS)
 {
+	bool for_session = PG_GETARG_BOOL(1);
+	ErrorContextCallback hiding;
+	const token_claims *claims;
 	outcome failed;
-	const token_claims *claims = verify_token(PG_GETARG_TEXT_PP(0), &failed);
 
+	keep_from_log(&hiding);
+	if (for_session && !session_identity)
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+		                errmsg("no identity may last for this session"),
+		                errhint("Authenticate in each transaction.")));
+	claims = verify_token(PG_GETARG_TEXT_PP(0), &failed);
 	if (!claims)
 		/* The statement may hold the token, so the log is not to have it. */
 		ereport(ERROR,
 		        (errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION), errmsg("%s", failed.message),
 		         errdetail("%s", failed.detail), errhidestmt(true), errhidecontext(true)));
-	if (identity_set(claims->jti, PG_GETARG_BOOL(1)))
+	if (identity_set(claims->jti, for_session))
 		note_access(claims->jti);
+	error_context_stack = hiding.previous;
 	PG_RETURN_DATUM(claims_jsonb(claims, false));
 }
 
