@@ -140,6 +140,7 @@ demo:
 	@SMARTHG_CLUSTER=demo-cluster tests/cluster run tests/demo/run
 
 benches = $(patsubst tests/bench/%.c,build/plain/%,$(sort $(wildcard tests/bench/bench_*.c)))
+build/plain/bench_token: core_libraries += -ljwt -ljose
 $(benches): build/plain/%: build/plain/tests/bench/%.o $(call objects,plain,$(core))
 	$(CC) -o $@ $^ $(core_libraries)
 

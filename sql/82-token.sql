@@ -163,17 +163,17 @@ END $$;
 COMMENT ON FUNCTION revoke_token(text) IS 'Ends a token from the next statement of anybody on, also where it is an identity already; false where there is none, or it was revoked before';
 
 CREATE FUNCTION token_verify(token text) RETURNS jsonb
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SET search_path = smarthg, pg_temp AS 'MODULE_PATHNAME', 'smarthg_token_verify';
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'smarthg_token_verify';
 COMMENT ON FUNCTION token_verify(text) IS 'All claims of a token that authenticate would accept now; null for any other';
 
 -- Identity.
 
 CREATE FUNCTION authenticate(token text, for_session boolean DEFAULT false) RETURNS jsonb
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SET search_path = smarthg, pg_temp AS 'MODULE_PATHNAME', 'smarthg_authenticate';
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'smarthg_authenticate';
 COMMENT ON FUNCTION authenticate(text, boolean) IS 'Verifies a token and makes it the identity until the transaction ends, or the session; returns sub, client_id, scope, jti and exp (seconds since 1970). Errors: a token that is not valid, 28000, with the reason; a session where smarthg.session_identity is off, 42501';
 
 CREATE FUNCTION logout() RETURNS void
-LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = smarthg, pg_temp AS 'MODULE_PATHNAME', 'smarthg_logout';
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'smarthg_logout';
 COMMENT ON FUNCTION logout() IS 'Ends the identity of the transaction and the session';
 
 CREATE FUNCTION current_token() RETURNS token_identity

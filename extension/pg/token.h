@@ -20,6 +20,9 @@ extern void token_verify_settings(void);
  * Errors: not there, or readable by others than the server's user. */
 extern const uint8_t *installation_key(bool make);
 
+/* A key derived from it, DIGEST_BYTES, that identities are authenticated by. */
+extern const uint8_t *identity_key(void);
+
 /* The keys of this database, read again after any change of token_key. */
 typedef struct ring_key {
 	token_key key;

@@ -61,8 +61,7 @@ static void identity_mac(char kind, const char *jti, char mac[MAC_LENGTH + 1])
 		TimestampTz server_start, transaction_start;
 		int64 process, database, kind;
 	} bound;
-	static const char purpose[] = "smarthg identity";
-	uint8_t key[DIGEST_BYTES], digest[DIGEST_BYTES];
+	uint8_t digest[DIGEST_BYTES];
 
 	memset(&bound, 0, sizeof(bound));
 	strlcpy(bound.jti, jti, sizeof(bound.jti));
@@ -71,19 +70,18 @@ static void identity_mac(char kind, const char *jti, char mac[MAC_LENGTH + 1])
 	bound.process = MyProc->lockGroupLeader ? MyProc->lockGroupLeader->pid : MyProcPid;
 	bound.database = MyDatabaseId;
 	bound.kind = kind;
-	if (!digest_keyed(installation_key(false), purpose, sizeof(purpose), key) ||
-	    !digest_keyed(key, &bound, sizeof(bound), digest))
+	if (!digest_keyed(identity_key(), &bound, sizeof(bound), digest))
 		elog(ERROR, "could not compute a MAC");
-	digest_wipe(key, sizeof(key));
 	base64url_encode(digest, sizeof(digest), mac);
 }
+
+/* The last value that was found right, and the transaction that it was in. */
+static char known[VALUE_ROOM];
+static TimestampTz known_start;
 
 /* The jti of the present identity; NULL where there is none. */
 static const char *identity_jti(void)
 {
-	/* The last value that was found right, and the transaction that it was in. */
-	static char known[VALUE_ROOM];
-	static TimestampTz known_start;
 	TimestampTz start = GetCurrentTransactionStartTimestamp();
 	const char *value = identity_setting, *jti;
 	char mac[MAC_LENGTH + 1];
@@ -129,6 +127,8 @@ bool identity_set(const char *jti, bool for_session)
 	identity_mac(for_session ? 's' : 't', jti, mac);
 	snprintf(value, sizeof(value), "%c%s%s", for_session ? 's' : 't', mac, jti);
 	set_setting(value, for_session);
+	strlcpy(known, value, sizeof(known));
+	known_start = GetCurrentTransactionStartTimestamp();
 	return true;
 }
 

@@ -34,7 +34,7 @@ PG_FUNCTION_INFO_V1(smarthg_jwk_from_pem);
 enum { KEY_KID = 1, KEY_USE, KEY_ALGORITHM, KEY_JWK, KEY_WRAPPED, KEY_STATE, KEY_FROM, KEY_UNTIL };
 
 static char *key_file;
-static uint8_t file_key[INSTALLATION_KEY_BYTES];
+static uint8_t file_key[INSTALLATION_KEY_BYTES], identity_key_bytes[DIGEST_BYTES];
 static bool file_key_known;
 
 static key_ring ring;
@@ -44,6 +44,7 @@ static void forget_file_key(const char *value pg_attribute_unused(),
                             void *extra pg_attribute_unused())
 {
 	digest_wipe(file_key, sizeof(file_key));
+	digest_wipe(identity_key_bytes, sizeof(identity_key_bytes));
 	file_key_known = ring_fresh = false;
 }
 
@@ -128,6 +129,8 @@ static bool read_key_file(const char *path)
 
 const uint8_t *installation_key(bool make)
 {
+	static const char purpose[] = "smarthg identity";
+
 	if (!file_key_known) {
 		const char *path = key_file; /* the server's working directory is the data directory */
 
@@ -139,9 +142,17 @@ const uint8_t *installation_key(bool make)
 			if (!read_key_file(path))
 				elog(ERROR, "key file vanished");
 		}
+		if (!digest_keyed(file_key, purpose, sizeof(purpose), identity_key_bytes))
+			elog(ERROR, "could not derive a key");
 		file_key_known = true;
 	}
 	return file_key;
+}
+
+const uint8_t *identity_key(void)
+{
+	installation_key(false);
+	return identity_key_bytes;
 }
 
 static void empty_ring(void)

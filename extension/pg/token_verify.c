@@ -21,7 +21,8 @@ PG_FUNCTION_INFO_V1(smarthg_token_verify);
 PG_FUNCTION_INFO_V1(smarthg_authenticate);
 PG_FUNCTION_INFO_V1(smarthg_jws_verify);
 
-enum { CACHE_SLOTS = 256 };
+/* At most 1024 tokens of 2.4 kB, in sets by the first byte of their digest. */
+enum { CACHE_SETS = 256, CACHE_WAYS = 4 };
 
 /* A token verified by the ring of this version, whose keys hold until then. */
 typedef struct verified_token {
@@ -31,7 +32,7 @@ typedef struct verified_token {
 	token_claims claims;
 } verified_token;
 
-static verified_token *cache[CACHE_SLOTS];
+static verified_token *cache[CACHE_SETS][CACHE_WAYS];
 
 static char *issuer, *audience;
 static bool session_identity = true;
@@ -76,6 +77,34 @@ static const token_key *find_key(void *argument, bool signs, const char *kid)
 	return NULL;
 }
 
+/* The token in the cache; NULL where it is not, or its keys have changed or ended since. */
+static const verified_token *cached(const uint8_t digest[DIGEST_BYTES], const finding *found)
+{
+	for (int way = 0; way < CACHE_WAYS; way++) {
+		const verified_token *known = cache[digest[0]][way];
+
+		if (known && known->ring_version == found->ring->version &&
+		    found->now < known->keys_until && memcmp(known->digest, digest, DIGEST_BYTES) == 0)
+			return known;
+	}
+	return NULL;
+}
+
+/* A place for a token: one that is not in use, or void since the keys changed, or any. */
+static verified_token *cache_place(const uint8_t digest[DIGEST_BYTES], uint64 ring_version)
+{
+	verified_token **place = &cache[digest[0]][digest[1] % CACHE_WAYS];
+
+	for (int way = 0; way < CACHE_WAYS; way++)
+		if (!cache[digest[0]][way] || cache[digest[0]][way]->ring_version != ring_version) {
+			place = &cache[digest[0]][way];
+			break;
+		}
+	if (!*place)
+		*place = MemoryContextAlloc(TopMemoryContext, sizeof(**place));
+	return *place;
+}
+
 /* The claims of a token whose layers are right; NULL, with *failed set, where they are not. */
 static const token_claims *open_token(text *token, outcome *failed)
 {
@@ -88,29 +117,27 @@ static const token_claims *open_token(text *token, outcome *failed)
 	                     .find = find_key,
 	                     .ring = &found};
 	uint8_t digest[DIGEST_BYTES];
-	verified_token **slot, *known;
+	const verified_token *known;
+	verified_token *place;
 	token_claims claims;
 
 	if (length > TOKEN_MOST || !digest_of(bytes, length, digest)) {
 		token_refuse(failed, "It is too long.");
 		return NULL;
 	}
-	slot = &cache[digest[0] % CACHE_SLOTS];
-	known = *slot;
-	if (known && known->ring_version == found.ring->version && found.now < known->keys_until &&
-	    memcmp(known->digest, digest, sizeof(digest)) == 0)
+	known = cached(digest, &found);
+	if (known)
 		return claims_check(&known->claims, issuer, audience, rules.now_s, failed) == OUTCOME_OK
 		           ? &known->claims
 		           : NULL;
 	if (nested_open(bytes, length, &rules, &claims, failed) != OUTCOME_OK)
 		return NULL;
-	if (!known)
-		known = *slot = MemoryContextAlloc(TopMemoryContext, sizeof(*known));
-	memcpy(known->digest, digest, sizeof(digest));
-	known->ring_version = found.ring->version;
-	known->keys_until = found.keys_until;
-	known->claims = claims;
-	return &known->claims;
+	place = cache_place(digest, found.ring->version);
+	memcpy(place->digest, digest, sizeof(digest));
+	place->ring_version = found.ring->version;
+	place->keys_until = found.keys_until;
+	place->claims = claims;
+	return &place->claims;
 }
 
 /* The same, and issued here, not revoked, and as it was issued. */
