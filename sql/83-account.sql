@@ -68,10 +68,14 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS $
 $$;
 COMMENT ON FUNCTION composed(text) IS 'The text with composed characters (NFC), so that keyboards that type them differently agree';
 
+CREATE FUNCTION is_email(value text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN value ~ '^[^@[:space:]]+@[^@[:space:]]+$' AND length(value) <= 254;
+COMMENT ON FUNCTION is_email(text) IS 'Whether value has the form of an e-mail; null for null';
+
 CREATE TABLE account (
 	account_id bigint PRIMARY KEY DEFAULT new_id(),
 	sub uuid NOT NULL UNIQUE DEFAULT gen_random_uuid(),
-	email text NOT NULL CHECK (email ~ '^[^@[:space:]]+@[^@[:space:]]+$' AND length(email) <= 254),
+	email text NOT NULL CHECK (is_email(email)),
 	password_hash text,
 	kind text NOT NULL CHECK (kind IN ('resident', 'developer', 'superuser')),
 	address text,
@@ -170,8 +174,11 @@ DECLARE
 	wanted text := composed(btrim(sign_up.email));
 	made bigint;
 BEGIN
-	IF sign_up.kind NOT IN ('resident', 'developer') THEN
+	IF (sign_up.kind IN ('resident', 'developer')) IS NOT TRUE THEN
 		RAISE invalid_parameter_value USING MESSAGE = 'an account is signed up as resident or developer', HINT = 'The DSO''s operator makes an account a superuser.';
+	ELSIF is_email(wanted) IS NOT TRUE THEN
+		-- Said here, since a constraint's error would show the row.
+		RAISE invalid_parameter_value USING MESSAGE = 'e-mail is none';
 	END IF;
 	INSERT INTO account AS a (email, password_hash, kind, address, postal_code, city)
 	VALUES (wanted, new_password_hash(sign_up.password, wanted), sign_up.kind, sign_up.address, sign_up.postal_code, sign_up.city)

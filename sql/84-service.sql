@@ -188,6 +188,18 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION service_encryption_key(text) IS 'A public key on P-256 in PEM or as a JWK, as a JWK to encrypt to by ECDH-ES+A256KW. Errors: it is none, or a private one';
 
+CREATE FUNCTION check_service(name text, uri text, description text, redirect_uris text[], admission_requirements text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
+BEGIN
+	-- Before the table's constraints, whose errors would show the row.
+	IF (btrim(name) = name AND length(name) BETWEEN 1 AND 200 AND description <> '' AND coalesce(admission_requirements, 'none') <> '') IS NOT TRUE THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'a service must have a name, a description and, if any, admission requirements that say something';
+	ELSIF is_service_uri(uri) IS NOT TRUE OR (are_service_uris(redirect_uris) AND cardinality(redirect_uris) <= 20) IS NOT TRUE THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'a URI of the service is none', DETAIL = 'It begins with https, or with http for the same machine, and has no user name and no fragment; there are at most 20 to redirect to.';
+	END IF;
+END $$;
+COMMENT ON FUNCTION check_service(text, text, text, text[], text) IS 'Raises an error where a service cannot be registered so';
+
 CREATE FUNCTION register_service(session text, name text, uri text, public_key text, description text, manifest jsonb, redirect_uris text[] DEFAULT '{}',
 	categories text[] DEFAULT '{}', admission_requirements text DEFAULT NULL, encryption_key text DEFAULT NULL,
 	OUT client_id text, OUT client_secret text)
@@ -199,10 +211,11 @@ BEGIN
 	IF owner.kind = 'resident' THEN
 		RAISE insufficient_privilege USING MESSAGE = 'only developers register services';
 	END IF;
+	PERFORM check_service(register_service.name, register_service.uri, register_service.description, register_service.redirect_uris, register_service.admission_requirements);
 	client_secret := random_secret();
 	INSERT INTO service (owner_account_id, name, uri, public_key, description, redirect_uris, categories, admission_requirements, encryption_key, client_secret_digest)
 	VALUES (owner.account_id, register_service.name, register_service.uri, service_key(register_service.public_key), register_service.description,
-		register_service.redirect_uris, register_service.categories, register_service.admission_requirements,
+		register_service.redirect_uris, coalesce(register_service.categories, '{}'), register_service.admission_requirements,
 		service_encryption_key(register_service.encryption_key), secret_digest(register_service.client_secret))
 	RETURNING * INTO made;
 	PERFORM set_manifest(made.service_id, register_service.manifest);
@@ -232,6 +245,8 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = sma
 DECLARE
 	known service := own_service(change_service.session, change_service.client_id);
 BEGIN
+	PERFORM check_service(coalesce(change_service.name, known.name), coalesce(change_service.uri, known.uri), coalesce(change_service.description, known.description),
+		coalesce(change_service.redirect_uris, known.redirect_uris), coalesce(change_service.admission_requirements, known.admission_requirements));
 	UPDATE service s SET name = coalesce(change_service.name, s.name), uri = coalesce(change_service.uri, s.uri),
 		public_key = coalesce(service_key(change_service.public_key), s.public_key), description = coalesce(change_service.description, s.description),
 		redirect_uris = coalesce(change_service.redirect_uris, s.redirect_uris), categories = coalesce(change_service.categories, s.categories),

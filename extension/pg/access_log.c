@@ -5,6 +5,7 @@
  * the backend may remember what it has written, and a token in steady use costs a comparison.
  */
 #include "access_log.h"
+#include "token.h"
 
 #include "access/genam.h"
 #include "access/table.h"
@@ -90,32 +91,29 @@ static void note(const issued_token *token, TimestampTz now, TimestampTz hour)
 	table_close(log, RowExclusiveLock);
 }
 
-void note_access(const issued_token *token)
+void note_access(const char *jti)
 {
 	TimestampTz now = GetCurrentTransactionStartTimestamp();
 	TimestampTz hour = now - ((now % USECS_PER_HOUR) + USECS_PER_HOUR) % USECS_PER_HOUR;
-	size_t length = strlen(token->jti);
-	noted_token *slot =
-	    &noted[hash_bytes((const unsigned char *)token->jti, (int)length) % NOTED_SLOTS];
+	size_t length = strlen(jti);
+	noted_token *slot = &noted[hash_bytes((const unsigned char *)jti, (int)length) % NOTED_SLOTS];
+	issued_token token;
 
-	if (slot->hour == hour && strcmp(slot->jti, token->jti) == 0)
+	if (slot->hour == hour && strcmp(slot->jti, jti) == 0)
 		return;
 	if (RecoveryInProgress())
 		/* A standby writes no table; its server log has the use. */
-		ereport(LOG, (errmsg("token \"%s\" was used", token->jti), errhidestmt(true)));
-	else
-		note(token, now, hour);
+		ereport(LOG, (errmsg("token \"%s\" was used", jti), errhidestmt(true)));
+	else if (issued_token_read(jti, &token))
+		note(&token, now, hour);
 	if (length < NOTED_LENGTH) {
-		strlcpy(slot->jti, token->jti, NOTED_LENGTH);
+		strlcpy(slot->jti, jti, NOTED_LENGTH);
 		slot->hour = hour;
 	}
 }
 
 Datum smarthg_note_access(PG_FUNCTION_ARGS)
 {
-	issued_token token;
-
-	if (issued_token_read(text_to_cstring(PG_GETARG_TEXT_PP(0)), &token))
-		note_access(&token);
+	note_access(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	PG_RETURN_VOID();
 }

@@ -2,9 +2,7 @@
 #ifndef SMARTHG_ACCESS_LOG_H
 #define SMARTHG_ACCESS_LOG_H
 
-#include "token.h"
-
-/* Notes that a token is used in this transaction. */
-extern void note_access(const issued_token *token);
+/* Notes that the token of this jti is used in this transaction. */
+extern void note_access(const char *jti);
 
 #endif

@@ -3,11 +3,8 @@
  * known by its SHA-256: only its times, keys and row are looked at again.
  */
 #include "token.h"
+#include "access_log.h"
 
-#include "catalog/namespace.h"
-#include "catalog/pg_type.h"
-#include "nodes/value.h"
-#include "parser/parse_func.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/jsonb.h"
@@ -235,17 +232,6 @@ Datum smarthg_token_verify(PG_FUNCTION_ARGS)
 	if (!claims)
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(claims_jsonb(claims, true));
-}
-
-/* Tells the service market, where it keeps an access log, that a token is used. */
-static void note_access(const char *jti)
-{
-	Oid types[] = {TEXTOID};
-	Oid function = LookupFuncName(list_make2(makeString("smarthg"), makeString("note_access")), 1,
-	                              types, true);
-
-	if (OidIsValid(function))
-		OidFunctionCall1(function, CStringGetTextDatum(jti));
 }
 
 Datum smarthg_authenticate(PG_FUNCTION_ARGS)

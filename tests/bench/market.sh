@@ -1,6 +1,6 @@
 #!/bin/bash
 # What the service market costs: a log in by what is typed, beside the bare hash; tokens by each
-# grant type, beside issuing alone; noting the use of a token, first and again. One session.
+# grant type, beside issuing alone; noting the use of a token, first and again: medians of one session.
 set -euo pipefail
 database=smarthg_bench_market_$$
 createdb "$database"
@@ -10,19 +10,19 @@ SET client_min_messages = warning;
 CREATE EXTENSION smarthg;
 SET search_path = smarthg, public;
 CREATE TABLE public.figure (n serial, what text, ms float8);
--- Mean time of a statement run so many times, each in a transaction of its own.
+-- Median time of a statement run so many times, each in a transaction of its own.
 CREATE PROCEDURE public.measure(what text, statement text, times integer) LANGUAGE plpgsql AS $$
 DECLARE
 	began timestamptz;
-	spent float8 := 0;
+	spent float8[];
 BEGIN
 	FOR i IN 1 .. times LOOP
 		began := clock_timestamp();
 		EXECUTE replace(statement, '{n}', i::text);
 		COMMIT;
-		spent := spent + extract(epoch FROM clock_timestamp() - began) * 1000;
+		spent := spent || extract(epoch FROM clock_timestamp() - began)::float8 * 1000;
 	END LOOP;
-	INSERT INTO public.figure (what, ms) VALUES (measure.what, spent / times);
+	INSERT INTO public.figure (what, ms) SELECT measure.what, percentile_cont(0.5) WITHIN GROUP (ORDER BY s) FROM unnest(spent) AS s;
 END $$;
 SELECT make_token_key('sign'), make_token_key('decrypt') \g /dev/null
 INSERT INTO market_setting (failures_of_account, failures_a_minute) VALUES (1000, 100000);

@@ -90,36 +90,34 @@ is "$(live)" 1 'a code gives a token'
 is "$(together "grant_type=refresh_token&refresh_token=$refresh&$credentials")" ' 1 200 7 400 ' 'of eight uses of a refresh token at once exactly one wins'
 is "$(live)" 0 '... and the others end the family'
 
-# One transaction holds the code, another waits for it: there is no moment between.
+# Sends a form in a transaction, runs a command beside it until that waits, ends the transaction;
+# both answers.
+contend() { # form, COMMIT or ROLLBACK, command
+	rm -f "$work/first"
+	mkfifo "$work/first"
+	psql -X -q -A -t -d "$database" -U "$front" <"$work/first" >"$work/first.out" 2>&1 &
+	exec 3>"$work/first"
+	echo "BEGIN; SELECT smarthg.oauth_token('$1') ->> 'status';" >&3
+	for _ in $(seq 50); do [ -s "$work/first.out" ] && break; sleep 0.1; done
+	"${@:3}" >"$work/second.out" 2>&1 &
+	second=$!
+	for _ in $(seq 50); do [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = '$front' AND wait_event_type = 'Lock'")" = 1 ] && break; sleep 0.1; done
+	[ "$(cat "$work/second.out")" = '' ] || echo early
+	echo "$2;" >&3
+	exec 3>&-
+	wait $second
+	cat "$work/first.out" "$work/second.out" | tr '\n' ' '
+}
+status() { front "SELECT oauth_token('$1') ->> 'status'"; }
 form="grant_type=authorization_code&code=$(authorize)&code_verifier=$verifier&$credentials"
-mkfifo "$work/first"
-psql -X -q -A -t -d "$database" -U "$front" <"$work/first" >"$work/first.out" 2>&1 &
-exec 3>"$work/first"
-echo "BEGIN; SELECT smarthg.oauth_token('$form') ->> 'status';" >&3
-for _ in $(seq 50); do [ -s "$work/first.out" ] && break; sleep 0.1; done
-front "SELECT oauth_token('$form') ->> 'status'" >"$work/second.out" 2>&1 &
-second=$!
-for _ in $(seq 50); do [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = '$front' AND wait_event_type = 'Lock'")" = 1 ] && break; sleep 0.1; done
-is "$(cat "$work/first.out" "$work/second.out")" 200 'a second use waits while the first is not committed'
-echo 'ROLLBACK;' >&3
-exec 3>&-
-wait $second
-is "$(cat "$work/second.out")" 200 '... and wins where the first is rolled back'
-
-# Whoever withdraws waits for whoever issues, and takes that token along.
-refresh=$(front "SELECT oauth_token('grant_type=authorization_code&code=$(authorize)&code_verifier=$verifier&$credentials') #>> '{body,refresh_token}'")
-rm "$work/first" && mkfifo "$work/first"
-psql -X -q -A -t -d "$database" -U "$front" <"$work/first" >"$work/first.out" 2>&1 &
-exec 3>"$work/first"
-echo "BEGIN; SELECT smarthg.oauth_token('grant_type=refresh_token&refresh_token=$refresh&$credentials') ->> 'status';" >&3
-for _ in $(seq 50); do [ -s "$work/first.out" ] && break; sleep 0.1; done
-front "SELECT withdraw_consent('$resident', consent_id) FROM my_consents('$resident') WHERE ended_at IS NULL" >/dev/null 2>&1 &
-second=$!
-for _ in $(seq 50); do [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = '$front' AND wait_event_type = 'Lock'")" = 1 ] && break; sleep 0.1; done
-echo 'COMMIT;' >&3
-exec 3>&-
-wait $second
-is "$(cat "$work/first.out") $(live)" '200 0' 'a token issued while its consent is taken back is void with it'
+is "$(contend "$form" ROLLBACK status "$form")" '200 200 ' 'a second use of a code waits for the first, and wins where that is rolled back'
+form="grant_type=authorization_code&code=$(authorize)&code_verifier=$verifier&$credentials"
+is "$(contend "$form" COMMIT status "$form")" '200 400 ' '... and loses where it is committed'
+renew() { front "SELECT oauth_token('grant_type=authorization_code&code=$(authorize)&code_verifier=$verifier&$credentials') #>> '{body,refresh_token}'"; }
+form="grant_type=refresh_token&refresh_token=$(renew)&$credentials"
+is "$(contend "$form" COMMIT status "$form")" '200 400 ' 'so does a second use of a refresh token'
+withdraw() { front "SELECT withdraw_consent('$resident', consent_id) FROM my_consents('$resident') WHERE ended_at IS NULL"; }
+is "$(contend "grant_type=refresh_token&refresh_token=$(renew)&$credentials" COMMIT withdraw) $(live)" '200   0' 'a token issued while its consent is taken back is void with it'
 
 # Existing trust: the service signs an assertion instead of sending the resident to a browser.
 assertion() { # claims; the key file, if not the service's
@@ -165,7 +163,7 @@ is "$(logged)" 1 '... once an hour'
 is "$(front "SELECT service, scope FROM my_access_log('$resident')")" 'planner|read_mainmeter_daily' '... for the resident to read'
 is "$(carry -c 'SELECT count(*) FROM smarthg.access_log' | grep -c 'permission denied')|$(carry -c "SELECT smarthg.note_access('$jti')" | grep -c 'permission denied')" '1|1' '... and not for services to read or write'
 sql 'VACUUM access_log' && is "$(logged)|$(sql "SET enable_seqscan = off; SELECT count(*) FROM access_log WHERE jti = '$jti'")" '1|1' '... and stays there and in its index after a vacuum'
-front "SELECT withdraw_consent('$resident', consent_id) FROM my_consents('$resident') WHERE ended_at IS NULL" >/dev/null
+withdraw >/dev/null
 is "$(live)" 0 'a consent taken back voids the tokens that an assertion got'
 is "$(carry -c "SELECT smarthg.authenticate('$got')" | grep -c 'read_mainmeter')" 0 '... in the next statement of the service'
 operator "SELECT suspend_account($developer_id)"

@@ -5,7 +5,7 @@ SELECT plan(44);
 -- Sign up.
 SELECT lives_ok($$ SELECT pg_temp.front('SELECT sign_up(''Anna.Hansen@Example.com'', ''correct horse'', ''resident'', ''Havnegade 1'', ''4400'', ''Kalundborg'')') $$, 'a resident signs up');
 SELECT throws_ok($$ SELECT pg_temp.front('SELECT sign_up(''anna.hansen@example.COM'', ''another horse'')') $$, '23505', NULL, 'an e-mail is taken without regard to case');
-SELECT throws_ok($$ SELECT pg_temp.front('SELECT sign_up(''no e-mail'', ''correct horse'')') $$, '23514', NULL, 'what is no e-mail is refused');
+SELECT throws_ok($$ SELECT pg_temp.front('SELECT sign_up(''no e-mail'', ''correct horse'')') $$, '22023', 'e-mail is none', 'what is no e-mail is refused');
 SELECT throws_ok($$ SELECT pg_temp.front('SELECT sign_up(''b@example.com'', ''short'')') $$, '22023', NULL, 'a short password is refused');
 SELECT throws_ok($$ SELECT pg_temp.front('SELECT sign_up(''bertram@example.com'', ''Bertram@Example.com'')') $$, '22023', NULL, '... and so is the e-mail itself');
 SELECT throws_ok($$ SELECT pg_temp.front('SELECT sign_up(''b@example.com'', ''correct horse'', ''superuser'')') $$, '22023', NULL, 'nobody signs up as superuser');

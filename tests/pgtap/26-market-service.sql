@@ -1,6 +1,6 @@
 -- SMC-UC3 to SMC-UC5: services are registered, reviewed, listed, subscribed to, and told.
 \ir market.psql
-SELECT plan(47);
+SELECT plan(48);
 SELECT pg_temp.join_market('resident', 'resident'), pg_temp.join_market('developer', 'developer'), pg_temp.join_market('rival', 'developer') \g /dev/null
 
 -- Registration.
@@ -12,7 +12,7 @@ SELECT throws_ok($$ SELECT pg_temp.offer('rival', 'PLANNER', '{"read_mainmeter_h
 SELECT throws_ok(format($$ SELECT pg_temp.offer('developer', 'other', %L) $$, m), '22023', NULL, 'a manifest of ' || m || ' is refused')
 FROM unnest('{"{}","[]","{\"all_of_it\": \"to have it\"}"}'::text[]) AS m;
 SELECT throws_ok($$ SELECT pg_temp.offer('developer', 'other', '{"read_mainmeter_hourly": ""}') $$, '23514', NULL, '... and so is a scope without reason');
-SELECT throws_ok(format($$ SELECT pg_temp.offer('developer', 'other', '{"read_mainmeter_hourly": "to plan"}', ARRAY[%L]) $$, u), '23514', NULL, u || ' is no redirect URI')
+SELECT throws_ok(format($$ SELECT pg_temp.offer('developer', 'other', '{"read_mainmeter_hourly": "to plan"}', ARRAY[%L]) $$, u), '22023', 'a URI of the service is none', u || ' is no redirect URI')
 FROM unnest('{http://app.example/back,https://app.example/back#x,https://user@app.example/back,https://app.example/b ack,javascript:alert(1),//app.example,https://app.example.evil%zz}'::text[]) AS u;
 SELECT lives_ok($$ SELECT pg_temp.offer('developer', 'desktop', '{"read_mainmeter_daily": "to show"}', '{http://127.0.0.1:8123/back,http://[::1]/back}', NULL) $$, 'http is for the same machine');
 SELECT throws_ok(format($$ SELECT pg_temp.front(format('SELECT register_service(%%L, ''other'', ''https://other.example'', %%L, ''d'', ''{"read_mainmeter_daily": "r"}'')', pg_temp.session('developer'), %L)) $$, k), code, NULL, k || ' is no public key')
@@ -21,6 +21,8 @@ FROM unnest('{22P02,22023,22023}'::text[], '{nonsense,"{}","{\"kty\":\"EC\",\"cr
 SELECT throws_ok(format($$ SELECT service_encryption_key(%L) $$, k), '22023', NULL, 'tokens are not encrypted to ' || w) FROM (VALUES
 	('{"kty":"EC","crv":"P-256","alg":"ES256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}', 'a key for signatures'),
 	('{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D5","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}', 'a point off the curve')) AS v(k, w);
+
+SELECT throws_ok($$ SELECT pg_temp.front(format('SELECT change_service(%L, %L, name => '''')', pg_temp.session('developer'), pg_temp.client_id('planner'))) $$, '22023', NULL, 'a service keeps a name');
 
 -- Review and list.
 CREATE FUNCTION pg_temp.listed(who text) RETURNS text LANGUAGE sql AS $$ SELECT pg_temp.front(format('SELECT string_agg(name || coalesce('' '' || subscribed, ''''), '','') FROM list_services(%L)', pg_temp.session(who))) $$;
