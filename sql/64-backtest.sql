@@ -40,7 +40,7 @@ BEGIN
 			FROM tested t WHERE t.slots > 0 GROUP BY GROUPING SETS ((t.home_id, t.method), (t.method))
 		)
 		SELECT s.home_id, s.method, s.origins, s.slots, s.absolute_kw / s.slots, sqrt(s.square_kw2 / s.slots), s.absolute_kw / nullif(s.naive_kw, 0),
-			s.pinball_kw / s.slots, 100.0 * s.inside / s.slots
+			s.pinball_kw / s.slots, 100 * s.inside::float8 / s.slots
 		FROM summed s
 		ORDER BY s.home_id NULLS LAST, array_position('{combined,regression,smoothing,like_days,last_day,last_week}', s.method);
 END $$;

@@ -17,7 +17,7 @@ enum {
 	TERM_LIKE = 0,   /* like days, a little smoothed in time */
 	TERM_WIDE,       /* the same, smoothed more */
 	TERM_QUICK,      /* like days that fade fast, not smoothed */
-	TERM_SLOW,       /* ... slowly */
+	TERM_SLOW,       /* ... slowly, of the same kind alone */
 	TERM_LAST_DAY,   /* the last day known */
 	TERM_LAST_WEEK,  /* the last such weekday known */
 	TERM_SMOOTHING,  /* exponential smoothing */
