@@ -56,7 +56,7 @@ typedef struct eumf_k_forecast {
 	double weight[EUMF_K_METHODS]; /* of each method in the first slots' combination */
 } eumf_k_forecast;
 
-/* Errors: sizes not positive, phases out of range, infinite values; out of memory. */
+/* Errors: sizes not positive, phases out of range, values beyond 1e12; out of memory. */
 outcome_status eumf_k(const eumf_k_input *input, eumf_k_forecast *forecast, outcome *out);
 
 /* Names in SQL; eumf_k_method_of() returns EUMF_K_METHODS for an unknown one. */

@@ -3,7 +3,6 @@
 #include "ridge.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -310,7 +309,7 @@ static void learn(fit *f, int days)
 	const double shrinkage = SHRINKAGE + SHRINKAGE_DAYS / fmax(days - f->first, 1);
 
 	f->learnt = days;
-	for (int round = 0; round < ROUNDS; round++) {
+	for (int round = 0; round < (f->in->squares ? 1 : ROUNDS); round++) {
 		for (int hour = 0; hour < HOURS; hour++)
 			gather(f, hour, round == 0);
 		for (int hour = 0; hour < HOURS; hour++)

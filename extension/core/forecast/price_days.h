@@ -2,13 +2,15 @@
  * Market prices, or another series of a bidding zone such as its carbon intensity,
  * of the days after those known (DESIGN.md section 3: beyond publication prices are
  * forecast too). Each hour of each day ahead has a regression on the days known, the
- * calendar and, where they are given, temperature and carbon intensity. It is fitted
- * to small absolute rather than square errors, as prices have spikes.
+ * calendar and, where they are given, temperature and carbon intensity. Unless the mean
+ * is asked for, it is fitted to small absolute errors, as prices have spikes.
  */
 #ifndef SMARTHG_FORECAST_PRICE_DAYS_H
 #define SMARTHG_FORECAST_PRICE_DAYS_H
 
 #include "../outcome.h"
+
+#include <stdbool.h>
 
 enum {
 	PRICE_DAYS_AHEAD = 7,  /* most days that are forecast */
@@ -28,10 +30,11 @@ typedef struct price_days_input {
 	                                   yet; NULL: none */
 	const int *weekday;             /* [days + ahead], 0 Monday .. 6 Sunday; a holiday is a 6 */
 	double least;                   /* that a price can be; -INFINITY for prices */
+	bool squares;                   /* fit to square errors: for the mean, rather than the middle */
 } price_days_input;
 
 /* The caller's arrays [ahead][24]; q10 <= q50 <= q90, by errors on days that were not learnt from
- * (the mean is also the middle, as errors count by their size);
+ * (q50 is the same as the mean, which is the middle where absolute errors were fitted to);
  * they are not computed, which is half the work, where q10 is NULL. */
 typedef struct price_days_forecast {
 	double *mean, *q10, *q50, *q90;
