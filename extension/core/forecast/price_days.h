@@ -26,10 +26,11 @@ typedef struct price_days_input {
 	int ahead;                   /* to be forecast, 1 to PRICE_DAYS_AHEAD */
 	const double *price;         /* [days][24] */
 	const double *temperature_c; /* [days + ahead][24], as forecast for those ahead; NULL: none */
-	const double *carbon_g_per_kwh; /* [days][24]; the last is not looked at where it is not known
-	                                   yet; NULL: none */
+	const double *carbon_g_per_kwh; /* [days][24]; the last two, which are not measured yet, are
+	                                   not looked at; NULL: none */
 	const int *weekday;             /* [days + ahead], 0 Monday .. 6 Sunday; a holiday is a 6 */
 	double least;                   /* that a price can be; -INFINITY for prices */
+	bool (*interrupted)(void *);    /* NULL: never */
 	bool squares;                   /* fit to square errors: for the mean, rather than the middle */
 } price_days_input;
 
@@ -42,7 +43,7 @@ typedef struct price_days_forecast {
 	double *past; /* [back][24]: what a fit without them says of them a day ahead, latest first */
 } price_days_forecast;
 
-/* Errors: bad sizes, weekdays, infinite values, too few days known; out of memory; interrupt. */
+/* Errors: bad sizes, weekdays, infinite values, too few days known; out of memory; interrupted. */
 outcome_status price_days(const price_days_input *input, price_days_forecast *forecast,
                           outcome *out);
 
