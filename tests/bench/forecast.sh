@@ -1,6 +1,6 @@
 #!/bin/sh
 # EUMF-K beside R's package forecast (Debian's r-cran-forecast, where it is installed) on the same
-# origins of the recorded homes, and the backtest in SQL.
+# origins of the recorded homes.
 set -eu
 cd "$(dirname "$0")/../.."
 make -s build/plain/bench_forecast
