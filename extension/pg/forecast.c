@@ -33,8 +33,8 @@ static eumf_k_method method_argument(FunctionCallInfo fcinfo, int number)
 	if (method == EUMF_K_METHODS)
 		ereport(ERROR,
 		        (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("method \"%s\" is unknown", name),
-		         errhint("Methods are combined, last_day, last_week, like_days, smoothing "
-		                 "and regression.")));
+		         errhint("Methods are combined, last_day, last_week, all_days, same_weekdays, "
+		                 "like_days, smoothing and regression.")));
 	return method;
 }
 

@@ -30,8 +30,8 @@ SELECT is((SELECT (count(*), min(slot_start), max(slot_start))::text FROM made),
 SELECT ok((SELECT avg(abs(m.demand_kw - d.demand_kw)) < 0.06 FROM made m JOIN home_demand(1, '2023-06-20 22:00Z', '2023-06-22 22:00Z') AS d USING (slot_start)), 'a regular home is forecast well');
 SELECT is((SELECT count(*)::integer FROM made WHERE NOT (0 <= demand_q10_kw AND demand_q10_kw <= demand_q50_kw AND demand_q50_kw <= demand_q90_kw)), 0, 'quantiles do not cross and are not negative');
 SELECT is((SELECT DISTINCT demand_model || ' ' || production_model FROM made), 'weekly none', 'the model of the demand, and that there is no production');
-SELECT is((SELECT count(DISTINCT f.demand_kw)::integer FROM unnest('{combined,last_day,last_week,like_days,smoothing,regression}'::text[]) AS m,
-	eumf_k(1, '2023-06-20 22:00Z', 1, method => m) AS f), 6, 'each method says something else');
+SELECT is((SELECT count(DISTINCT f.demand_kw)::integer FROM unnest('{combined,last_day,last_week,all_days,same_weekdays,like_days,smoothing,regression}'::text[]) AS m,
+	eumf_k(1, '2023-06-20 22:00Z', 1, method => m) AS f), 8, 'each method says something else');
 SELECT throws_ok('SELECT * FROM eumf_k(1, ''2023-06-20 22:00Z'', method => ''magic'')', '22023', 'method "magic" is unknown', 'an unknown method is refused');
 SELECT throws_ok('SELECT * FROM eumf_k(1, ''2023-06-20 22:00Z'', 0)', '22023', NULL, 'no slots are refused');
 SELECT throws_ok('SELECT * FROM eumf_k(1, ''infinity'')', '22023', NULL, 'an infinite time is refused');
@@ -113,7 +113,7 @@ SELECT is(prune_forecasts('2033-06-23 00:00Z'), 0::bigint, 'all are kept where n
 
 -- Backtest.
 CREATE TEMP TABLE tested AS SELECT * FROM eumf_backtest('{1,3}', '2023-06-10', '2023-06-20');
-SELECT is((SELECT count(*)::integer || ' ' || min(origins) || ' ' || max(slots) FROM tested), '18 10 480', 'two homes and both, each by six methods, ten days of 24 hours');
+SELECT is((SELECT count(*)::integer || ' ' || min(origins) || ' ' || max(slots) FROM tested), '24 10 480', 'two homes and both, each by eight methods, ten days of 24 hours');
 SELECT ok((SELECT c.mae_kw < n.mae_kw AND c.rmse_kw < n.rmse_kw AND c.mase < 1 AND c.coverage_percent BETWEEN 60 AND 98 FROM tested c, tested n
 	WHERE c.home_id IS NULL AND n.home_id IS NULL AND c.method = 'combined' AND n.method = 'last_week'), 'the combination beats last week');
 SELECT ok((SELECT abs(t.rmse_kw - sqrt(avg((d.demand_kw - l.demand_kw) ^ 2))) < 1e-9 FROM tested t, home_demand(1, '2023-06-09 22:00Z', '2023-06-19 22:00Z') AS d

@@ -20,8 +20,9 @@ static const double STANDARD_SHAPE[24] = {0.63, 0.53, 0.48, 0.46, 0.47, 0.55, 0.
                                           1.10, 1.04, 1.00, 1.04, 1.12, 1.04, 0.96, 0.96,
                                           1.06, 1.37, 1.65, 1.72, 1.57, 1.39, 1.12, 0.85};
 
-static const char *const method_names[EUMF_K_METHODS] = {"combined",  "last_day",  "last_week",
-                                                         "like_days", "smoothing", "regression"};
+static const char *const method_names[EUMF_K_METHODS] = {"combined",  "last_day",      "last_week",
+                                                         "all_days",  "same_weekdays", "like_days",
+                                                         "smoothing", "regression"};
 
 const char *eumf_k_model_name(eumf_k_model model)
 {

@@ -4,20 +4,20 @@
 #include <math.h>
 
 static const double SAME_WEEKDAY = 3;
-static const double SAME_KIND = 1; /* both working days, or both weekend */
 
-double like_days_likeness(double other_kind, int weekday, int other)
+double like_days_likeness(double other_day, double other_kind, int weekday, int other)
 {
 	if ((weekday >= 5) != (other >= 5))
 		return other_kind;
-	return weekday == other && other_kind < SAME_KIND ? SAME_WEEKDAY : SAME_KIND;
+	return weekday == other && other_kind < other_day ? SAME_WEEKDAY : other_day;
 }
 
-void like_days_start(like_days *m, int slots, double half_life_days, double other_kind,
-                     double *room)
+void like_days_start(like_days *m, int slots, double half_life_days, double other_day,
+                     double other_kind, double *room)
 {
 	*m = (like_days){.slots = slots,
 	                 .fading = pow(0.5, 1 / half_life_days),
+	                 .other_day = other_day,
 	                 .other_kind = other_kind,
 	                 .sum = room,
 	                 .weight = room + WEEKDAYS * slots};
@@ -44,7 +44,7 @@ double like_days_mean(const like_days *m, int weekday, int place, double other, 
 	double sum = weight * other, total = weight;
 
 	for (int day = 0; day < WEEKDAYS; day++) {
-		double likeness = like_days_likeness(m->other_kind, weekday, day);
+		double likeness = like_days_likeness(m->other_day, m->other_kind, weekday, day);
 
 		sum += likeness * m->sum[day * m->slots + place];
 		total += likeness * m->weight[day * m->slots + place];

@@ -83,7 +83,7 @@ bool spread_find(const experts *all, const block_place *slot, double mean, sprea
 			expected[count] = all->expected[cell];
 			sample[count].value = b->value[cell] + FOLLOWED * (mean - expected[count]);
 			sample[count].weight = recency * (k == 0 ? 1 : NEIGHBOUR) *
-			                       sqrt(like_days_likeness(all->alike ? 1 : OTHER_KIND,
+			                       sqrt(like_days_likeness(1, all->alike ? 1 : OTHER_KIND,
 			                                               slot->weekday, b->weekday[cell]));
 			count++;
 		}
