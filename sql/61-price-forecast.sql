@@ -36,8 +36,9 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 20000 SET search_path = smarthg, p
 			(extract(epoch FROM (first_day + days)::timestamp AT TIME ZONE a.time_zone - first_day::timestamp AT TIME ZONE a.time_zone) / 3600)::integer AS hours
 		FROM price_area a WHERE a.price_area_id = area_days.price_area_id
 	), carbon AS (
-		SELECT slot_means(coalesce(array_agg(c.slot_start), '{}'), coalesce(array_agg(extract(epoch FROM c.slot_length)::float8), '{}'),
-			coalesce(array_agg(c.carbon_g_per_kwh), '{}'), min(area.from_slot), min(area.hours), '1 hour') AS series
+		SELECT slot_means(coalesce(array_agg(c.slot_start) FILTER (WHERE c.slot_start IS NOT NULL), '{}'),
+			coalesce(array_agg(extract(epoch FROM c.slot_length)::float8) FILTER (WHERE c.slot_start IS NOT NULL), '{}'),
+			coalesce(array_agg(c.carbon_g_per_kwh) FILTER (WHERE c.slot_start IS NOT NULL), '{}'), min(area.from_slot), min(area.hours), '1 hour') AS series
 		FROM area LEFT JOIN co2_cost c ON c.price_area_id = area_days.price_area_id AND c.published_at <= area_days.at AND c.carbon_g_per_kwh IS NOT NULL
 			AND c.slot_start > area.from_slot - interval '1 day' AND c.slot_start < area.from_slot + area.hours * interval '1 hour'
 	), utc AS (

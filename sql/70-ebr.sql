@@ -169,7 +169,7 @@ CREATE FUNCTION ebr_home_input(home_id bigint, at timestamptz, slots integer DEF
 RETURNS ebr_input
 LANGUAGE c STABLE STRICT PARALLEL SAFE COST 10000 SET search_path = smarthg, pg_temp AS 'MODULE_PATHNAME', 'smarthg_ebr_home_input';
 COMMENT ON FUNCTION ebr_home_input(bigint, timestamptz, integer, interval) IS
-'What the planner knows of a stored home at a moment: forecast, published prices (beyond publication the next day by price_day_forecast, others by the mean at the same hour of the 14 days before, and assumed says so), profile, stores and their last measured state; nothing later than at (document 3.2.1). Errors: unknown home, slot length that the stored slots do not divide';
+'What the planner knows of a stored home at a moment: forecast, published prices (beyond publication as in price_outlook, and assumed says so), profile, stores and their last measured state; nothing later than at (document 3.2.1). Errors: unknown home, slot length that the stored slots do not divide';
 
 CREATE FUNCTION ebr_solve_input(known ebr_input, objective text DEFAULT NULL, method text DEFAULT 'auto', time_limit interval DEFAULT '10 s',
 	always_answer boolean DEFAULT false)

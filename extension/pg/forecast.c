@@ -3,7 +3,6 @@
 
 #include <math.h>
 
-#include "miscadmin.h"
 #include "utils/builtins.h"
 
 #include "../core/forecast/backtest.h"
@@ -34,8 +33,8 @@ static eumf_k_method method_argument(FunctionCallInfo fcinfo, int number)
 	if (method == EUMF_K_METHODS)
 		ereport(ERROR,
 		        (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("method \"%s\" is unknown", name),
-		         errhint("Methods are combined, last_day, last_week, like_days, smoothing "
-		                 "and regression.")));
+		         errhint("Methods are combined, last_day, last_week, all_days, same_weekdays, "
+		                 "like_days, smoothing and regression.")));
 	return method;
 }
 
@@ -121,10 +120,8 @@ Datum smarthg_eumf_backtest_series(PG_FUNCTION_ARGS)
 	in.history_days = count_argument(fcinfo, 6, "history_days", 56);
 	in.kind = !PG_ARGISNULL(7) && PG_GETARG_BOOL(7) ? EUMF_K_PRODUCTION : EUMF_K_DEMAND;
 	in.interrupted = cancelled;
-	if (eumf_backtest(&in, sums, &failed) != OUTCOME_OK) {
-		CHECK_FOR_INTERRUPTS();
+	if (eumf_backtest(&in, sums, &failed) != OUTCOME_OK)
 		raise_outcome(&failed);
-	}
 
 	InitMaterializedSRF(fcinfo, 0);
 	for (int method = 0; method < EUMF_K_METHODS; method++) {
@@ -171,6 +168,7 @@ Datum smarthg_price_days_series(PG_FUNCTION_ARGS)
 	f.q10 = f.mean + PRICE_DAYS_AHEAD * PRICE_DAYS_HOURS;
 	f.q50 = f.q10 + PRICE_DAYS_AHEAD * PRICE_DAYS_HOURS;
 	f.q90 = f.q50 + PRICE_DAYS_AHEAD * PRICE_DAYS_HOURS;
+	in.interrupted = cancelled;
 	if (price_days(&in, &f, &failed) != OUTCOME_OK)
 		raise_outcome(&failed);
 

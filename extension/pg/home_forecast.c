@@ -213,10 +213,11 @@ static forecast_request request_of(FunctionCallInfo fcinfo)
 
 		request.method = eumf_k_method_of(method);
 		if (request.method == EUMF_K_METHODS)
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			                errmsg("method \"%s\" is unknown", method),
-			                errhint("Methods are combined, last_day, last_week, like_days, "
-			                        "smoothing and regression.")));
+			ereport(ERROR,
+			        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			         errmsg("method \"%s\" is unknown", method),
+			         errhint("Methods are combined, last_day, last_week, all_days, same_weekdays, "
+			                 "like_days, smoothing and regression.")));
 	}
 	return request;
 }

@@ -8,7 +8,6 @@
  * csv FILE` writes the origins for others to forecast (forecast.R).
  */
 #include "../../extension/core/forecast/eumf_k.h"
-#include "../../extension/core/limits.h"
 #include "homes.h"
 
 enum { HISTORY_DAYS = 56, ORIGINS = 40, MOST_PER_DAY = 96 };
@@ -151,7 +150,7 @@ static void eumf(int way, int origin, eumf_k_kind kind, eumf_k_forecast *f, scor
 	                   .horizon_phase = phase + history,
 	                   .kind = kind,
 	                   .method = methods[way]};
-	double started = clock_seconds();
+	clock_t started = clock();
 	outcome out;
 
 	for (int t = 0; t < history + 2 * day_slots; t++)
@@ -160,7 +159,7 @@ static void eumf(int way, int origin, eumf_k_kind kind, eumf_k_forecast *f, scor
 		printf("%s\n", out.message);
 		exit(1);
 	}
-	s->seconds += clock_seconds() - started;
+	s->seconds += (double)(clock() - started) / CLOCKS_PER_SEC;
 	s->runs++;
 }
 

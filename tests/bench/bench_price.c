@@ -7,7 +7,6 @@
  */
 #include "../../extension/core/forecast/price_day.h"
 #include "../../extension/core/forecast/price_days.h"
-#include "../../extension/core/limits.h"
 #include "homes.h"
 
 enum { AHEAD = 4, DAYS = HALF_HOURS / 48, HOURS = 24, LEAST_PAST = 100 };
@@ -139,7 +138,7 @@ static void forecast(int way, int last, double mean[AHEAD * HOURS], double *q10,
 static void show(int way, int first, int end)
 {
 	static double q[4][AHEAD * HOURS];
-	double sum[AHEAD] = {0}, inside[AHEAD] = {0}, seconds = clock_seconds();
+	double sum[AHEAD] = {0}, inside[AHEAD] = {0}, started = (double)clock() / CLOCKS_PER_SEC;
 	int count[AHEAD] = {0}, runs = 0;
 
 	for (int last = first - AHEAD; last < end - 1; last++, runs++) {
@@ -161,7 +160,7 @@ static void show(int way, int first, int end)
 	if (way > REGRESSION_DAY)
 		printf("   coverage %2.0f %2.0f %2.0f %2.0f %%, %.0f ms", 100 * inside[0] / count[0],
 		       100 * inside[1] / count[1], 100 * inside[2] / count[2], 100 * inside[3] / count[3],
-		       1e3 * (clock_seconds() - seconds) / runs);
+		       1e3 * ((double)clock() / CLOCKS_PER_SEC - started) / runs);
 	printf("\n");
 	fflush(stdout);
 }

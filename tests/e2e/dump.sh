@@ -28,6 +28,10 @@ INSERT INTO market_price (price_area_id, slot_start, energy_eur_per_kwh, publish
 INSERT INTO co2_cost (price_area_id, slot_start, co2_eur_per_kwh) SELECT price_area_id, '2023-05-08', 0.01 FROM price_area;
 INSERT INTO power_profile (home_id, slot_start, low_kw, high_kw) SELECT home_id, '2023-05-08', 0, 1 FROM home;
 INSERT INTO ess_product (name, capacity_kwh, power_kw, price_eur, lifetime_years) VALUES ('product', 10, 5, 4000, 15);
+INSERT INTO holiday SELECT price_area_id, '2023-05-01', 'first of May' FROM price_area;
+INSERT INTO weather (price_area_id, slot_start, temperature_c) SELECT price_area_id, '2023-05-08', 12 FROM price_area;
+INSERT INTO standard_profile VALUES ('flat', 0, 0, 0.2);
+INSERT INTO price_forecast (price_area_id, made_at, slot_start, energy_eur_per_kwh, energy_q10_eur_per_kwh, energy_q90_eur_per_kwh) SELECT price_area_id, '2023-05-07', '2023-05-09', 0.1, 0, 0.2 FROM price_area;
 -- Readings over three months, one corrected, one record ahead of a gap, one in quarantine.
 SELECT count(*) FROM gateway g, generate_series(0, 400) AS n,
 	bridge_ingest(ARRAY[g.gateway_id], ARRAY[n + 1]::bigint[], ARRAY[now()], ARRAY[now()], '{1}', '{"\\x00"}', '{"\\x01"}', '{NULL}', '{1}', ARRAY[g.eui64], '{1}',
@@ -63,6 +67,7 @@ INSERT INTO used_assertion VALUES (:'client_id', 'assertion', now());
 INSERT INTO service_data SELECT service_id, 'forecast', 'wind', '2023-05-08', '1 hour', '{"mw": 3}' FROM service;
 SELECT note_access(jti) FROM issued_token \g /dev/null
 SELECT log_in('resident@example.com', 'a wrong one') \g /dev/null
+SELECT make_forecasts('2023-05-08 12:00Z') \g /dev/null
 SQL
 
 content() { # one line a table: name, rows, checksum of all rows in order

@@ -9,6 +9,7 @@
 
 enum { MAX_SLOTS = 1000000, CEILING_DAYS = 28 };
 
+static const double MOST = 1e12; /* that a value can be */
 static const double STANDARD_KW = 3500.0 / 8760;
 static const double STANDARD_TRUST = 0.25; /* days of the standard that a home's level is weighed
                                               against */
@@ -19,8 +20,9 @@ static const double STANDARD_SHAPE[24] = {0.63, 0.53, 0.48, 0.46, 0.47, 0.55, 0.
                                           1.10, 1.04, 1.00, 1.04, 1.12, 1.04, 0.96, 0.96,
                                           1.06, 1.37, 1.65, 1.72, 1.57, 1.39, 1.12, 0.85};
 
-static const char *const method_names[EUMF_K_METHODS] = {"combined",  "last_day",  "last_week",
-                                                         "like_days", "smoothing", "regression"};
+static const char *const method_names[EUMF_K_METHODS] = {"combined",  "last_day",      "last_week",
+                                                         "all_days",  "same_weekdays", "like_days",
+                                                         "smoothing", "regression"};
 
 const char *eumf_k_model_name(eumf_k_model model)
 {
@@ -54,12 +56,12 @@ static outcome_status check_phases(const char *name, const int *phase, int count
 	return OUTCOME_OK;
 }
 
-static outcome_status check_finite(const char *name, const double *value, int count, outcome *out)
+static outcome_status check_values(const char *name, const double *value, int count, outcome *out)
 {
 	for (int t = 0; value && t < count; t++)
-		if (isinf(value[t]))
-			return outcome_set(out, OUTCOME_BAD_INPUT, NULL, NULL, "%s of slot %d is infinite",
-			                   name, t + 1);
+		if (fabs(value[t]) > MOST)
+			return outcome_set(out, OUTCOME_BAD_INPUT, NULL, NULL, "%s of slot %d is %g", name,
+			                   t + 1, value[t]);
 	return OUTCOME_OK;
 }
 
@@ -76,10 +78,10 @@ static outcome_status check(const eumf_k_input *in, outcome *out)
 		    in->history, in->horizon);
 	if (check_phases("history_phase", in->history_phase, in->history, phases, out) != OUTCOME_OK ||
 	    check_phases("horizon_phase", in->horizon_phase, in->horizon, phases, out) != OUTCOME_OK ||
-	    check_finite("history_kw", in->history_kw, in->history, out) != OUTCOME_OK ||
-	    check_finite("standard_kw", in->standard_kw, phases, out) != OUTCOME_OK ||
-	    check_finite("temperature_c", in->temperature_c, in->history, out) != OUTCOME_OK ||
-	    check_finite("horizon_temperature_c", in->horizon_temperature_c, in->horizon, out) !=
+	    check_values("history_kw", in->history_kw, in->history, out) != OUTCOME_OK ||
+	    check_values("standard_kw", in->standard_kw, phases, out) != OUTCOME_OK ||
+	    check_values("temperature_c", in->temperature_c, in->history, out) != OUTCOME_OK ||
+	    check_values("horizon_temperature_c", in->horizon_temperature_c, in->horizon, out) !=
 	        OUTCOME_OK)
 		return out->status;
 	out->status = OUTCOME_OK;

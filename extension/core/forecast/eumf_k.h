@@ -20,12 +20,14 @@ typedef enum eumf_k_model {
 
 /* How the mean is found. */
 typedef enum eumf_k_method {
-	EUMF_K_COMBINED,   /* of all others, by their errors in the last two weeks */
-	EUMF_K_LAST_DAY,   /* seasonal naive: the same time of the last day known */
-	EUMF_K_LAST_WEEK,  /* of the last such weekday known */
-	EUMF_K_LIKE_DAYS,  /* mean of the same time of like days */
-	EUMF_K_SMOOTHING,  /* exponential smoothing with daily and weekly seasons */
-	EUMF_K_REGRESSION, /* ridge regression on the others, levels and temperature */
+	EUMF_K_COMBINED,      /* of all others, by their errors in the last two weeks */
+	EUMF_K_LAST_DAY,      /* seasonal naive: the same time of the last day known */
+	EUMF_K_LAST_WEEK,     /* of the last such weekday known */
+	EUMF_K_ALL_DAYS,      /* mean of the same time of the last days, whatever they are */
+	EUMF_K_SAME_WEEKDAYS, /* ... of the same weekday */
+	EUMF_K_LIKE_DAYS,     /* mean of the same time of like days */
+	EUMF_K_SMOOTHING,     /* exponential smoothing with daily and weekly seasons */
+	EUMF_K_REGRESSION,    /* ridge regression on the others, levels and temperature */
 	EUMF_K_METHODS,
 } eumf_k_method;
 
@@ -56,7 +58,7 @@ typedef struct eumf_k_forecast {
 	double weight[EUMF_K_METHODS]; /* of each method in the first slots' combination */
 } eumf_k_forecast;
 
-/* Errors: sizes not positive, phases out of range, infinite values; out of memory. */
+/* Errors: sizes not positive, phases out of range, values beyond 1e12; out of memory. */
 outcome_status eumf_k(const eumf_k_input *input, eumf_k_forecast *forecast, outcome *out);
 
 /* Names in SQL; eumf_k_method_of() returns EUMF_K_METHODS for an unknown one. */

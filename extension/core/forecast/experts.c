@@ -15,7 +15,9 @@ enum {
 	SPANS,
 };
 
-static const double HALF_LIFE_DAYS[LIKE_FADINGS] = {14, 4, 40};
+static const double HALF_LIFE_DAYS[LIKE_FADINGS] = {14, 4, 40, 20, 30};
+static const double OTHER_DAY[LIKE_FADINGS] = {1, 1, 1, 1, 0.01}; /* likeness of other days */
+static const double OTHER_KIND[LIKE_FADINGS] = {0.3, 0.3, 0.02, 1, 0.003};
 static const double SPAN_HOURS[SPANS] = {24, 8, 3};
 static const double LAST_HOURS_LAST = 4;    /* hours in which the last hours' offset fades by e */
 static const double FIT_HALF_LIFE = 30;     /* days, of a sample's weight */
@@ -151,14 +153,18 @@ static void see(experts *all, int block)
 	memset(all->ready, 0, sizeof(all->ready));
 }
 
-/* The value so many days before a block lead days after the last seen, or what else is expected. */
-static double past(const experts *all, int last, int days, int place, double otherwise)
+/* The last value at a place of a day of the weekday, or of any; else what is expected otherwise. */
+static double last_value(const experts *all, int last, int weekday, int place, double otherwise)
 {
-	const int block = last + days;
-	double value =
-	    block >= 0 && block <= last ? all->blocks->value[block * all->blocks->slots + place] : NAN;
+	const forecast_blocks *b = all->blocks;
 
-	return isnan(value) ? otherwise : value;
+	for (int block = last; block >= 0 && block > last - 2 * WEEKDAYS; block--) {
+		const int cell = block * b->slots + place;
+
+		if (weekday < 0 || b->weekday[cell] == weekday)
+			return isnan(b->value[cell]) ? otherwise : b->value[cell];
+	}
+	return otherwise;
 }
 
 static double level(const experts *all, int span, int last, int days)
@@ -182,9 +188,10 @@ static void explain(experts *all, int last, int lead, int weekday, int place, do
 	x[TERM_WIDE] = smooth(like, place, slots, false);
 	x[TERM_QUICK] = means(all, 1, weekday)[place];
 	x[TERM_SLOW] = means(all, 2, weekday)[place];
-	x[TERM_LAST_DAY] = past(all, last, 0, place, x[TERM_LIKE]);
-	x[TERM_LAST_WEEK] =
-	    past(all, last, lead - WEEKDAYS * ((lead + WEEKDAYS - 1) / WEEKDAYS), place, x[TERM_LIKE]);
+	x[TERM_ALL_DAYS] = means(all, 3, weekday)[place];
+	x[TERM_SAME_DAYS] = means(all, 4, weekday)[place];
+	x[TERM_LAST_DAY] = last_value(all, last, -1, place, x[TERM_LIKE]);
+	x[TERM_LAST_WEEK] = last_value(all, last, weekday, place, x[TERM_LIKE]);
 	x[TERM_SMOOTHING] = smoothing_expect(&all->smoothed, weekday, place);
 	x[TERM_DAY_LEVEL] = level(all, ALL_DAY, last, 1);
 	x[TERM_DAYS_LEVEL] = level(all, ALL_DAY, last, 3);
@@ -210,6 +217,10 @@ static double one_method(const experts *all, eumf_k_method method, const double 
 		return x[TERM_LAST_DAY];
 	case EUMF_K_LAST_WEEK:
 		return x[TERM_LAST_WEEK];
+	case EUMF_K_ALL_DAYS:
+		return x[TERM_ALL_DAYS];
+	case EUMF_K_SAME_WEEKDAYS:
+		return x[TERM_SAME_DAYS];
 	case EUMF_K_LIKE_DAYS:
 		return x[TERM_LIKE];
 	case EUMF_K_SMOOTHING:
@@ -238,9 +249,10 @@ static void explain_past(experts *all)
 
 	all->days = 0;
 	for (int i = 0; i < LIKE_FADINGS; i++)
-		like_days_start(&all->like[i], b->slots, HALF_LIFE_DAYS[i], all->alike, all->like[i].sum);
+		like_days_start(&all->like[i], b->slots, HALF_LIFE_DAYS[i], all->alike ? 1 : OTHER_DAY[i],
+		                all->alike ? 1 : OTHER_KIND[i], all->like[i].sum);
 	for (int i = 0; i < DEGREES; i++)
-		like_days_start(&all->degrees[i], b->slots, HALF_LIFE_DAYS[0], true, all->degrees[i].sum);
+		like_days_start(&all->degrees[i], b->slots, HALF_LIFE_DAYS[0], 1, 1, all->degrees[i].sum);
 	smoothing_start(&all->smoothed, b->slots, all->smoothed.daily);
 	memset(all->ready, 0, sizeof(all->ready));
 	for (int block = 0; block < b->blocks; block++) {

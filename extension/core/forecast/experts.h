@@ -17,7 +17,9 @@ enum {
 	TERM_LIKE = 0,   /* like days, a little smoothed in time */
 	TERM_WIDE,       /* the same, smoothed more */
 	TERM_QUICK,      /* like days that fade fast, not smoothed */
-	TERM_SLOW,       /* ... slowly */
+	TERM_SLOW,       /* ... slowly, of the same kind alone */
+	TERM_ALL_DAYS,   /* all days, whatever they are */
+	TERM_SAME_DAYS,  /* days of the same weekday alone */
 	TERM_LAST_DAY,   /* the last day known */
 	TERM_LAST_WEEK,  /* the last such weekday known */
 	TERM_SMOOTHING,  /* exponential smoothing */
@@ -29,7 +31,7 @@ enum {
 	TERM_HEATING,    /* heating and cooling degrees above those of the last weeks */
 	TERM_COOLING,
 	TERMS,
-	LIKE_FADINGS = 3,
+	LIKE_FADINGS = 5,
 	DEGREES = 2,
 };
 

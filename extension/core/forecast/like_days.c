@@ -4,23 +4,21 @@
 #include <math.h>
 
 static const double SAME_WEEKDAY = 3;
-static const double SAME_KIND = 1; /* both working days, or both weekend */
-static const double OTHER_KIND = 0.3;
 
-double like_days_likeness(bool alike, int weekday, int other)
+double like_days_likeness(double other_day, double other_kind, int weekday, int other)
 {
-	if (alike)
-		return SAME_KIND;
-	if (weekday == other)
-		return SAME_WEEKDAY;
-	return (weekday >= 5) == (other >= 5) ? SAME_KIND : OTHER_KIND;
+	if ((weekday >= 5) != (other >= 5))
+		return other_kind;
+	return weekday == other && other_kind < other_day ? SAME_WEEKDAY : other_day;
 }
 
-void like_days_start(like_days *m, int slots, double half_life_days, bool alike, double *room)
+void like_days_start(like_days *m, int slots, double half_life_days, double other_day,
+                     double other_kind, double *room)
 {
 	*m = (like_days){.slots = slots,
 	                 .fading = pow(0.5, 1 / half_life_days),
-	                 .alike = alike,
+	                 .other_day = other_day,
+	                 .other_kind = other_kind,
 	                 .sum = room,
 	                 .weight = room + WEEKDAYS * slots};
 	for (int i = 0; i < 2 * WEEKDAYS * slots; i++)
@@ -46,7 +44,7 @@ double like_days_mean(const like_days *m, int weekday, int place, double other, 
 	double sum = weight * other, total = weight;
 
 	for (int day = 0; day < WEEKDAYS; day++) {
-		double likeness = like_days_likeness(m->alike, weekday, day);
+		double likeness = like_days_likeness(m->other_day, m->other_kind, weekday, day);
 
 		sum += likeness * m->sum[day * m->slots + place];
 		total += likeness * m->weight[day * m->slots + place];

@@ -60,7 +60,7 @@ static void read_shape(const double *prices, int history, int slots_per_day, con
 static bool forecast_days(const double *prices, int history, int slots_per_day, int weekday,
                           int ahead, int back, double *forecast)
 {
-	double hour[PRICE_DAY_HISTORY * HOURS], told[(PRICE_DAYS_AHEAD + PRICE_DAY_BACK) * HOURS];
+	double hour[PRICE_DAY_HISTORY * HOURS], told[(PRICE_DAYS_AHEAD + PRICE_DAY_BACK) * HOURS] = {0};
 	int weekdays[PRICE_DAY_HISTORY + PRICE_DAYS_AHEAD];
 	const int days = read_hours(prices, history, slots_per_day, hour);
 	const double *known = hour + (PRICE_DAY_HISTORY - days) * HOURS;

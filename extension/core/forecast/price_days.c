@@ -3,7 +3,6 @@
 #include "ridge.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -310,7 +309,7 @@ static void learn(fit *f, int days)
 	const double shrinkage = SHRINKAGE + SHRINKAGE_DAYS / fmax(days - f->first, 1);
 
 	f->learnt = days;
-	for (int round = 0; round < ROUNDS; round++) {
+	for (int round = 0; round < (f->in->squares ? 1 : ROUNDS); round++) {
 		for (int hour = 0; hour < HOURS; hour++)
 			gather(f, hour, round == 0);
 		for (int hour = 0; hour < HOURS; hour++)
@@ -433,7 +432,7 @@ static outcome_status check(const price_days_input *in, outcome *out)
 
 outcome_status price_days(const price_days_input *in, price_days_forecast *forecast, outcome *out)
 {
-	bool enough = true;
+	bool enough = true, stopped = false;
 	fit f;
 
 	if (check(in, out) != OUTCOME_OK)
@@ -441,10 +440,15 @@ outcome_status price_days(const price_days_input *in, price_days_forecast *forec
 	if (!open_fit(in, &f))
 		return outcome_set(out, OUTCOME_MEMORY_LIMIT, NULL, NULL,
 		                   "out of memory in a forecast from %d days", in->days);
-	for (int lead = 1; lead <= in->ahead && enough; lead++)
+	for (int lead = 1; lead <= in->ahead && enough && !stopped; lead++) {
 		enough = forecast_day(&f, lead, forecast);
+		stopped = in->interrupted && in->interrupted(NULL);
+	}
 	free(f.all);
 	free(f.sums);
+	if (stopped)
+		return outcome_set(out, OUTCOME_INTERRUPTED, NULL, NULL,
+		                   "the forecast of prices was interrupted");
 	if (!enough)
 		return outcome_set(out, OUTCOME_BAD_INPUT, NULL,
 		                   "The last four weeks must be known, and some before them.",

@@ -2,13 +2,15 @@
  * Market prices, or another series of a bidding zone such as its carbon intensity,
  * of the days after those known (DESIGN.md section 3: beyond publication prices are
  * forecast too). Each hour of each day ahead has a regression on the days known, the
- * calendar and, where they are given, temperature and carbon intensity. It is fitted
- * to small absolute rather than square errors, as prices have spikes.
+ * calendar and, where they are given, temperature and carbon intensity. Unless the mean
+ * is asked for, it is fitted to small absolute errors, as prices have spikes.
  */
 #ifndef SMARTHG_FORECAST_PRICE_DAYS_H
 #define SMARTHG_FORECAST_PRICE_DAYS_H
 
 #include "../outcome.h"
+
+#include <stdbool.h>
 
 enum {
 	PRICE_DAYS_AHEAD = 7,  /* most days that are forecast */
@@ -24,14 +26,16 @@ typedef struct price_days_input {
 	int ahead;                   /* to be forecast, 1 to PRICE_DAYS_AHEAD */
 	const double *price;         /* [days][24] */
 	const double *temperature_c; /* [days + ahead][24], as forecast for those ahead; NULL: none */
-	const double *carbon_g_per_kwh; /* [days][24]; the last is not looked at where it is not known
-	                                   yet; NULL: none */
+	const double *carbon_g_per_kwh; /* [days][24]; the last two, which are not measured yet, are
+	                                   not looked at; NULL: none */
 	const int *weekday;             /* [days + ahead], 0 Monday .. 6 Sunday; a holiday is a 6 */
 	double least;                   /* that a price can be; -INFINITY for prices */
+	bool (*interrupted)(void *);    /* NULL: never */
+	bool squares;                   /* fit to square errors: for the mean, rather than the middle */
 } price_days_input;
 
 /* The caller's arrays [ahead][24]; q10 <= q50 <= q90, by errors on days that were not learnt from
- * (the mean is also the middle, as errors count by their size);
+ * (q50 is the same as the mean, which is the middle where absolute errors were fitted to);
  * they are not computed, which is half the work, where q10 is NULL. */
 typedef struct price_days_forecast {
 	double *mean, *q10, *q50, *q90;
@@ -39,7 +43,7 @@ typedef struct price_days_forecast {
 	double *past; /* [back][24]: what a fit without them says of them a day ahead, latest first */
 } price_days_forecast;
 
-/* Errors: bad sizes, weekdays, infinite values, too few days known; out of memory; interrupt. */
+/* Errors: bad sizes, weekdays, infinite values, too few days known; out of memory; interrupted. */
 outcome_status price_days(const price_days_input *input, price_days_forecast *forecast,
                           outcome *out);
 

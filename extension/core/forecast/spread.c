@@ -11,7 +11,8 @@ static const double HALF_LIFE_DAYS = 14;
 static const double NEIGHBOUR = 0.6; /* weight of the hour, or half hour, before and after */
 static const double NEARNESS = 1;    /* of expectations, in standard deviations of them */
 static const double LEAST_WEIGHT = 0.02;
-static const double FOLLOWED = 0.1; /* of how far the expectation is from that of a sample */
+static const double OTHER_KIND = 0.3; /* likeness of working days and weekends */
+static const double FOLLOWED = 0.1;   /* of how far the expectation is from that of a sample */
 
 static int ascending(const void *a, const void *b)
 {
@@ -81,9 +82,9 @@ bool spread_find(const experts *all, const block_place *slot, double mean, sprea
 				continue;
 			expected[count] = all->expected[cell];
 			sample[count].value = b->value[cell] + FOLLOWED * (mean - expected[count]);
-			sample[count].weight =
-			    recency * (k == 0 ? 1 : NEIGHBOUR) *
-			    sqrt(like_days_likeness(all->alike, slot->weekday, b->weekday[cell]));
+			sample[count].weight = recency * (k == 0 ? 1 : NEIGHBOUR) *
+			                       sqrt(like_days_likeness(1, all->alike ? 1 : OTHER_KIND,
+			                                               slot->weekday, b->weekday[cell]));
 			count++;
 		}
 	}
