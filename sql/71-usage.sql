@@ -142,19 +142,26 @@ RETURNS TABLE (own_kwh_per_day float8, similar_kwh_per_day float8, homes integer
 LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 1 SET search_path = smarthg, pg_temp AS $$
 	WITH span AS (
 		SELECT (usage_similar.from_at AT TIME ZONE h.time_zone)::date AS since, (usage_similar.until_at AT TIME ZONE h.time_zone)::date AS before FROM home h WHERE h.home_id = usage_similar.home_id
+	), near AS (
+		-- Enough of a large area.
+		SELECT h.* FROM home h WHERE h.home_id = usage_similar.home_id
+		UNION ALL
+		(SELECT o.* FROM home o WHERE o.home_id > usage_similar.home_id AND o.price_area_id = (SELECT h.price_area_id FROM home h WHERE h.home_id = usage_similar.home_id) ORDER BY o.home_id LIMIT 500)
+		UNION ALL
+		(SELECT o.* FROM home o WHERE o.home_id < usage_similar.home_id AND o.price_area_id = (SELECT h.price_area_id FROM home h WHERE h.home_id = usage_similar.home_id) ORDER BY o.home_id DESC LIMIT 500)
 	), feature AS (
-		SELECT h.home_id, h.price_area_id, EXISTS (SELECT FROM meter m WHERE m.home_id = h.home_id AND m.role = 'production') AS produces,
+		SELECT h.home_id, EXISTS (SELECT FROM meter m WHERE m.home_id = h.home_id AND m.role = 'production') AS produces,
 			EXISTS (SELECT FROM pev p WHERE p.home_id = h.home_id) AS drives, (SELECT g.supply FROM heating g WHERE g.home_id = h.home_id) AS supply
-		FROM home h
+		FROM near h
 	), use AS (
 		-- Days known entirely, and homes known for most of them.
 		SELECT e.home_id, avg(e.import_kwh - coalesce(e.export_kwh, 0) + coalesce(e.production_kwh, 0) - coalesce(e.ess_kwh, 0)) AS kwh
-		FROM span s, home_energy_daily e
+		FROM span s, near h JOIN home_energy_daily e USING (home_id)
 		WHERE e.local_day >= s.since AND e.local_day < s.before AND e.covered >= interval '23 hours'
 		GROUP BY e.home_id HAVING count(*) >= 0.8 * max(s.before - s.since)
 	), other AS (
 		SELECT o.produces = f.produces AND o.drives = f.drives AND o.supply IS NOT DISTINCT FROM f.supply AS all_alike, o.produces = f.produces AND o.drives = f.drives AS some_alike, u.kwh
-		FROM feature f JOIN feature o ON o.price_area_id = f.price_area_id AND o.home_id <> f.home_id JOIN use u ON u.home_id = o.home_id
+		FROM feature f JOIN feature o ON o.home_id <> f.home_id JOIN use u ON u.home_id = o.home_id
 		WHERE f.home_id = usage_similar.home_id
 	), circle AS (
 		-- The narrowest that holds five homes.
@@ -168,7 +175,7 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 1 SET search_path = smarthg, pg_te
 	FROM (SELECT (SELECT u.kwh FROM use u WHERE u.home_id = usage_similar.home_id) AS kwh) AS own LEFT JOIN circle c ON true
 $$;
 COMMENT ON FUNCTION usage_similar(bigint, timestamptz, timestamptz) IS
-'A home''s mean daily use, kWh, beside the mean of at least 5 other homes of its price area that are alike in heating, vehicle and production, or in fewer of these where there are not 5 (alike says in what); null where there are not. Nothing of a single other home can be seen: uses_less_than_percent is rounded to tens. Counted are homes known on 80 percent of the days';
+'A home''s mean daily use, kWh, beside the mean of at least 5 other homes of its price area (of the 1000 whose identifiers are nearest) that are alike in heating, vehicle and production, or in fewer of these where there are not 5 (alike says in what); null where there are not. Nothing of a single other home can be seen: uses_less_than_percent is rounded to tens. Counted are homes known on 80 percent of the days';
 
 CREATE FUNCTION usage_profile_of(hours usage_hour[], time_zone text)
 RETURNS TABLE (local_hour integer, weekday_kw float8, weekend_kw float8, import_eur_per_kwh float8)

@@ -70,9 +70,10 @@ BEGIN
 				WHERE abs(series[s][t]) < 1e15;
 			bar_no := bar_no + 1;
 		ELSE
-			-- A gap lifts the pen.
-			SELECT svg || coalesce(format('<path class="line s%s" d="%s"/>', s, string_agg(format('%s%s,%s', CASE WHEN abs(series[s][t - 1]) < 1e15 THEN 'L' ELSE 'M' END,
-					round((left_edge + (t - 0.5) * band)::numeric, 1), round((bottom - (series[s][t] - lowest) / (highest - lowest) * (bottom - top))::numeric, 1)), ' ' ORDER BY t)), '') INTO svg
+			-- A gap lifts the pen; a value between two gaps is a dot.
+			SELECT svg || coalesce(format('<path class="line s%s" d="%s"/>', s, string_agg(format('%s%s,%s%s', CASE WHEN abs(series[s][t - 1]) < 1e15 THEN 'L' ELSE 'M' END,
+					round((left_edge + (t - 0.5) * band)::numeric, 1), round((bottom - (series[s][t] - lowest) / (highest - lowest) * (bottom - top))::numeric, 1),
+					CASE WHEN abs(series[s][t - 1]) < 1e15 THEN '' ELSE 'h.1' END), ' ' ORDER BY t)), '') INTO svg
 				FROM generate_series(1, slots) AS t WHERE abs(series[s][t]) < 1e15;
 		END IF;
 	END LOOP;
@@ -101,7 +102,7 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp A
 		|| 'h1{line-height:1.2;margin:.5rem 0;overflow-wrap:anywhere}h2{margin:2rem 0 .5rem;border-bottom:2px solid var(--rule)}h3{margin:1rem 0 .25rem;font-size:1rem}.unit,small,.none{color:var(--soft);font-weight:normal}'
 		|| 'figure{margin:0 0 1.5rem;break-inside:avoid}figure>svg{width:100%;height:auto;display:block}svg text{font:13px system-ui,sans-serif;fill:var(--soft)}'
 		|| '.grid{stroke:var(--rule);stroke-width:1}.zero{stroke:var(--soft)}.s1{fill:var(--s1);stroke:var(--s1)}.s2{fill:var(--s2);stroke:var(--s2)}.s3{fill:var(--s3);stroke:var(--s3)}.s4{fill:var(--s4);stroke:var(--s4)}.s5{fill:var(--s5);stroke:var(--s5)}.s6{fill:var(--s6);stroke:var(--s6)}'
-		|| 'rect{stroke-width:0}.line{fill:none;stroke-width:2.5}.line.s2{stroke-dasharray:7 4}.line.s3{stroke-dasharray:2 3}.line.s4{stroke-dasharray:10 3 2 3}.line.s5,.line.s6{stroke-width:1.5}.line.s6{stroke-dasharray:14 4}'
+		|| 'rect{stroke-width:0}.line{fill:none;stroke-width:2.5;stroke-linecap:round}.line.s2{stroke-dasharray:7 4}.line.s3{stroke-dasharray:2 3}.line.s4{stroke-dasharray:10 3 2 3}.line.s5,.line.s6{stroke-width:1.5}.line.s6{stroke-dasharray:14 4}'
 		|| '.legend{list-style:none;display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;padding:0;margin:.25rem 0;font-size:.9rem}.legend svg{width:24px;height:12px;margin-right:.4rem}'
 		|| '.facts{display:grid;grid-template-columns:repeat(auto-fill,minmax(11rem,1fr));gap:.75rem;margin:0}.facts div{background:var(--tile);padding:.6rem .8rem;border-radius:.4rem;break-inside:avoid}.facts dt{color:var(--soft);font-size:.85rem}.facts dd{margin:0;font-size:1.3rem;font-weight:600}.facts small{display:block;font-size:.8rem}'
 		|| '.scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.9rem}th,td{padding:.25rem .7rem;text-align:right;border-bottom:1px solid var(--rule)}th:first-child{text-align:left}summary{cursor:pointer;color:var(--s1);padding:.3rem 0}'

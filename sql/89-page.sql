@@ -124,7 +124,7 @@ BEGIN
 			CASE WHEN l.with_profile > 0 THEN html_number(l.above_after) || ' kWh' END, CASE WHEN f.limit_kw IS NOT NULL THEN l.over_after::text END,
 			CASE WHEN f.substation_limit_kw IS NOT NULL THEN l.substation_after::text END, format('%s of %s', q.commands_acknowledged, q.commands)],
 		ARRAY[cardinality(homes) || ' with battery or vehicle', NULL, html_number(q.estimated_percent) || ' % of hours estimated, ' || q.quarantined || ' records in quarantine', NULL, NULL,
-			CASE WHEN l.with_profile > 0 THEN html_number(l.above_before - l.above_after) || ' kWh avoided' ELSE 'no power profiles' END,
+			CASE WHEN l.with_profile > 0 THEN html_number(abs(l.above_before - l.above_after)) || CASE WHEN l.above_before >= l.above_after THEN ' kWh avoided' ELSE ' kWh more than without' END ELSE 'no power profiles' END,
 			CASE WHEN f.limit_kw IS NOT NULL THEN format('limit %s kW; %s avoided', html_number(f.limit_kw, 0), l.over_before - l.over_after) ELSE 'no limit stated' END,
 			CASE WHEN f.substation_limit_kw IS NOT NULL THEN format('limit %s kW, this feeder alone; %s avoided', html_number(f.substation_limit_kw, 0), l.substation_before - l.substation_after) ELSE 'no limit stated' END,
 			q.fallbacks || ' from fallback plans']);

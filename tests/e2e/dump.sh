@@ -28,6 +28,8 @@ INSERT INTO market_price (price_area_id, slot_start, energy_eur_per_kwh, publish
 INSERT INTO co2_cost (price_area_id, slot_start, co2_eur_per_kwh) SELECT price_area_id, '2023-05-08', 0.01 FROM price_area;
 INSERT INTO power_profile (home_id, slot_start, low_kw, high_kw) SELECT home_id, '2023-05-08', 0, 1 FROM home;
 INSERT INTO ess_product (name, capacity_kwh, power_kw, price_eur, lifetime_years) VALUES ('product', 10, 5, 4000, 15);
+INSERT INTO heating (home_id, supply) SELECT home_id, 'gas' FROM home;
+INSERT INTO retrofit_option (name, heat_loss_reduction_percent, investment_eur, lifetime_years) VALUES ('walls', 30, 4000, 30);
 -- Readings over three months, one corrected, one record ahead of a gap, one in quarantine.
 SELECT count(*) FROM gateway g, generate_series(0, 400) AS n,
 	bridge_ingest(ARRAY[g.gateway_id], ARRAY[n + 1]::bigint[], ARRAY[now()], ARRAY[now()], '{1}', '{"\\x00"}', '{"\\x01"}', '{NULL}', '{1}', ARRAY[g.eui64], '{1}',
