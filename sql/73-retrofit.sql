@@ -125,7 +125,9 @@ COMMENT ON COLUMN retrofit_option.lifetime_years IS 'How long it lasts';
 
 CREATE FUNCTION heating_use(home_id bigint, from_day date, until_day date) RETURNS float8[]
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
-	WITH heated AS (
+	WITH base AS MATERIALIZED (
+		SELECT b.base_slot FROM settings() AS b
+	), heated AS (
 		SELECT h.time_zone, CASE g.supply WHEN 'gas' THEN 'gas'::commodity WHEN 'heat' THEN 'heat' ELSE 'electricity' END AS commodity
 		FROM home h JOIN heating g USING (home_id) WHERE h.home_id = heating_use.home_id
 	), day AS (
@@ -137,12 +139,13 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS $
 		FROM heated, home_energy_daily e
 		WHERE heated.commodity = 'electricity' AND e.home_id = heating_use.home_id AND e.local_day >= heating_use.from_day AND e.local_day < heating_use.until_day
 		UNION ALL
-		SELECT (i.slot_start AT TIME ZONE heated.time_zone)::date, sum(i.energy_kwh), count(*) * (SELECT (settings()).base_slot)
-		FROM heated JOIN meter m ON m.home_id = heating_use.home_id AND m.commodity = heated.commodity AND m.kind = 'main'
-			JOIN register r ON r.meter_id = m.meter_id AND r.cumulative AND r.unit = 'kWh' JOIN interval_energy i USING (register_id)
-		WHERE heated.commodity <> 'electricity' AND i.slot_start >= heating_use.from_day::timestamp AT TIME ZONE heated.time_zone
-			AND i.slot_start < heating_use.until_day::timestamp AT TIME ZONE heated.time_zone
-		GROUP BY 1
+		SELECT (i.slot_start AT TIME ZONE i.time_zone)::date, sum(i.kwh), count(*) * i.base_slot
+		FROM (
+			SELECT heated.time_zone, b.base_slot, (e.day + (s.n - 1) * b.base_slot) AT TIME ZONE 'UTC' AS slot_start, s.kwh
+			FROM base b, heated JOIN meter m ON m.home_id = heating_use.home_id AND m.commodity = heated.commodity AND m.kind = 'main'
+				JOIN register r ON r.meter_id = m.meter_id AND r.cumulative AND r.unit = 'kWh' JOIN energy_day e USING (register_id), unnest(e.energy_kwh) WITH ORDINALITY AS s(kwh, n)
+			WHERE heated.commodity <> 'electricity' AND e.day BETWEEN heating_use.from_day - 1 AND heating_use.until_day + 1 AND s.kwh IS NOT NULL
+		) AS i GROUP BY 1, i.base_slot
 	)
 	SELECT array_agg(u.kwh / d.hours ORDER BY d.local_day)
 	FROM day d LEFT JOIN used u ON u.local_day = d.local_day AND extract(epoch FROM u.covered) >= 3600 * d.hours
@@ -150,7 +153,42 @@ $$;
 COMMENT ON FUNCTION heating_use(bigint, date, date) IS
 'Mean use, kW, of what heats a home on each of its local days from from_day to the day before until_day, null where not known entirely: gas or heat by its main meter in kWh, else the electricity of all appliances without ESS and PEV. Null where the home has no row in heating';
 
-CREATE FUNCTION retrofit_options(home_id bigint, from_day date, until_day date, temperature_c float8[], sun_kw_per_m2 float8[] DEFAULT NULL,
+CREATE FUNCTION home_temperature(home_id bigint, from_day date, until_day date) RETURNS float8[]
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
+BEGIN
+	-- What is known of a slot by now: its latest publication.
+	RETURN (
+		SELECT array_agg(w.mean_c ORDER BY n) FROM home h, generate_series(0, until_day - from_day - 1) AS n
+		LEFT JOIN LATERAL (
+			SELECT avg(l.temperature_c) AS mean_c FROM (
+				SELECT DISTINCT ON (w.slot_start) w.temperature_c FROM weather w
+				WHERE w.price_area_id = h.price_area_id AND w.slot_start >= (from_day + n)::timestamp AT TIME ZONE h.time_zone AND w.slot_start < (from_day + n + 1)::timestamp AT TIME ZONE h.time_zone
+				ORDER BY w.slot_start, w.published_at DESC
+			) AS l
+		) AS w ON true
+		WHERE h.home_id = home_temperature.home_id);
+END $$;
+COMMENT ON FUNCTION home_temperature(bigint, date, date) IS 'Mean outdoor temperature, deg C, of each of a home''s local days from from_day to the day before until_day, by weather; null where not known';
+
+CREATE FUNCTION retrofit_estimate(home_id bigint, from_day date, until_day date, temperature_c float8[] DEFAULT NULL, sun_kw_per_m2 float8[] DEFAULT NULL)
+RETURNS TABLE (model text, reason text, known integer, outliers integer,
+	heat_loss_kw_per_k float8, heat_loss_low_kw_per_k float8, heat_loss_high_kw_per_k float8,
+	base_temperature_c float8, base_temperature_low_c float8, base_temperature_high_c float8,
+	base_load_kw float8, base_load_low_kw float8, base_load_high_kw float8,
+	aperture_m2 float8, aperture_low_m2 float8, aperture_high_m2 float8,
+	internal_gains_kw float8, internal_gains_low_kw float8, internal_gains_high_kw float8,
+	heat_at_zero_kw float8, heat_at_zero_low_kw float8, heat_at_zero_high_kw float8,
+	residual_sd_kw float8, autocorrelation float8)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1 SET search_path = smarthg, pg_temp AS $$
+	SELECT e.* FROM heating g, retrofit_estimate_series(heating_use(g.home_id, retrofit_estimate.from_day, retrofit_estimate.until_day),
+		coalesce(retrofit_estimate.temperature_c, home_temperature(g.home_id, retrofit_estimate.from_day, retrofit_estimate.until_day)), retrofit_estimate.sun_kw_per_m2,
+		g.supply, g.supply_factor, g.cop_tilt_per_k, g.flow_c, g.flow_per_k, g.ground_c, g.indoor_c, g.indoor_sd_k) AS e
+	WHERE g.home_id = retrofit_estimate.home_id
+$$;
+COMMENT ON FUNCTION retrofit_estimate(bigint, date, date, float8[], float8[]) IS
+'retrofit_estimate_series of a stored home by its heating, its use (heating_use) and the outdoor temperature of its local days (null: home_temperature); no row for a home without a row in heating. Error: arrays of another length than days (2202E)';
+
+CREATE FUNCTION retrofit_options(home_id bigint, from_day date, until_day date, temperature_c float8[] DEFAULT NULL, sun_kw_per_m2 float8[] DEFAULT NULL,
 	discount_rate float8 DEFAULT 0.03, cop_relative_sd float8 DEFAULT 0.1)
 RETURNS TABLE (rank bigint, retrofit_option_id bigint, name text, use_kwh_per_year float8, use_low_kwh_per_year float8, use_high_kwh_per_year float8,
 	saving_kwh_per_year float8, saving_low_kwh_per_year float8, saving_high_kwh_per_year float8,
@@ -164,6 +202,7 @@ DECLARE
 	h record;
 	use_kw float8[] := heating_use(retrofit_options.home_id, from_day, until_day);
 	days integer := until_day - from_day;
+	outdoor_c float8[] := temperature_c;
 	price float8[];
 	grams float8[];
 BEGIN
@@ -175,8 +214,12 @@ BEGIN
 		RAISE undefined_object USING MESSAGE = format('home %s has no heating', retrofit_options.home_id), HINT = 'Insert a row into heating.';
 	ELSIF days NOT BETWEEN 360 AND 3660 THEN
 		RAISE invalid_parameter_value USING MESSAGE = format('%s days do not stand for years', days), HINT = 'Give whole years: 360 to 3660 days.';
-	ELSIF cardinality(temperature_c) IS DISTINCT FROM days THEN
-		RAISE array_subscript_error USING MESSAGE = format('temperature_c has %s elements where %s are expected', cardinality(temperature_c), days),
+	END IF;
+	IF outdoor_c IS NULL THEN
+		outdoor_c := home_temperature(retrofit_options.home_id, from_day, until_day);
+	END IF;
+	IF cardinality(outdoor_c) IS DISTINCT FROM days THEN
+		RAISE array_subscript_error USING MESSAGE = format('temperature_c has %s elements where %s are expected', cardinality(outdoor_c), days),
 			DETAIL = 'It has one element a local day.';
 	END IF;
 	SELECT array_agg(p.eur + h.markup ORDER BY n), array_agg(c.grams ORDER BY n) INTO price, grams
@@ -187,7 +230,7 @@ BEGIN
 	RETURN QUERY
 		WITH o AS MATERIALIZED (
 			SELECT o.*, s.*, 8766 / s.span_hours AS years
-			FROM retrofit_option o CROSS JOIN LATERAL retrofit_option_series(use_kw, temperature_c, sun_kw_per_m2, h.supply, h.supply_factor, h.cop_tilt_per_k,
+			FROM retrofit_option o CROSS JOIN LATERAL retrofit_option_series(use_kw, outdoor_c, sun_kw_per_m2, h.supply, h.supply_factor, h.cop_tilt_per_k,
 				h.flow_c, h.flow_per_k, h.ground_c, h.indoor_c, h.indoor_sd_k, o.heat_loss_reduction_percent, o.new_supply, o.seasonal_cop,
 				retrofit_options.cop_relative_sd,
 				electricity_eur_per_kwh => price, gas_eur_per_kwh => array_fill(h.gas_eur_per_kwh, ARRAY[days]), heat_eur_per_kwh => array_fill(h.heat_eur_per_kwh, ARRAY[days]),
@@ -206,4 +249,4 @@ BEGIN
 		FROM y ORDER BY 1, 3;
 END $$;
 COMMENT ON FUNCTION retrofit_options(bigint, date, date, float8[], float8[], float8, float8) IS
-'The options of retrofit_option for a home, ranked by net present value over their lifetime, from its use (heating_use) and the outdoor temperature and sun of its local days from from_day to the day before until_day (360 to 3660 of them), at that span''s electricity prices (market price + tariff) and carbon intensities, and the prices of heating: energy, cost and CO2 a year against the present, simple and discounted payback (null: never), with 90 % intervals; reason says why there is no answer. saving_eur_per_year is less upkeep; null where a price is not known. Errors: unknown home, no row in heating (42704), fewer days than a year (22023), arrays of another length (2202E) (document section 2.3)';
+'The options of retrofit_option for a home, ranked by net present value over their lifetime, from its use (heating_use) and the outdoor temperature (null: home_temperature) and sun of its local days from from_day to the day before until_day (360 to 3660 of them), at that span''s electricity prices (market price + tariff) and carbon intensities, and the prices of heating: energy, cost and CO2 a year against the present, simple and discounted payback (null: never), with 90 % intervals; reason says why there is no answer. saving_eur_per_year is less upkeep; null where a price is not known. Errors: unknown home, no row in heating (42704), fewer days than a year (22023), arrays of another length (2202E) (document section 2.3)';

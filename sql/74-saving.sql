@@ -3,14 +3,10 @@
 CREATE FUNCTION savings_measured(home_id bigint, from_slot timestamptz, until_slot timestamptz, slot_length interval DEFAULT '1 hour')
 RETURNS TABLE (energy_eur float8, co2_eur float8, distribution_eur float8, left_eur float8, slots_billed bigint)
 LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 1 SET search_path = smarthg, pg_temp AS $$
-	WITH span AS (
-		SELECT h.home_id, h.price_area_id, coalesce(t.import_markup_eur_per_kwh, 0) AS import_markup, coalesce(t.export_markup_eur_per_kwh, 0) AS export_markup,
-			(extract(epoch FROM savings_measured.until_slot - savings_measured.from_slot) / extract(epoch FROM savings_measured.slot_length))::integer AS slots
-		FROM home h LEFT JOIN tariff t USING (tariff_id) WHERE h.home_id = savings_measured.home_id
-	), price AS MATERIALIZED (
-		SELECT savings_measured.from_slot + (p.n - 1) * savings_measured.slot_length AS slot_start, p.eur + s.import_markup AS import_eur, p.eur + s.export_markup AS export_eur, coalesce(p.co2, 0) AS co2_eur
-		FROM span s, unnest(price_series(s.price_area_id, savings_measured.from_slot, s.slots, savings_measured.slot_length),
-			co2_series(s.price_area_id, savings_measured.from_slot, s.slots, savings_measured.slot_length)) WITH ORDINALITY AS p(eur, co2, n)
+	WITH price AS MATERIALIZED (
+		SELECT p.slot_start, p.import_eur_per_kwh AS import_eur, p.export_eur_per_kwh AS export_eur, coalesce(p.co2_eur_per_kwh, 0) AS co2_eur
+		FROM home_prices(savings_measured.home_id, savings_measured.from_slot,
+			(extract(epoch FROM savings_measured.until_slot - savings_measured.from_slot) / extract(epoch FROM savings_measured.slot_length))::integer, savings_measured.slot_length) AS p
 	), grid AS MATERIALIZED (
 		SELECT date_bin(savings_measured.slot_length, e.slot_start, savings_measured.from_slot) AS slot_start,
 			sum(e.import_kwh - coalesce(e.export_kwh, 0)) / extract(epoch FROM savings_measured.slot_length) * 3600 AS kw

@@ -1,6 +1,6 @@
 -- EUR-K in SQL: signatures, options on arrays and of stored homes (document section 2.3).
 \ir home.psql
-SELECT plan(27);
+SELECT plan(29);
 
 -- A year of days: season and weather; a gas boiler, 0.2 kW/K, base 16 deg C, load 0.5 kW.
 CREATE TEMP TABLE day AS SELECT n, '2023-01-01'::date + n AS local_day, 9.5 - 8.5 * cos((n - 20) / 365.0 * 6.283185) + 3 * sin(n * 1.7) AS t FROM generate_series(0, 364) AS n;
@@ -45,6 +45,7 @@ INSERT INTO energy_day SELECT 2, u.day, energy_pack(array_agg(u.kw * 0.25 ORDER 
 SELECT roll_up_again('{2}') \g /dev/null
 INSERT INTO market_price (price_area_id, slot_start, energy_eur_per_kwh) SELECT 1, t, 0.15 FROM generate_series('2022-12-31'::timestamptz, '2024-01-01', '1 hour') AS t;
 SELECT ok((SELECT bool_and(abs(a - b) < 1e-6) AND count(*) = 365 FROM year, unnest(heating_use(1, '2023-01-01', '2024-01-01'), use) AS u(a, b)), 'a stored home''s use is that of its local days');
+SELECT ok((SELECT model = 'change point' AND 0.2 BETWEEN e.heat_loss_low_kw_per_k AND e.heat_loss_high_kw_per_k FROM year, retrofit_estimate(1, '2023-01-01', '2024-01-01', t) AS e), '... and its signature is found');
 INSERT INTO retrofit_option (retrofit_option_id, home_id, name, heat_loss_reduction_percent, new_supply, investment_eur, lifetime_years) VALUES
 	(1, NULL, 'walls', 30, NULL, 4000, 30), (2, 1, 'heat pump', 0, 'air heat pump', 12000, 20), (3, 1, 'gold leaf', 1, NULL, 90000, 30);
 CREATE TEMP TABLE ranked AS SELECT r.* FROM year, retrofit_options(1, '2023-01-01', '2024-01-01', t) AS r;
@@ -53,6 +54,15 @@ SELECT ok((SELECT bool_and(present_value_low_eur <= present_value_eur AND presen
 SELECT ok((SELECT abs(payback_years - 4000 / saving_eur_per_year) < 1e-9 AND abs(saving_eur_per_year / saving_kwh_per_year - 0.12) < 1e-9 AND discounted_payback_years > payback_years FROM ranked WHERE name = 'walls'), '... payback by the home''s price of gas');
 SELECT throws_ok('SELECT r.* FROM year, retrofit_options(1, ''2023-01-01'', ''2023-03-01'', t) AS r', '22023', NULL, 'two months do not stand for a year');
 SELECT throws_ok('SELECT r.* FROM year, retrofit_options(9, ''2023-01-01'', ''2024-01-01'', t) AS r', '42704', 'home 9 does not exist', 'an unknown home is refused');
+-- Temperatures from the table of the weather, where this build has one.
+SELECT to_regclass('smarthg.weather') IS NOT NULL AS has_weather \gset
+\if :has_weather
+INSERT INTO weather (price_area_id, slot_start, temperature_c) SELECT 1, hour, t FROM day, generate_series(local_day::timestamp AT TIME ZONE 'Europe/Copenhagen', (local_day + 1)::timestamp AT TIME ZONE 'Europe/Copenhagen' - interval '1 hour', '1 hour') AS hour;
+INSERT INTO weather (price_area_id, slot_start, temperature_c, published_at) VALUES (1, '2023-05-01 12:00Z', 40, '2023-04-30');
+SELECT ok((SELECT count(*) = 3 AND bool_and(abs(o.saving_kwh_per_year - r.saving_kwh_per_year) < 1e-6) FROM retrofit_options(1, '2023-01-01', '2024-01-01') AS o JOIN ranked r USING (rank, name)), 'temperatures come from the weather as last published');
+\else
+SELECT skip('there is no table of the weather', 1);
+\endif
 SELECT ok(bool_and(provolatile = 'i' AND proparallel = 's') AND bool_and(has_function_privilege('public', oid, 'EXECUTE')), 'the functions on arrays are for everybody, in parallel')
 	FROM pg_proc WHERE pronamespace = 'smarthg'::regnamespace AND proname IN ('retrofit_estimate_series', 'retrofit_option_series', 'retrofit_predict_series', 'heat_pump_cop', 'heat_pump_cop_series', 'payback_years', 'present_value_eur');
 SELECT * FROM finish();

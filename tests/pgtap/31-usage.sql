@@ -31,7 +31,7 @@ SELECT is((SELECT (round(use_kwh::numeric, 3), round(past_use_kwh::numeric, 3), 
 SELECT is((SELECT (past_use_kwh, change_percent)::text FROM usage_against_past(1, '2023-02-28 23:00Z', '2023-03-31 22:00Z', 'month')), '(,)', 'no past, no comparison');
 
 SELECT is((SELECT (round(base_load_kw::numeric, 6), round(peak_kw::numeric, 6), to_char(peak_at, 'HH24'))::text FROM usage_summary(1, '2023-03-01', '2023-03-15')), '(0.400000,2.400000,17)', 'base load and peak');
-SELECT ok((SELECT abs(standby_kwh - 0.4 * 14 * 24) < 1e-6 AND abs(standby_percent - 100 * 9.6 / 11.6) < 1e-6 AND abs(mean_price_eur_per_kwh - 0.25) < 1e-9 AND abs(covered_percent - 100) < 1e-9 FROM usage_summary(1, '2023-03-01', '2023-03-15')), 'standby, price and coverage');
+SELECT ok((SELECT abs(standby_kwh - 0.4 * 14 * 24) < 1e-6 AND abs(standby_percent - 100 * 9.6 / 11.6) < 1e-6 AND abs(mean_price_eur_per_kwh - 0.25) < 1e-9 AND abs(covered_hours - 336) < 1e-9 FROM usage_summary(1, '2023-03-01', '2023-03-15')), 'standby, price and coverage');
 SELECT is((SELECT (round(weekday_kw::numeric, 6), round(weekend_kw::numeric, 6))::text FROM usage_profile(1, '2023-03-01', '2023-03-15') WHERE local_hour = 18), '(2.400000,2.400000)', 'the profile is in local hours');
 
 INSERT INTO meter (meter_id, home_id, kind, role, name) VALUES (3, 1, 'appliance', 'consumption', 'fridge'), (4, 1, 'sub', 'pev', 'wall box');

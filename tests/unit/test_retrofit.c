@@ -198,6 +198,20 @@ static void recovers_without_noise(void)
 	ok(s.outliers >= DAYS / 8, "... and is told: %d outliers", s.outliers);
 }
 
+static void does_without_sun(void)
+{
+	home h = {.loss = 0.2, .base_c = 16, .base_kw = 0.5, .with_sun = true};
+	signature s;
+
+	h.supply = heat_supply_default(SOURCE_HEAT);
+	live(&h, 1);
+	for (int day = 0; day < DAYS; day++)
+		sun[day] = 0.1;
+	s = estimate_home(&h);
+	ok(s.model == SIGNATURE_CHANGE_POINT && isnan(s.aperture_m2.value) && s.reason[0] == '\0',
+	   "sun that never changes has no aperture, the rest is estimated");
+}
+
 static void recovers_heat_pumps(void)
 {
 	static double heat[DAYS], electricity[DAYS];
@@ -353,13 +367,75 @@ static void predicts_after_insulation(void)
 	   100.0 * held / count, 100 * width / total_kwh);
 }
 
+/* Whatever the numbers, there is an answer, its intervals in order, or a refusal. */
+static void answers_anything(void)
+{
+	int fitted = 0, wrong = 0;
+
+	printf("# seed %llu\n", (unsigned long long)seed);
+	for (int n = 0; n < 2000; n++) {
+		home h = {.with_sun = n % 3 == 0};
+		int kind = n % 7, known = 5 + (int)uniform(0, DAYS - 5);
+		signature s;
+
+		for (int day = 0; day < DAYS; day++) {
+			temperature[day] = kind == 1 ? 7 : uniform(-20, kind == 2 ? 1e6 : 30);
+			sun[day] = kind == 3 ? 0 : uniform(0, 0.3);
+			performance[day] = kind == 4 ? uniform(0.01, 900) : 1;
+			use[day] = kind == 0   ? 0
+			           : kind == 5 ? uniform(-1e9, 1e9)
+			           : kind == 6 ? (day % 2 ? 1 : 5)
+			                       : fmax(0, 0.3 * (15 - temperature[day])) + uniform(0, 2);
+			if (day >= known || uniform(0, 1) < 0.1)
+				use[day] = NAN;
+		}
+		s = estimate_home(&h);
+		if (s.model == SIGNATURE_REFUSED) {
+			wrong += s.reason[0] == '\0';
+			continue;
+		}
+		fitted++;
+		wrong += !(s.heat_loss_kw_per_k.low > 0 &&
+		           s.heat_loss_kw_per_k.low <= s.heat_loss_kw_per_k.value &&
+		           s.heat_loss_kw_per_k.value <= s.heat_loss_kw_per_k.high);
+	}
+	ok(wrong == 0 && fitted > 0, "any numbers get an answer in order or a reason (%d fitted)",
+	   fitted);
+}
+
+static bool stop(void *unused)
+{
+	(void)unused;
+	return true;
+}
+
+static void can_be_interrupted(void)
+{
+	home h = any_home(1);
+	signature_input in = {.count = DAYS,
+	                      .use_kw = use,
+	                      .temperature_c = temperature,
+	                      .performance = performance,
+	                      .indoor_c = 20,
+	                      .interrupted = stop};
+	signature s;
+	outcome failed;
+
+	live(&h, 1);
+	ok(signature_estimate(&in, &s, &failed) == OUTCOME_INTERRUPTED,
+	   "an estimate can be interrupted");
+}
+
 int main(void)
 {
 	recovers_without_noise();
 	recovers_known_homes();
+	does_without_sun();
 	recovers_heat_pumps();
 	predicts_after_insulation();
 	refuses_what_is_not_there();
 	options_by_hand();
+	answers_anything();
+	can_be_interrupted();
 	return tap_done();
 }

@@ -26,6 +26,7 @@ typedef struct known_slots {
 	int *position;
 	bool *kept;
 	bool with_sun, line;
+	bool (*interrupted)(void *);
 } known_slots;
 
 static bool take_room(known_slots *k, int count)
@@ -151,7 +152,9 @@ static bool start(const known_slots *k, const double *sorted, double *p)
 	const int sun_at = k->line ? 2 : SIGNATURE_SUN;
 	double best = INFINITY;
 
-	for (int point = 0; point < points; point++)
+	for (int point = 0; point < points; point++) {
+		if (k->interrupted && k->interrupted(NULL))
+			return false;
 		for (int s = 0; s < suns; s++) {
 			double share = (point + 1.0) / (CHANGE_POINTS + 1);
 			double base = k->line ? 0 : sorted[(int)(share * k->count)], level, slope, mean;
@@ -167,6 +170,7 @@ static bool start(const known_slots *k, const double *sorted, double *p)
 			if (k->with_sun)
 				p[sun_at] = SUN_STARTS[s];
 		}
+	}
 	return best < INFINITY;
 }
 
@@ -226,6 +230,7 @@ static bool choose(known_slots *k, const double *sorted, robust_fit *f, signatur
 		has_bent = has_bent && off >= LEAST_SIDE;
 	}
 	result->model = has_bent ? SIGNATURE_CHANGE_POINT : SIGNATURE_LINE;
+	result->reason[0] = '\0';
 	if (!has_bent)
 		snprintf(result->reason, sizeof(result->reason),
 		         "no change point is seen: base load and base temperature are not told apart");
@@ -275,13 +280,20 @@ static void judge(const signature_input *in, known_slots *k, const double *sorte
 {
 	robust_fit *f = &s->fit;
 	estimate *loss = &s->heat_loss_kw_per_k;
+	bool found;
 
 	if (sorted[(int)(0.9 * (k->count - 1))] - sorted[(int)(0.1 * (k->count - 1))] <
 	    LEAST_SPREAD_K) {
 		refuse(s, "outdoor temperatures range over less than 4 K");
 		return;
 	}
-	if (!choose(k, sorted, f, s)) {
+	found = choose(k, sorted, f, s);
+	if (!found && k->with_sun) {
+		/* Sun that hardly changes, or only as the temperature does, has no part of its own. */
+		k->with_sun = false;
+		found = choose(k, sorted, f, s);
+	}
+	if (!found) {
 		refuse(s, "use does not rise as it gets colder");
 		return;
 	}
@@ -313,7 +325,7 @@ static outcome_status check(const signature_input *in, outcome *out)
 
 outcome_status signature_estimate(const signature_input *in, signature *result, outcome *out)
 {
-	known_slots k = {.count = 0};
+	known_slots k = {.count = 0, .interrupted = in->interrupted};
 	double *sorted;
 
 	memset(result, 0, sizeof(*result));
