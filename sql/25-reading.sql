@@ -176,6 +176,8 @@ CREATE FUNCTION make_reading_table(name text, fill integer) RETURNS oid
 LANGUAGE plpgsql VOLATILE STRICT SET search_path = smarthg, pg_temp AS $$
 BEGIN
 	EXECUTE format('CREATE TABLE smarthg.%I (LIKE smarthg.reading_day INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE, PRIMARY KEY (register_id, day)) WITH (fillfactor = %s)', name, fill);
+	-- By its own name it is open to nobody.
+	EXECUTE format('ALTER TABLE smarthg.%I ENABLE ROW LEVEL SECURITY', name);
 	RETURN format('smarthg.%I', name)::regclass;
 END $$;
 COMMENT ON FUNCTION make_reading_table(text, integer) IS 'Makes a table that can become a partition of reading_day, its pages filled to so many percent; returns its oid';
@@ -203,8 +205,6 @@ BEGIN
 	first_day := date_trunc('month', month);
 	-- A row is rewritten as its day goes on: room for the next version in the same page.
 	PERFORM make_reading_table(partition_name, 85);
-	-- By its own name it is open to nobody.
-	EXECUTE format('ALTER TABLE smarthg.%I ENABLE ROW LEVEL SECURITY', partition_name);
 	EXECUTE format('ALTER TABLE smarthg.reading_day ATTACH PARTITION smarthg.%I FOR VALUES FROM (%L) TO (%L)', partition_name, first_day, (first_day + interval '1 month')::date);
 	RETURN true;
 END $$;

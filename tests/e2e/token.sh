@@ -81,8 +81,11 @@ service <<<"ALTER ROLE $service SET smarthg.identity = '$stolen'" >/dev/null
 psql -X -q -d "$database" -c "ALTER ROLE $service SET smarthg.identity = '$stolen'" -c "ALTER DATABASE $database SET smarthg.identity = '$stolen'" 2>/dev/null
 is "$(service <<<"$who")" nobody 'by ALTER ROLE and ALTER DATABASE, a superuser'\''s, too'
 psql -X -q -d "$database" -c "ALTER ROLE $service RESET ALL" -c "ALTER DATABASE $database RESET ALL"
-is "$(service <<<"CREATE FUNCTION pg_temp.f() RETURNS text LANGUAGE sql SET smarthg.identity = '$stolen' AS 'SELECT (smarthg.current_token()).sub'; SELECT coalesce(pg_temp.f(), 'nobody');")" "" \
-	'by a function with a SET clause made before the library is loaded'
+psql -X -q -d "$database" <<<"SELECT smarthg.logout() \\g /dev/null
+ALTER SYSTEM SET smarthg.identity = '$stolen';" 2>"$work/system.err"
+check "$(grep -q 'parameter "smarthg.identity" cannot be changed' "$work/system.err"; echo $?)" 'nor by a file'
+service <<<"CREATE FUNCTION pg_temp.f() RETURNS text LANGUAGE sql SET smarthg.identity = '$stolen' AS 'SELECT (smarthg.current_token()).sub';" >/dev/null
+check "$(grep -q 'permission denied to set parameter "smarthg.identity"' "$work/service.err"; echo $?)" 'nor by a function with a SET clause made before the library is loaded'
 
 # A token that ends meanwhile: in the next statement, whatever the snapshot.
 jti=$(sql "SELECT token_verify('$a')->>'jti'")
