@@ -228,16 +228,14 @@ COMMENT ON FUNCTION usage_summary(bigint, timestamptz, timestamptz) IS 'usage_su
 CREATE FUNCTION usage_appliances(home_id bigint, from_at timestamptz, until_at timestamptz, total_kwh float8 DEFAULT NULL)
 RETURNS TABLE (name text, use_kwh float8, share_percent float8, standby_kw float8, standby_kwh float8)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 10 SET search_path = smarthg, pg_temp AS $$
-	WITH base AS MATERIALIZED (
-		SELECT b.base_slot FROM settings() AS b
-	), slot AS (
-		SELECT h.time_zone, m.name, (d.day + (e.n - 1) * b.base_slot) AT TIME ZONE 'UTC' AS slot_start, CASE register_direction(r.obis) WHEN 'export' THEN -e.kwh ELSE e.kwh END AS kwh
-		FROM base b, home h JOIN meter m USING (home_id) JOIN register r USING (meter_id) JOIN energy_day d USING (register_id), unnest(d.energy_kwh) WITH ORDINALITY AS e(kwh, n)
+	WITH hour AS (
+		SELECT m.name, (e.slot_start AT TIME ZONE h.time_zone)::date AS local_day, e.slot_start,
+			sum(CASE register_direction(r.obis) WHEN 'export' THEN -e.energy_kwh ELSE e.energy_kwh END) AS kwh
+		FROM home h JOIN meter m USING (home_id) JOIN register r USING (meter_id) JOIN energy_hourly e USING (register_id)
 		WHERE h.home_id = usage_appliances.home_id AND m.commodity = 'electricity' AND m.kind <> 'main' AND m.role IN ('consumption', 'pev') AND register_direction(r.obis) IS NOT NULL
-			AND d.day BETWEEN (usage_appliances.from_at AT TIME ZONE 'UTC')::date AND (usage_appliances.until_at AT TIME ZONE 'UTC')::date AND e.kwh IS NOT NULL
-	), hour AS (
-		SELECT name, date_trunc('hour', slot_start, 'UTC') AS slot_start, (slot_start AT TIME ZONE time_zone)::date AS local_day, sum(kwh) AS kwh
-		FROM slot WHERE slot_start >= usage_appliances.from_at AND slot_start < usage_appliances.until_at GROUP BY 1, 2, 3
+			AND e.day BETWEEN (usage_appliances.from_at AT TIME ZONE 'UTC')::date AND (usage_appliances.until_at AT TIME ZONE 'UTC')::date
+			AND e.slot_start >= usage_appliances.from_at AND e.slot_start < usage_appliances.until_at
+		GROUP BY 1, 2, 3
 	), day AS (
 		SELECT name, local_day, sum(kwh) AS kwh, min(kwh) AS low, count(*) AS hours FROM hour GROUP BY 1, 2
 	), appliance AS (

@@ -125,9 +125,7 @@ COMMENT ON COLUMN retrofit_option.lifetime_years IS 'How long it lasts';
 
 CREATE FUNCTION heating_use(home_id bigint, from_day date, until_day date) RETURNS float8[]
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
-	WITH base AS MATERIALIZED (
-		SELECT b.base_slot FROM settings() AS b
-	), heated AS (
+	WITH heated AS (
 		SELECT h.time_zone, CASE g.supply WHEN 'gas' THEN 'gas'::commodity WHEN 'heat' THEN 'heat' ELSE 'electricity' END AS commodity
 		FROM home h JOIN heating g USING (home_id) WHERE h.home_id = heating_use.home_id
 	), day AS (
@@ -139,13 +137,10 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS $
 		FROM heated, home_energy_daily e
 		WHERE heated.commodity = 'electricity' AND e.home_id = heating_use.home_id AND e.local_day >= heating_use.from_day AND e.local_day < heating_use.until_day
 		UNION ALL
-		SELECT (i.slot_start AT TIME ZONE i.time_zone)::date, sum(i.kwh), count(*) * i.base_slot
-		FROM (
-			SELECT heated.time_zone, b.base_slot, (e.day + (s.n - 1) * b.base_slot) AT TIME ZONE 'UTC' AS slot_start, s.kwh
-			FROM base b, heated JOIN meter m ON m.home_id = heating_use.home_id AND m.commodity = heated.commodity AND m.kind = 'main'
-				JOIN register r ON r.meter_id = m.meter_id AND r.cumulative AND r.unit = 'kWh' JOIN energy_day e USING (register_id), unnest(e.energy_kwh) WITH ORDINALITY AS s(kwh, n)
-			WHERE heated.commodity <> 'electricity' AND e.day BETWEEN heating_use.from_day - 1 AND heating_use.until_day + 1 AND s.kwh IS NOT NULL
-		) AS i GROUP BY 1, i.base_slot
+		SELECT e.local_day, e.energy_kwh, e.covered
+		FROM heated JOIN meter m ON m.home_id = heating_use.home_id AND m.commodity = heated.commodity AND m.kind = 'main'
+			JOIN register r ON r.meter_id = m.meter_id AND r.cumulative AND r.unit = 'kWh' JOIN energy_daily e USING (register_id)
+		WHERE heated.commodity <> 'electricity' AND e.local_day >= heating_use.from_day AND e.local_day < heating_use.until_day
 	)
 	SELECT array_agg(u.kwh / d.hours ORDER BY d.local_day)
 	FROM day d LEFT JOIN used u ON u.local_day = d.local_day AND extract(epoch FROM u.covered) >= 3600 * d.hours
