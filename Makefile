@@ -37,7 +37,7 @@ bridge_fuzzers = $(filter-out $(core_fuzzers),$(fuzzers))
 core_libraries = -lglpk -lm
 bridge_libraries = -levent_openssl -levent_extra -levent_core -lssl -lcrypto -lm
 
-sources = $(core) $(codec) $(bridge_core) $(backend) bridge/main.c $(wildcard extension/pg/*.c \
+sources = $(core) $(codec) $(bridge_core) $(backend) bridge/main.c bridge/ctl.c $(wildcard extension/pg/*.c \
 	tests/unit/*.c tests/sim/*.c tests/fuzz/*.c tests/bench/*.c tests/demo/*.c)
 headers = $(wildcard extension/*/*.h extension/*/*/*.h bridge/*/*.h tests/*/*.h)
 
@@ -45,16 +45,22 @@ headers = $(wildcard extension/*/*.h extension/*/*/*.h bridge/*/*.h tests/*/*.h)
 	check-source check-programs check-long list-units list-fuzzers
 
 all: extension bridge
-bridge: build/smarthg-bridge build/smarthg-gateway-sim
+bridge: build/smarthg-bridge build/smarthg-ctl build/smarthg-gateway-sim
 
 extension install-extension uninstall-extension:
 	@$(MAKE) --no-print-directory -f extension/pgxs.mk $(patsubst %-extension,%,$(patsubst extension,all,$@))
 
 install: all install-extension
 	install -D -m 755 build/smarthg-bridge $(DESTDIR)$(shell $(PG_CONFIG) --bindir)/smarthg-bridge
+	install -D -m 755 build/smarthg-ctl $(DESTDIR)$(shell $(PG_CONFIG) --bindir)/smarthg-ctl
+	install -d $(DESTDIR)/usr/lib/systemd/system
+	sed 's|^ExecStart=[^ ]*/|ExecStart=$(shell $(PG_CONFIG) --bindir)/|' bridge/smarthg-bridge.service \
+		>$(DESTDIR)/usr/lib/systemd/system/smarthg-bridge.service
+	install -D -m 755 -t $(DESTDIR)/usr/lib/smarthg bridge/remote/*
 
 uninstall: uninstall-extension
-	rm -f $(DESTDIR)$(shell $(PG_CONFIG) --bindir)/smarthg-bridge
+	rm -f $(addprefix $(DESTDIR)$(shell $(PG_CONFIG) --bindir)/,smarthg-bridge smarthg-ctl) \
+		$(addprefix $(DESTDIR)/usr/lib/,systemd/system/smarthg-bridge.service smarthg/smarthg-authorized-key smarthg/smarthg-tunnels)
 
 # Against a running server that has the extension installed: PGHOST, PGPORT and so on say where.
 installcheck:
@@ -81,6 +87,9 @@ objects = $(patsubst %.c,build/$(1)/%.o,$(2))
 
 build/smarthg-bridge: $(call objects,plain,bridge/main.c $(codec) $(bridge_core) $(backend))
 	$(CC) -o $@ $^ $(bridge_libraries) -lpq
+
+build/smarthg-ctl: $(call objects,plain,bridge/ctl.c bridge/core/routing.c bridge/core/traffic.c $(codec))
+	$(CC) -o $@ $^ -lm
 
 build/smarthg-gateway-sim: $(call objects,plain,$(wildcard tests/sim/*.c) $(codec) $(bridge_core) $(core))
 	$(CC) -o $@ $^ $(bridge_libraries) $(core_libraries)

@@ -24,6 +24,7 @@
 #include "core/at_modem.h"
 #include "core/clock.h"
 #include "core/command_line.h"
+#include "core/console.h"
 #include "core/hosts.h"
 #include "core/metrics.h"
 #include "core/routing.h"
@@ -45,6 +46,7 @@ struct bridge {
 	struct sms *sms; /* NULL: not wanted */
 	struct report *report;
 	struct metrics *metrics; /* NULL: not wanted */
+	struct console *console; /* the client tool's; NULL: not wanted */
 	struct event *term, *interrupt, *hangup, *stopping, *state, *watchdog;
 	int argument_count; /* of the command line, which is read again on SIGHUP */
 	char **arguments;
@@ -78,6 +80,7 @@ static void on_presence(void *context, const struct gateway *gateway, bool onlin
 {
 	struct bridge *bridge = context;
 
+	console_event(bridge->console, gateway->eui64, "%s: %s", online ? "online" : "offline", reason);
 	journal_presence(bridge->journal, gateway->gateway_id, online, clock_wall_ms(), reason);
 	/* Its commands are there for it once its presence is written, on the same connection. */
 	if (online)
@@ -106,6 +109,11 @@ static bool on_record(void *context, const struct gateway *gateway, uint8_t rout
 	struct decoded *decoded = &bridge->decoded;
 
 	routing_decode(route, data, received_ms, decoded);
+	if (bridge->console)
+		console_event(bridge->console, gateway->eui64,
+		              "record %" PRIu64 " to the back end: %zu readings%s%s", data->record_no,
+		              decoded->count, decoded->quarantine ? ", quarantine: " : "",
+		              decoded->quarantine ? decoded->quarantine : "");
 	if (store_add(bridge->store, gateway->gateway_id, data, received_ms, decoded->quarantine,
 	              decoded->readings, decoded->count))
 		return true;
@@ -123,6 +131,13 @@ static void on_response(void *context, const struct gateway *gateway,
 	commands_response(bridge->commands, gateway->gateway_id, response);
 }
 
+static void on_traffic(void *context, const struct traffic *traffic)
+{
+	struct bridge *bridge = context;
+
+	console_traffic(bridge->console, traffic);
+}
+
 static bool on_reserve(void *context, size_t before, size_t after)
 {
 	struct bridge *bridge = context;
@@ -136,6 +151,9 @@ static void on_committed(void *context, int64_t gateway_id, uint64_t record_no)
 {
 	struct bridge *bridge = context;
 
+	if (bridge->console)
+		console_event(bridge->console, hosts_eui64(bridge->hosts, gateway_id),
+		              "records up to %" PRIu64 " committed", record_no);
 	hosts_committed(bridge->hosts, gateway_id, record_no);
 	if (bridge->refresh)
 		refresh_wanted(bridge->refresh);
@@ -394,7 +412,7 @@ static struct hosts_options hosts_options_of(struct bridge *bridge)
 	        (int64_t)(configuration->keepalive_seconds * configuration->offline_factor * 1000),
 	    .expire_ms = configuration->session_seconds * INT64_C(1000),
 	    .back_end = {bridge, on_session_opened, on_session_closed, on_presence, on_security_event,
-	                 on_unknown_gateway, on_record, on_response, on_reserve},
+	                 on_unknown_gateway, on_record, on_response, on_traffic, on_reserve},
 	    .log = &bridge->log,
 	};
 }
@@ -449,6 +467,36 @@ static bool start_sms(struct bridge *bridge, char *message, size_t size)
 	modem = at_modem_new(bridge->base, &options);
 	sms_use(bridge->sms, modem);
 	return modem != NULL;
+}
+
+static void on_watched(void *context, bool watched)
+{
+	struct bridge *bridge = context;
+
+	hosts_watch(bridge->hosts, watched);
+}
+
+static bool on_console_request(void *context, uint64_t gateway, uint64_t id, uint8_t method,
+                               const uint8_t *body, size_t size)
+{
+	struct bridge *bridge = context;
+	uint8_t bytes[1024];
+	struct writer payload = writer_over(bytes, sizeof(bytes));
+
+	request_write(&payload, id, method);
+	writer_bytes(&payload, body, size);
+	return !payload.broken && hosts_request_eui64(bridge->hosts, gateway, bytes, payload.at);
+}
+
+static bool start_console(struct bridge *bridge, char *message, size_t size)
+{
+	struct console_handlers handlers = {bridge, collect_status, on_watched, on_console_request};
+	const char *path = bridge->configuration.control_socket;
+
+	if (path[0] == '\0')
+		return true;
+	bridge->console = console_new(bridge->base, path, &handlers, &bridge->log, message, size);
+	return bridge->console != NULL;
 }
 
 static bool start_status(struct bridge *bridge, char *message, size_t size)
@@ -571,6 +619,7 @@ static void free_event(struct event *event)
 
 static void finish(struct bridge *bridge)
 {
+	console_free(bridge->console);
 	metrics_free(bridge->metrics);
 	sms_free(bridge->sms);
 	report_free(bridge->report);
@@ -618,7 +667,8 @@ static int run(struct bridge *bridge)
 	          start_sms(bridge, message, sizeof(message)) &&
 	          start_status(bridge, message, sizeof(message)) &&
 	          write_port_file(bridge, message, sizeof(message)) &&
-	          supervisor_become(bridge->configuration.user, message, sizeof(message));
+	          supervisor_become(bridge->configuration.user, message, sizeof(message)) &&
+	          start_console(bridge, message, sizeof(message));
 	if (started) {
 		supervisor_notify("READY=1");
 		event_base_dispatch(bridge->base);

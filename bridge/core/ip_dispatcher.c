@@ -38,7 +38,7 @@ struct ip_dispatcher {
 	struct connection *first;
 	struct seen_list pending;
 	struct dispatcher_counts counts;
-	bool held;
+	bool held, watched;
 };
 
 static void connection_free(struct connection *connection)
@@ -65,6 +65,31 @@ static void announce_end(struct connection *connection, const char *reason)
 	if (connection->owner)
 		dispatcher->options.events.ended(dispatcher->options.events.context, connection, reason);
 	connection->owner = NULL;
+}
+
+/* Tells a frame; of the handshake, whose payloads are proofs, without its payload. */
+static void tell_traffic(struct connection *connection, bool outgoing, const uint8_t *frame,
+                         const uint8_t *payload, size_t size)
+{
+	const struct dispatcher_events *events = &connection->dispatcher->options.events;
+	struct frame_header header;
+
+	if (!connection->dispatcher->watched ||
+	    frame_read_header(frame, FRAME_HEADER_SIZE, UINT16_MAX, &header) != FRAME_OK)
+		return;
+	const struct traffic traffic = {
+	    .at_ms = clock_wall_ms(),
+	    .outgoing = outgoing,
+	    .gateway = header.gateway,
+	    .session = header.session,
+	    .sequence = header.sequence,
+	    .type = header.type,
+	    .route = header.route,
+	    .flags = header.flags,
+	    .payload = header.type <= FRAME_READY ? NULL : payload,
+	    .size = size,
+	};
+	events->traffic(events->context, &traffic);
 }
 
 static void on_drained(struct bufferevent *stream, void *context)
@@ -100,10 +125,13 @@ static void finish(struct connection *connection, const char *reason)
 	linger(connection);
 }
 
-static void send_bytes(struct connection *connection, const struct writer *out)
+/* Sends one frame; payload (NULL: not told) is what it holds in clear. */
+static void send_frame(struct connection *connection, const struct writer *out, const void *payload,
+                       size_t size)
 {
 	if (out->at == 0)
 		return;
+	tell_traffic(connection, true, out->bytes, payload, size);
 	bufferevent_write(connection->stream, out->bytes, out->at);
 	connection->dispatcher->counts.frames_sent++;
 	if (evbuffer_get_length(bufferevent_get_output(connection->stream)) >
@@ -135,22 +163,27 @@ void connection_peer(const struct connection *connection, char peer[PEER_SIZE])
 
 void connection_ack(struct connection *connection, uint64_t record_no)
 {
-	uint8_t bytes[64];
+	uint8_t bytes[64], number[8];
 	struct writer out = writer_over(bytes, sizeof(bytes));
+	struct writer payload = writer_over(number, sizeof(number));
 
+	writer_u64(&payload, record_no);
 	if (!connection->closing && session_write_ack(&connection->session, record_no, &out))
-		send_bytes(connection, &out);
+		send_frame(connection, &out, number, sizeof(number));
 }
 
 void connection_nack(struct connection *connection, uint64_t record_no, enum nack_reason reason,
                      const char *why)
 {
-	uint8_t bytes[SESSION_REPLY_SIZE];
+	uint8_t bytes[SESSION_REPLY_SIZE], number[9];
 	struct writer out = writer_over(bytes, sizeof(bytes));
+	struct writer payload = writer_over(number, sizeof(number));
 
+	writer_u64(&payload, record_no);
+	writer_u8(&payload, (uint8_t)reason);
 	if (!connection->closing &&
 	    session_write_nack(&connection->session, record_no, (uint8_t)reason, why, &out))
-		send_bytes(connection, &out);
+		send_frame(connection, &out, number, sizeof(number));
 }
 
 bool connection_request(struct connection *connection, const void *payload, size_t size)
@@ -160,19 +193,23 @@ bool connection_request(struct connection *connection, const void *payload, size
 
 	if (connection->closing || !session_write_request(&connection->session, payload, size, &out))
 		return false;
-	send_bytes(connection, &out);
+	send_frame(connection, &out, payload, size);
 	return true;
 }
 
 void connection_close(struct connection *connection, enum close_reason reason, const char *why)
 {
-	uint8_t bytes[SESSION_REPLY_SIZE];
+	uint8_t bytes[SESSION_REPLY_SIZE], text[SESSION_REPLY_SIZE];
 	struct writer out = writer_over(bytes, sizeof(bytes));
+	struct writer payload = writer_over(text, sizeof(text));
 
 	if (connection->closing)
 		return;
-	if (session_write_close(&connection->session, reason, why, &out) && connection->up)
+	close_write(&payload, (uint8_t)reason, why);
+	if (session_write_close(&connection->session, reason, why, &out) && connection->up) {
+		tell_traffic(connection, true, out.bytes, text, payload.at);
 		bufferevent_write(connection->stream, out.bytes, out.at);
+	}
 	finish(connection, why);
 }
 
@@ -239,6 +276,19 @@ static uint8_t *next_frame(struct connection *connection, struct evbuffer *input
 	return evbuffer_get_length(input) < *size ? NULL : evbuffer_pullup(input, (ev_ssize_t)*size);
 }
 
+/* A frame that was refused may not be decrypted: it is told without its payload. */
+static void tell_received(struct connection *connection, const uint8_t *frame,
+                          const struct session_event *event)
+{
+	struct frame_header header;
+
+	if (connection->dispatcher->watched &&
+	    frame_read_header(frame, FRAME_HEADER_SIZE, UINT16_MAX, &header) == FRAME_OK)
+		tell_traffic(connection, false, frame,
+		             event->kind == SESSION_REFUSED ? NULL : frame + FRAME_HEADER_SIZE,
+		             header.payload_size);
+}
+
 static void on_readable(struct bufferevent *stream, void *context)
 {
 	struct connection *connection = context;
@@ -255,11 +305,12 @@ static void on_readable(struct bufferevent *stream, void *context)
 
 		dispatcher->counts.frames_received++;
 		session_receive(&connection->session, frame, size, now_ms, &reply, &event);
+		tell_received(connection, frame, &event);
 		if (is_impostor(connection)) {
 			refuse_impostor(connection, now_ms);
 			break;
 		}
-		send_bytes(connection, &reply);
+		send_frame(connection, &reply, NULL, 0);
 		if (!connection->closing)
 			handle_event(connection, &event, now_ms);
 		session_release(&connection->session);
@@ -507,6 +558,11 @@ bool ip_dispatcher_reload_tls(struct ip_dispatcher *dispatcher, char *message, s
 	struct tls *tls = dispatcher->entrances[true].tls;
 
 	return !tls || tls_reload(tls, message, size);
+}
+
+void ip_dispatcher_watch(struct ip_dispatcher *dispatcher, bool watched)
+{
+	dispatcher->watched = watched;
 }
 
 void ip_dispatcher_hold(struct ip_dispatcher *dispatcher, bool held)
