@@ -37,9 +37,9 @@ bridge_fuzzers = $(filter-out $(core_fuzzers),$(fuzzers))
 core_libraries = -lglpk -lm
 bridge_libraries = -levent_openssl -levent_extra -levent_core -lssl -lcrypto -lm
 
-sources = $(core) $(codec) $(bridge_core) $(backend) bridge/main.c bridge/ctl.c $(wildcard extension/pg/*.c \
+sources = $(core) $(codec) $(bridge_core) $(backend) $(wildcard bridge/*.c) $(wildcard extension/pg/*.c \
 	tests/unit/*.c tests/sim/*.c tests/fuzz/*.c tests/bench/*.c tests/demo/*.c)
-headers = $(wildcard extension/*/*.h extension/*/*/*.h bridge/*/*.h tests/*/*.h)
+headers = $(wildcard extension/*/*.h extension/*/*/*.h bridge/*.h bridge/*/*.h tests/*/*.h)
 
 .PHONY: all extension bridge install uninstall installcheck clean check demo bench fuzz \
 	check-source check-programs check-long list-units list-fuzzers
@@ -57,10 +57,13 @@ install: all install-extension
 	sed 's|^ExecStart=[^ ]*/|ExecStart=$(shell $(PG_CONFIG) --bindir)/|' bridge/smarthg-bridge.service \
 		>$(DESTDIR)/usr/lib/systemd/system/smarthg-bridge.service
 	install -D -m 755 -t $(DESTDIR)/usr/lib/smarthg bridge/remote/*
+	install -D -m 644 bridge/smarthg.sysusers $(DESTDIR)/usr/lib/sysusers.d/smarthg.conf
+	install -D -m 644 bridge/bridge.conf $(DESTDIR)/usr/share/smarthg/bridge.conf
 
 uninstall: uninstall-extension
 	rm -f $(addprefix $(DESTDIR)$(shell $(PG_CONFIG) --bindir)/,smarthg-bridge smarthg-ctl) \
-		$(addprefix $(DESTDIR)/usr/lib/,systemd/system/smarthg-bridge.service smarthg/smarthg-authorized-key smarthg/smarthg-tunnels)
+		$(addprefix $(DESTDIR)/usr/lib/,systemd/system/smarthg-bridge.service smarthg/smarthg-authorized-key smarthg/smarthg-tunnels sysusers.d/smarthg.conf) \
+		$(DESTDIR)/usr/share/smarthg/bridge.conf
 
 # Against a running server that has the extension installed: PGHOST, PGPORT and so on say where.
 installcheck:
@@ -85,7 +88,7 @@ build/fuzzed/%.o: %.c
 
 objects = $(patsubst %.c,build/$(1)/%.o,$(2))
 
-build/smarthg-bridge: $(call objects,plain,bridge/main.c $(codec) $(bridge_core) $(backend))
+build/smarthg-bridge: $(call objects,plain,bridge/main.c bridge/operations.c $(codec) $(bridge_core) $(backend))
 	$(CC) -o $@ $^ $(bridge_libraries) -lpq
 
 build/smarthg-ctl: $(call objects,plain,bridge/ctl.c bridge/core/routing.c bridge/core/traffic.c $(codec))

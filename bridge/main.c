@@ -14,47 +14,12 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#include "backend/commands.h"
-#include "backend/gateways.h"
-#include "backend/journal.h"
-#include "backend/refresh.h"
-#include "backend/report.h"
-#include "backend/sms.h"
-#include "backend/store.h"
-#include "core/at_modem.h"
+#include "bridge.h"
 #include "core/clock.h"
 #include "core/command_line.h"
-#include "core/console.h"
-#include "core/hosts.h"
-#include "core/metrics.h"
-#include "core/routing.h"
 #include "core/supervisor.h"
 
-enum { STOP_CHECK_MS = 20, REPORT_S = 60 };
-
-struct bridge {
-	struct configuration configuration;
-	struct log log;
-	struct event_base *base;
-	struct hosts *hosts;
-	struct store *store;
-	struct control *control;
-	struct journal *journal;
-	struct gateways *gateways;
-	struct commands *commands;
-	struct refresh *refresh;
-	struct sms *sms; /* NULL: not wanted */
-	struct report *report;
-	struct metrics *metrics; /* NULL: not wanted */
-	struct console *console; /* the client tool's; NULL: not wanted */
-	struct event *term, *interrupt, *hangup, *stopping, *state, *watchdog;
-	int argument_count; /* of the command line, which is read again on SIGHUP */
-	char **arguments;
-	int64_t started_ms;    /* since 1970 */
-	int64_t stop_until_ms; /* steady; 0: not stopping */
-	uint64_t reported_records;
-	struct decoded decoded; /* of the telegram in hand */
-};
+enum { STOP_CHECK_MS = 20 };
 
 /* --- what the core tells: to the back end --- */
 
@@ -283,60 +248,7 @@ static void on_stop_signal(evutil_socket_t number, short what, void *context)
 	event_add(bridge->stopping, &every);
 }
 
-static void collect_status(void *context, struct status *out)
-{
-	struct bridge *bridge = context;
-	struct store_counts counts = store_counts(bridge->store);
-
-	*out = (struct status){
-	    .hosts = hosts_counts(bridge->hosts),
-	    .records = counts.records,
-	    .batches = counts.batches,
-	    .quarantined = counts.quarantined,
-	    .unstorable = counts.unstorable,
-	    .waiting = counts.waiting,
-	    .waiting_events = control_waiting(bridge->control),
-	    .memory = counts.memory,
-	    .resident = status_resident(),
-	    .ingest_connected = counts.connected,
-	    .ingest_connections = (unsigned)bridge->configuration.ingest_connections,
-	    .control_connected = control_connected(bridge->control),
-	    .held = counts.held,
-	    .latency = counts.latency,
-	    .started_ms = bridge->started_ms,
-	};
-}
-
-static void on_state(evutil_socket_t socket, short what, void *context)
-{
-	struct bridge *bridge = context;
-	struct status status;
-	char notice[120];
-
-	(void)socket;
-	(void)what;
-	collect_status(bridge, &status);
-	log_line(&bridge->log, LOG_INFO, "state",
-	         "gateways=%zu connections=%zu online=%zu records=%" PRIu64 " per_second=%" PRIu64
-	         " waiting=%zu batches=%" PRIu64 " quarantined=%" PRIu64 " unstorable=%" PRIu64,
-	         status.hosts.gateways, status.hosts.dispatcher.connections, status.hosts.online,
-	         status.records, (status.records - bridge->reported_records) / REPORT_S, status.waiting,
-	         status.batches, status.quarantined, status.unstorable);
-	bridge->reported_records = status.records;
-	snprintf(notice, sizeof(notice), "STATUS=%zu of %zu gateways online, %" PRIu64 " records",
-	         status.hosts.online, status.hosts.gateways, status.records);
-	supervisor_notify(notice);
-}
-
-static void on_watchdog(evutil_socket_t socket, short what, void *context)
-{
-	(void)socket;
-	(void)what;
-	(void)context;
-	supervisor_notify("WATCHDOG=1");
-}
-
-static struct store_options store_options_of(struct bridge *bridge)
+struct store_options bridge_store_options(struct bridge *bridge)
 {
 	const struct configuration *configuration = &bridge->configuration;
 
@@ -359,7 +271,7 @@ static bool start_back_end(struct bridge *bridge)
 	static const char *const channels[] = {"smarthg_gateway", "smarthg_command", "smarthg_sms",
 	                                       NULL};
 	const struct configuration *configuration = &bridge->configuration;
-	struct store_options store = store_options_of(bridge);
+	struct store_options store = bridge_store_options(bridge);
 	struct control_handlers control = {bridge, on_control_connected, on_notified};
 	struct gateways_handlers gateways = {bridge, on_gateways_asked, on_gateways_begin,
 	                                     on_gateway_row, on_gateways_end};
@@ -386,7 +298,7 @@ static bool start_back_end(struct bridge *bridge)
 	       (bridge->refresh || configuration->refresh_ms == 0);
 }
 
-static struct hosts_options hosts_options_of(struct bridge *bridge)
+struct hosts_options bridge_hosts_options(struct bridge *bridge)
 {
 	const struct configuration *configuration = &bridge->configuration;
 
@@ -422,7 +334,7 @@ static bool start_hosts(struct bridge *bridge, char *message, size_t size)
 	const struct configuration *configuration = &bridge->configuration;
 	struct configuration_address clear = configuration_split(configuration->listen);
 	struct configuration_address secure = configuration_split(configuration->tls_listen);
-	struct hosts_options options = hosts_options_of(bridge);
+	struct hosts_options options = bridge_hosts_options(bridge);
 
 	options.dispatcher.host = clear.host;
 	options.dispatcher.port = clear.port;
@@ -442,136 +354,6 @@ static bool start_hosts(struct bridge *bridge, char *message, size_t size)
 		         configuration->tls_security_required ? "required" : "optional");
 	return true;
 }
-
-static bool start_sms(struct bridge *bridge, char *message, size_t size)
-{
-	const struct configuration *configuration = &bridge->configuration;
-	struct at_modem_options options = {
-	    .device = configuration->sms_device,
-	    .baud = configuration->sms_baud,
-	    .log = &bridge->log,
-	};
-	struct sms_transport *modem;
-
-	if (configuration->sms_device[0] == '\0')
-		return true;
-	if (!at_modem_baud_valid(configuration->sms_baud)) {
-		snprintf(message, size, "sms_baud %d is no speed of a serial line",
-		         configuration->sms_baud);
-		return false;
-	}
-	bridge->sms = sms_new(bridge->base, bridge->control, &bridge->log);
-	if (!bridge->sms)
-		return false;
-	options.events = sms_events_of(bridge->sms);
-	modem = at_modem_new(bridge->base, &options);
-	sms_use(bridge->sms, modem);
-	return modem != NULL;
-}
-
-static void on_watched(void *context, bool watched)
-{
-	struct bridge *bridge = context;
-
-	hosts_watch(bridge->hosts, watched);
-}
-
-static bool on_console_request(void *context, uint64_t gateway, uint64_t id, uint8_t method,
-                               const uint8_t *body, size_t size)
-{
-	struct bridge *bridge = context;
-	uint8_t bytes[1024];
-	struct writer payload = writer_over(bytes, sizeof(bytes));
-
-	request_write(&payload, id, method);
-	writer_bytes(&payload, body, size);
-	return !payload.broken && hosts_request_eui64(bridge->hosts, gateway, bytes, payload.at);
-}
-
-static bool start_console(struct bridge *bridge, char *message, size_t size)
-{
-	struct console_handlers handlers = {bridge, collect_status, on_watched, on_console_request};
-	const char *path = bridge->configuration.control_socket;
-
-	if (path[0] == '\0')
-		return true;
-	bridge->console = console_new(bridge->base, path, &handlers, &bridge->log, message, size);
-	return bridge->console != NULL;
-}
-
-static bool start_status(struct bridge *bridge, char *message, size_t size)
-{
-	const struct configuration *configuration = &bridge->configuration;
-	struct configuration_address address = configuration_split(configuration->metrics);
-
-	bridge->report = report_new(bridge->base, bridge->control, configuration->name,
-	                            configuration->report_seconds, collect_status, bridge);
-	if (bridge->report && configuration->metrics[0] != '\0') {
-		bridge->metrics = metrics_new(bridge->base, address.host, address.port, collect_status,
-		                              bridge, message, size);
-		if (bridge->metrics)
-			log_line(&bridge->log, LOG_INFO, "metrics", "host=%s port=%u", address.host,
-			         metrics_port(bridge->metrics));
-	}
-	return bridge->report && (bridge->metrics || configuration->metrics[0] == '\0');
-}
-
-/* --- reload --- */
-
-static void on_key_changed(void *context, const char *key, bool taken)
-{
-	struct bridge *bridge = context;
-
-	if (taken)
-		log_line(&bridge->log, LOG_INFO, "configuration changed", "key=%s", key);
-	else
-		log_line(&bridge->log, LOG_WARNING, "configuration change needs a restart", "key=%s", key);
-}
-
-static void apply_configuration(struct bridge *bridge)
-{
-	const struct configuration *configuration = &bridge->configuration;
-	struct hosts_options hosts = hosts_options_of(bridge);
-	struct store_options store = store_options_of(bridge);
-
-	bridge->log.level = (enum log_level)configuration->log_level;
-	hosts_reconfigure(bridge->hosts, &hosts);
-	store_reconfigure(bridge->store, &store);
-	commands_reconfigure(bridge->commands, configuration->command_seconds * INT64_C(1000),
-	                     configuration->command_grace_seconds * INT64_C(1000));
-	report_reconfigure(bridge->report, configuration->report_seconds);
-}
-
-/* A file with a wrong value changes nothing. */
-static void reload_configuration(struct bridge *bridge)
-{
-	static struct configuration fresh;
-	char message[CONFIGURATION_TEXT + 600];
-
-	if (command_line_read(&fresh, bridge->argument_count, bridge->arguments, message,
-	                      sizeof(message)) == COMMAND_LINE_WRONG) {
-		log_line(&bridge->log, LOG_ERROR, "configuration not read again", "reason=\"%s\"", message);
-		return;
-	}
-	configuration_take(&bridge->configuration, &fresh, on_key_changed, bridge);
-	apply_configuration(bridge);
-	if (!hosts_reload_tls(bridge->hosts, message, sizeof(message)))
-		log_line(&bridge->log, LOG_ERROR, "certificate not read again", "reason=\"%s\"", message);
-}
-
-static void on_hangup(evutil_socket_t number, short what, void *context)
-{
-	struct bridge *bridge = context;
-
-	(void)what;
-	supervisor_reloading();
-	reload_configuration(bridge);
-	gateways_reload(bridge->gateways);
-	log_line(&bridge->log, LOG_INFO, "reloaded", "signal=%d", (int)number);
-	supervisor_notify("READY=1");
-}
-
-/* --- start and end --- */
 
 /* Through another name, so that who waits for the file never reads half of it. */
 static bool write_port_file(struct bridge *bridge, char *message, size_t size)
@@ -593,22 +375,13 @@ static bool write_port_file(struct bridge *bridge, char *message, size_t size)
 
 static bool start_events(struct bridge *bridge)
 {
-	struct timeval minute = {.tv_sec = REPORT_S};
-	int64_t watchdog_ms = supervisor_watchdog_ms();
-	struct timeval watch = {.tv_sec = watchdog_ms / 1000, .tv_usec = watchdog_ms % 1000 * 1000};
 	struct event_base *base = bridge->base;
 
 	bridge->term = evsignal_new(base, SIGTERM, on_stop_signal, bridge);
 	bridge->interrupt = evsignal_new(base, SIGINT, on_stop_signal, bridge);
-	bridge->hangup = evsignal_new(base, SIGHUP, on_hangup, bridge);
 	bridge->stopping = event_new(base, -1, EV_PERSIST, on_stop_check, bridge);
-	bridge->state = event_new(base, -1, EV_PERSIST, on_state, bridge);
-	bridge->watchdog = event_new(base, -1, EV_PERSIST, on_watchdog, bridge);
-	return bridge->term && bridge->interrupt && bridge->hangup && bridge->stopping &&
-	       bridge->state && bridge->watchdog &&
-	       (watchdog_ms <= 0 || event_add(bridge->watchdog, &watch) == 0) &&
-	       event_add(bridge->term, NULL) == 0 && event_add(bridge->interrupt, NULL) == 0 &&
-	       event_add(bridge->hangup, NULL) == 0 && event_add(bridge->state, &minute) == 0;
+	return bridge->term && bridge->interrupt && bridge->stopping &&
+	       event_add(bridge->term, NULL) == 0 && event_add(bridge->interrupt, NULL) == 0;
 }
 
 static void free_event(struct event *event)
@@ -619,10 +392,7 @@ static void free_event(struct event *event)
 
 static void finish(struct bridge *bridge)
 {
-	console_free(bridge->console);
-	metrics_free(bridge->metrics);
-	sms_free(bridge->sms);
-	report_free(bridge->report);
+	operations_finish(bridge);
 	if (bridge->hosts)
 		hosts_free(bridge->hosts);
 	refresh_free(bridge->refresh);
@@ -633,10 +403,7 @@ static void finish(struct bridge *bridge)
 	store_free(bridge->store);
 	free_event(bridge->term);
 	free_event(bridge->interrupt);
-	free_event(bridge->hangup);
 	free_event(bridge->stopping);
-	free_event(bridge->state);
-	free_event(bridge->watchdog);
 	if (bridge->base)
 		event_base_free(bridge->base);
 }
@@ -664,11 +431,10 @@ static int run(struct bridge *bridge)
 	bridge->base = event_base_new();
 	started = bridge->base && start_back_end(bridge) && start_events(bridge) &&
 	          start_hosts(bridge, message, sizeof(message)) &&
-	          start_sms(bridge, message, sizeof(message)) &&
-	          start_status(bridge, message, sizeof(message)) &&
+	          operations_start(bridge, message, sizeof(message)) &&
 	          write_port_file(bridge, message, sizeof(message)) &&
 	          supervisor_become(bridge->configuration.user, message, sizeof(message)) &&
-	          start_console(bridge, message, sizeof(message));
+	          operations_start_console(bridge, message, sizeof(message));
 	if (started) {
 		supervisor_notify("READY=1");
 		event_base_dispatch(bridge->base);

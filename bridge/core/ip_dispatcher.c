@@ -1,5 +1,5 @@
 /*
- * Listener and connections of the IP dispatcher (document 4.1.2.1). A frame is
+ * Connections of the IP dispatcher (document 4.1.2.1). A frame is
  * handled where it lies in the connection's input buffer. Connections are freed
  * only from their own stream's callbacks, never while frames of theirs are being
  * handled.
@@ -7,26 +7,16 @@
 #include "ip_dispatcher.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
-#include <event2/listener.h>
-#include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 
 #include "clock.h"
+#include "entrance.h"
 
-enum { READ_CHUNK = 65536, LINGER_S = 5, SWEEP_MS = 500, BACKLOG = 1024 };
-
-/* A port that is listened on, with its rules. */
-struct entrance {
-	struct ip_dispatcher *dispatcher;
-	struct evconnlistener *listener; /* NULL: not in use */
-	struct session_policy policy;
-	struct tls *tls; /* NULL: in clear */
-};
+enum { READ_CHUNK = 65536, LINGER_S = 5, SWEEP_MS = 500 };
 
 enum { ENTRANCES = 2 }; /* in clear, with TLS */
 
@@ -335,27 +325,6 @@ static void on_event(struct bufferevent *stream, short what, void *context)
 	connection_free(connection);
 }
 
-/* The socket's stream, with TLS where the entrance has it; NULL: no memory, the socket is open. */
-static struct bufferevent *new_stream(struct entrance *entrance, evutil_socket_t socket)
-{
-	struct event_base *base = entrance->dispatcher->base;
-	struct bufferevent *stream;
-	SSL *ssl;
-
-	if (!entrance->tls)
-		return bufferevent_socket_new(base, socket, BEV_OPT_CLOSE_ON_FREE);
-	ssl = tls_accept(entrance->tls);
-	if (!ssl)
-		return NULL;
-	stream = bufferevent_openssl_socket_new(base, socket, ssl, BUFFEREVENT_SSL_ACCEPTING,
-	                                        BEV_OPT_CLOSE_ON_FREE);
-	if (!stream)
-		SSL_free(ssl);
-	else
-		bufferevent_openssl_set_allow_dirty_shutdown(stream, 1);
-	return stream;
-}
-
 static void add_connection(struct ip_dispatcher *dispatcher, struct connection *connection)
 {
 	connection->dispatcher = dispatcher;
@@ -367,17 +336,12 @@ static void add_connection(struct ip_dispatcher *dispatcher, struct connection *
 	seen_touch(&dispatcher->pending, &connection->age, clock_steady_ms());
 }
 
-static void on_accept(struct evconnlistener *listener, evutil_socket_t socket,
-                      struct sockaddr *address, int size, void *context)
+static void on_accepted(struct entrance *entrance, evutil_socket_t socket)
 {
-	struct entrance *entrance = context;
-	struct ip_dispatcher *dispatcher = entrance->dispatcher;
+	struct ip_dispatcher *dispatcher = entrance->context;
 	struct connection *connection = calloc(1, sizeof(*connection));
 	int on = 1;
 
-	(void)listener;
-	(void)address;
-	(void)size;
 	if (!connection || dispatcher->counts.connections >= dispatcher->options.connection_limit ||
 	    !session_start(&connection->session, &entrance->policy)) {
 		free(connection);
@@ -388,7 +352,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t socket,
 	setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	connection->secure = entrance->tls != NULL;
 	connection->up = !connection->secure;
-	connection->stream = new_stream(entrance, socket);
+	connection->stream = entrance_stream(entrance, socket);
 	if (!connection->stream) {
 		session_end(&connection->session);
 		free(connection);
@@ -406,16 +370,6 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t socket,
 	}
 }
 
-/* Out of descriptors, most likely: takes no new connection until the next sweep. */
-static void on_accept_error(struct evconnlistener *listener, void *context)
-{
-	struct entrance *entrance = context;
-
-	log_line(entrance->dispatcher->options.log, LOG_ERROR, "cannot accept connections",
-	         "error=\"%s\"", evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
-	evconnlistener_disable(listener);
-}
-
 static void on_sweep(evutil_socket_t socket, short what, void *context)
 {
 	struct ip_dispatcher *dispatcher = context;
@@ -428,46 +382,7 @@ static void on_sweep(evutil_socket_t socket, short what, void *context)
 		connection_close((struct connection *)((char *)oldest - offsetof(struct connection, age)),
 		                 CLOSE_IDLE, "no handshake in time");
 	for (int i = 0; i < ENTRANCES; i++)
-		if (dispatcher->entrances[i].listener)
-			evconnlistener_enable(dispatcher->entrances[i].listener);
-}
-
-static bool listen_on(struct entrance *entrance, const char *host, const char *port, char *message,
-                      size_t size)
-{
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
-	struct evconnlistener *listener = NULL;
-	int failed = getaddrinfo(host, port, &hints, &found);
-
-	if (failed) {
-		snprintf(message, size, "cannot resolve \"%s\" port \"%s\": %s", host, port,
-		         gai_strerror(failed));
-		return false;
-	}
-	for (struct addrinfo *at = found; at && !listener; at = at->ai_next)
-		listener = evconnlistener_new_bind(entrance->dispatcher->base, on_accept, entrance,
-		                                   LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC |
-		                                       LEV_OPT_REUSEABLE,
-		                                   BACKLOG, at->ai_addr, (int)at->ai_addrlen);
-	if (!listener)
-		snprintf(message, size, "cannot listen on %s port %s: %s", host, port, strerror(errno));
-	else
-		evconnlistener_set_error_cb(listener, on_accept_error);
-	freeaddrinfo(found);
-	entrance->listener = listener;
-	return listener != NULL;
-}
-
-/* A gateway's link key, from which its TLS pre-shared key follows. */
-static bool find_link_key(void *context, uint64_t eui64, struct link_key *out)
-{
-	const struct session_policy *policy = context;
-	struct session_gateway gateway = {0};
-	bool found = policy->lookup(policy->context, eui64, &gateway) == LOOKUP_FOUND;
-
-	*out = gateway.key;
-	security_wipe(&gateway, sizeof(gateway));
-	return found && out->size > 0;
+		entrance_resume(&dispatcher->entrances[i]);
 }
 
 static bool open_entrances(struct ip_dispatcher *dispatcher, char *message, size_t size)
@@ -475,15 +390,18 @@ static bool open_entrances(struct ip_dispatcher *dispatcher, char *message, size
 	const struct dispatcher_options *options = &dispatcher->options;
 	struct entrance *clear = &dispatcher->entrances[false], *secure = &dispatcher->entrances[true];
 
-	*clear = (struct entrance){.dispatcher = dispatcher, .policy = options->policy};
+	*clear = (struct entrance){
+	    .base = dispatcher->base,
+	    .policy = options->policy,
+	    .log = options->log,
+	    .accepted = on_accepted,
+	    .context = dispatcher,
+	};
 	*secure = *clear;
 	secure->policy.security_required = options->tls_security_required;
-	if (!listen_on(clear, options->host, options->port, message, size))
-		return false;
-	if (!options->tls_host)
-		return true;
-	secure->tls = tls_new(&options->tls, find_link_key, &secure->policy, message, size);
-	return secure->tls && listen_on(secure, options->tls_host, options->tls_port, message, size);
+	return entrance_open(clear, options->host, options->port, NULL, message, size) &&
+	       (!options->tls_host || entrance_open(secure, options->tls_host, options->tls_port,
+	                                            &options->tls, message, size));
 }
 
 struct ip_dispatcher *ip_dispatcher_new(struct event_base *base,
@@ -508,22 +426,12 @@ struct ip_dispatcher *ip_dispatcher_new(struct event_base *base,
 	return dispatcher;
 }
 
-static void close_entrances(struct ip_dispatcher *dispatcher)
-{
-	for (int i = 0; i < ENTRANCES; i++) {
-		if (dispatcher->entrances[i].listener)
-			evconnlistener_free(dispatcher->entrances[i].listener);
-		dispatcher->entrances[i].listener = NULL;
-	}
-}
-
 void ip_dispatcher_free(struct ip_dispatcher *dispatcher)
 {
 	while (dispatcher->first)
 		connection_free(dispatcher->first);
-	close_entrances(dispatcher);
 	for (int i = 0; i < ENTRANCES; i++)
-		tls_free(dispatcher->entrances[i].tls);
+		entrance_free(&dispatcher->entrances[i]);
 	if (dispatcher->sweep)
 		event_free(dispatcher->sweep);
 	free(dispatcher);
@@ -531,15 +439,7 @@ void ip_dispatcher_free(struct ip_dispatcher *dispatcher)
 
 unsigned ip_dispatcher_port(const struct ip_dispatcher *dispatcher, bool secure)
 {
-	struct evconnlistener *listener = dispatcher->entrances[secure].listener;
-	struct sockaddr_storage address;
-	socklen_t size = sizeof(address);
-
-	if (!listener ||
-	    getsockname(evconnlistener_get_fd(listener), (struct sockaddr *)&address, &size) != 0)
-		return 0;
-	return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-	                                           : ((struct sockaddr_in *)&address)->sin_port);
+	return entrance_port(&dispatcher->entrances[secure]);
 }
 
 void ip_dispatcher_reconfigure(struct ip_dispatcher *dispatcher,
@@ -584,7 +484,8 @@ void ip_dispatcher_hold(struct ip_dispatcher *dispatcher, bool held)
 
 void ip_dispatcher_stop(struct ip_dispatcher *dispatcher)
 {
-	close_entrances(dispatcher);
+	for (int i = 0; i < ENTRANCES; i++)
+		entrance_close(&dispatcher->entrances[i]);
 	for (struct connection *at = dispatcher->first; at; at = at->after)
 		connection_close(at, CLOSE_SHUTDOWN, "the bridge stops");
 }
