@@ -21,6 +21,7 @@ start() { start_bridge --keepalive_seconds=1 --offline_factor=2 --batch_records=
 make_homes $((homes + 1)) || { echo "Bail out! no database"; exit 1; }
 start
 # A gateway that stays connected through what follows.
+for _ in $(seq 50); do [ "$(logged 'gateways loaded')" -gt 0 ] && break; sleep 0.1; done
 "$top/tests/e2e/telegrams" $((homes + 1)) 1 | tail -n 1 >"$work/last"
 start_sim honest --telegrams "$work/last"
 comes t "SELECT online FROM gateway WHERE gateway_id = $homes + 1" "an honest gateway is there"
