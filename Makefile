@@ -37,24 +37,33 @@ bridge_fuzzers = $(filter-out $(core_fuzzers),$(fuzzers))
 core_libraries = -lglpk -lcrypto -ljansson -lm
 bridge_libraries = -levent_openssl -levent_extra -levent_core -lssl -lcrypto -lm
 
-sources = $(core) $(codec) $(bridge_core) $(backend) bridge/main.c $(wildcard extension/pg/*.c \
+sources = $(core) $(codec) $(bridge_core) $(backend) $(wildcard bridge/*.c) $(wildcard extension/pg/*.c \
 	tests/unit/*.c tests/sim/*.c tests/fuzz/*.c tests/bench/*.c tests/demo/*.c)
-headers = $(wildcard extension/*/*.h extension/*/*/*.h bridge/*/*.h tests/*/*.h)
+headers = $(wildcard extension/*/*.h extension/*/*/*.h bridge/*.h bridge/*/*.h tests/*/*.h)
 
 .PHONY: all extension bridge install uninstall installcheck clean check demo bench fuzz \
 	check-source check-programs check-long check-noloss list-units list-fuzzers
 
 all: extension bridge
-bridge: build/smarthg-bridge build/smarthg-gateway-sim
+bridge: build/smarthg-bridge build/smarthg-ctl build/smarthg-gateway-sim
 
 extension install-extension uninstall-extension:
 	@$(MAKE) --no-print-directory -f extension/pgxs.mk $(patsubst %-extension,%,$(patsubst extension,all,$@))
 
 install: all install-extension
 	install -D -m 755 build/smarthg-bridge $(DESTDIR)$(shell $(PG_CONFIG) --bindir)/smarthg-bridge
+	install -D -m 755 build/smarthg-ctl $(DESTDIR)$(shell $(PG_CONFIG) --bindir)/smarthg-ctl
+	install -d $(DESTDIR)/usr/lib/systemd/system
+	sed 's|^ExecStart=[^ ]*/|ExecStart=$(shell $(PG_CONFIG) --bindir)/|' bridge/smarthg-bridge.service \
+		>$(DESTDIR)/usr/lib/systemd/system/smarthg-bridge.service
+	install -D -m 755 -t $(DESTDIR)/usr/lib/smarthg bridge/remote/*
+	install -D -m 644 bridge/smarthg.sysusers $(DESTDIR)/usr/lib/sysusers.d/smarthg.conf
+	install -D -m 644 bridge/bridge.conf $(DESTDIR)/usr/share/smarthg/bridge.conf
 
 uninstall: uninstall-extension
-	rm -f $(DESTDIR)$(shell $(PG_CONFIG) --bindir)/smarthg-bridge
+	rm -f $(addprefix $(DESTDIR)$(shell $(PG_CONFIG) --bindir)/,smarthg-bridge smarthg-ctl) \
+		$(addprefix $(DESTDIR)/usr/lib/,systemd/system/smarthg-bridge.service smarthg/smarthg-authorized-key smarthg/smarthg-tunnels sysusers.d/smarthg.conf) \
+		$(DESTDIR)/usr/share/smarthg/bridge.conf
 
 # Against a running server that has the extension installed: PGHOST, PGPORT and so on say where.
 installcheck:
@@ -79,8 +88,11 @@ build/fuzzed/%.o: %.c
 
 objects = $(patsubst %.c,build/$(1)/%.o,$(2))
 
-build/smarthg-bridge: $(call objects,plain,bridge/main.c $(codec) $(bridge_core) $(backend))
+build/smarthg-bridge: $(call objects,plain,bridge/main.c bridge/operations.c $(codec) $(bridge_core) $(backend))
 	$(CC) -o $@ $^ $(bridge_libraries) -lpq
+
+build/smarthg-ctl: $(call objects,plain,bridge/ctl.c bridge/core/routing.c bridge/core/traffic.c $(codec))
+	$(CC) -o $@ $^ -lm
 
 build/smarthg-gateway-sim: $(call objects,plain,$(wildcard tests/sim/*.c) $(codec) $(bridge_core) $(core))
 	$(CC) -o $@ $^ $(bridge_libraries) $(core_libraries)

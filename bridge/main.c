@@ -14,52 +14,12 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#include "backend/commands.h"
-#include "backend/gateways.h"
-#include "backend/journal.h"
-#include "backend/key_ring.h"
-#include "backend/layouts.h"
-#include "backend/refresh.h"
-#include "backend/report.h"
-#include "backend/second_look.h"
-#include "backend/sms.h"
-#include "backend/store.h"
-#include "core/at_modem.h"
+#include "bridge.h"
 #include "core/clock.h"
 #include "core/command_line.h"
-#include "core/hosts.h"
-#include "core/metrics.h"
-#include "core/routing.h"
 #include "core/supervisor.h"
 
-enum { STOP_CHECK_MS = 20, REPORT_S = 60 };
-
-struct bridge {
-	struct configuration configuration;
-	struct log log;
-	struct event_base *base;
-	struct hosts *hosts;
-	struct store *store;
-	struct control *control;
-	struct journal *journal;
-	struct gateways *gateways;
-	struct commands *commands;
-	struct refresh *refresh;
-	struct key_ring *key_ring;
-	struct second_look *second_look;
-	struct layouts *layouts;
-	struct decoder decoder;
-	struct sms *sms; /* NULL: not wanted */
-	struct report *report;
-	struct metrics *metrics; /* NULL: not wanted */
-	struct event *term, *interrupt, *hangup, *stopping, *state, *watchdog;
-	int argument_count; /* of the command line, which is read again on SIGHUP */
-	char **arguments;
-	int64_t started_ms;    /* since 1970 */
-	int64_t stop_until_ms; /* steady; 0: not stopping */
-	uint64_t reported_records;
-	struct decoded decoded; /* of the telegram in hand */
-};
+enum { STOP_CHECK_MS = 20 };
 
 /* --- what the core tells: to the back end --- */
 
@@ -85,6 +45,7 @@ static void on_presence(void *context, const struct gateway *gateway, bool onlin
 {
 	struct bridge *bridge = context;
 
+	console_event(bridge->console, gateway->eui64, "%s: %s", online ? "online" : "offline", reason);
 	journal_presence(bridge->journal, gateway->gateway_id, online, clock_wall_ms(), reason);
 	/* Its commands are there for it once its presence is written, on the same connection. */
 	if (online)
@@ -112,9 +73,14 @@ static bool on_record(void *context, const struct gateway *gateway, uint8_t rout
 	struct bridge *bridge = context;
 	struct decoded *decoded = &bridge->decoded;
 
-	routing_decode(&bridge->decoder, route, data, received_ms, decoded);
-	layouts_keep(bridge->layouts);
-	if (store_add(bridge->store, gateway->gateway_id, data, received_ms, decoded))
+	routing_decode(route, data, received_ms, decoded);
+	if (bridge->console)
+		console_event(bridge->console, gateway->eui64,
+		              "record %" PRIu64 " to the back end: %zu readings%s%s", data->record_no,
+		              decoded->count, decoded->quarantine ? ", quarantine: " : "",
+		              decoded->quarantine ? decoded->quarantine : "");
+	if (store_add(bridge->store, gateway->gateway_id, data, received_ms, decoded->quarantine,
+	              decoded->readings, decoded->count))
 		return true;
 	log_line(&bridge->log, LOG_ERROR, "record not taken",
 	         "gateway=%016" PRIx64 " record=%" PRIu64 " reason=\"out of memory\"", gateway->eui64,
@@ -130,6 +96,13 @@ static void on_response(void *context, const struct gateway *gateway,
 	commands_response(bridge->commands, gateway->gateway_id, response);
 }
 
+static void on_traffic(void *context, const struct traffic *traffic)
+{
+	struct bridge *bridge = context;
+
+	console_traffic(bridge->console, traffic);
+}
+
 static bool on_reserve(void *context, size_t before, size_t after)
 {
 	struct bridge *bridge = context;
@@ -143,6 +116,9 @@ static void on_committed(void *context, int64_t gateway_id, uint64_t record_no)
 {
 	struct bridge *bridge = context;
 
+	if (bridge->console)
+		console_event(bridge->console, hosts_eui64(bridge->hosts, gateway_id),
+		              "records up to %" PRIu64 " committed", record_no);
 	hosts_committed(bridge->hosts, gateway_id, record_no);
 	if (bridge->refresh)
 		refresh_wanted(bridge->refresh);
@@ -213,20 +189,10 @@ static void on_control_connected(void *context)
 {
 	struct bridge *bridge = context;
 
-	/* Before gateways: nothing comes in that a key or layout would open which is not here yet. */
-	layouts_load(bridge->layouts);
-	key_ring_load(bridge->key_ring);
 	gateways_reload(bridge->gateways);
 	commands_fetch(bridge->commands);
 	if (bridge->sms)
 		sms_fetch(bridge->sms);
-}
-
-static void on_keys_loaded(void *context)
-{
-	struct bridge *bridge = context;
-
-	second_look_begin(bridge->second_look);
 }
 
 static void on_notified(void *context, const char *channel)
@@ -235,10 +201,6 @@ static void on_notified(void *context, const char *channel)
 
 	if (strcmp(channel, "smarthg_gateway") == 0)
 		gateways_reload(bridge->gateways);
-	else if (strcmp(channel, "smarthg_meter_key") == 0)
-		key_ring_load(bridge->key_ring);
-	else if (strcmp(channel, "smarthg_quarantine") == 0)
-		second_look_begin(bridge->second_look);
 	else if (strcmp(channel, "smarthg_command") == 0)
 		commands_fetch(bridge->commands);
 	else if (bridge->sms)
@@ -286,60 +248,7 @@ static void on_stop_signal(evutil_socket_t number, short what, void *context)
 	event_add(bridge->stopping, &every);
 }
 
-static void collect_status(void *context, struct status *out)
-{
-	struct bridge *bridge = context;
-	struct store_counts counts = store_counts(bridge->store);
-
-	*out = (struct status){
-	    .hosts = hosts_counts(bridge->hosts),
-	    .records = counts.records,
-	    .batches = counts.batches,
-	    .quarantined = counts.quarantined,
-	    .unstorable = counts.unstorable,
-	    .waiting = counts.waiting,
-	    .waiting_events = control_waiting(bridge->control),
-	    .memory = counts.memory,
-	    .resident = status_resident(),
-	    .ingest_connected = counts.connected,
-	    .ingest_connections = (unsigned)bridge->configuration.ingest_connections,
-	    .control_connected = control_connected(bridge->control),
-	    .held = counts.held,
-	    .latency = counts.latency,
-	    .started_ms = bridge->started_ms,
-	};
-}
-
-static void on_state(evutil_socket_t socket, short what, void *context)
-{
-	struct bridge *bridge = context;
-	struct status status;
-	char notice[120];
-
-	(void)socket;
-	(void)what;
-	collect_status(bridge, &status);
-	log_line(&bridge->log, LOG_INFO, "state",
-	         "gateways=%zu connections=%zu online=%zu records=%" PRIu64 " per_second=%" PRIu64
-	         " waiting=%zu batches=%" PRIu64 " quarantined=%" PRIu64 " unstorable=%" PRIu64,
-	         status.hosts.gateways, status.hosts.dispatcher.connections, status.hosts.online,
-	         status.records, (status.records - bridge->reported_records) / REPORT_S, status.waiting,
-	         status.batches, status.quarantined, status.unstorable);
-	bridge->reported_records = status.records;
-	snprintf(notice, sizeof(notice), "STATUS=%zu of %zu gateways online, %" PRIu64 " records",
-	         status.hosts.online, status.hosts.gateways, status.records);
-	supervisor_notify(notice);
-}
-
-static void on_watchdog(evutil_socket_t socket, short what, void *context)
-{
-	(void)socket;
-	(void)what;
-	(void)context;
-	supervisor_notify("WATCHDOG=1");
-}
-
-static struct store_options store_options_of(struct bridge *bridge)
+struct store_options bridge_store_options(struct bridge *bridge)
 {
 	const struct configuration *configuration = &bridge->configuration;
 
@@ -359,11 +268,10 @@ static struct store_options store_options_of(struct bridge *bridge)
 
 static bool start_back_end(struct bridge *bridge)
 {
-	static const char *const channels[] = {"smarthg_gateway",   "smarthg_command",
-	                                       "smarthg_meter_key", "smarthg_quarantine",
-	                                       "smarthg_sms",       NULL};
+	static const char *const channels[] = {"smarthg_gateway", "smarthg_command", "smarthg_sms",
+	                                       NULL};
 	const struct configuration *configuration = &bridge->configuration;
-	struct store_options store = store_options_of(bridge);
+	struct store_options store = bridge_store_options(bridge);
 	struct control_handlers control = {bridge, on_control_connected, on_notified};
 	struct gateways_handlers gateways = {bridge, on_gateways_asked, on_gateways_begin,
 	                                     on_gateway_row, on_gateways_end};
@@ -383,23 +291,14 @@ static bool start_back_end(struct bridge *bridge)
 	bridge->journal = journal_new(bridge->control, &bridge->log);
 	bridge->gateways = gateways_new(bridge->base, bridge->control, &gateways);
 	bridge->commands = commands_new(bridge->base, bridge->control, &commands);
-	bridge->key_ring = key_ring_new(bridge->control, on_keys_loaded, bridge, &bridge->log);
-	bridge->second_look = second_look_new(bridge->control, &bridge->decoder, &bridge->log);
-	bridge->decoder = (struct decoder){.cipher = meter_cipher_new(),
-	                                   .formats = mbus_formats_new(),
-	                                   .key = key_ring_find,
-	                                   .context = bridge->key_ring};
-	if (bridge->decoder.formats)
-		bridge->layouts = layouts_new(bridge->control, bridge->decoder.formats);
 	if (configuration->refresh_ms > 0)
 		bridge->refresh = refresh_new(bridge->base, configuration->database,
 		                              configuration->refresh_ms, &bridge->log);
-	return bridge->journal && bridge->gateways && bridge->commands && bridge->key_ring &&
-	       bridge->second_look && bridge->decoder.cipher && bridge->layouts &&
+	return bridge->journal && bridge->gateways && bridge->commands &&
 	       (bridge->refresh || configuration->refresh_ms == 0);
 }
 
-static struct hosts_options hosts_options_of(struct bridge *bridge)
+struct hosts_options bridge_hosts_options(struct bridge *bridge)
 {
 	const struct configuration *configuration = &bridge->configuration;
 
@@ -425,7 +324,7 @@ static struct hosts_options hosts_options_of(struct bridge *bridge)
 	        (int64_t)(configuration->keepalive_seconds * configuration->offline_factor * 1000),
 	    .expire_ms = configuration->session_seconds * INT64_C(1000),
 	    .back_end = {bridge, on_session_opened, on_session_closed, on_presence, on_security_event,
-	                 on_unknown_gateway, on_record, on_response, on_reserve},
+	                 on_unknown_gateway, on_record, on_response, on_traffic, on_reserve},
 	    .log = &bridge->log,
 	};
 }
@@ -435,7 +334,7 @@ static bool start_hosts(struct bridge *bridge, char *message, size_t size)
 	const struct configuration *configuration = &bridge->configuration;
 	struct configuration_address clear = configuration_split(configuration->listen);
 	struct configuration_address secure = configuration_split(configuration->tls_listen);
-	struct hosts_options options = hosts_options_of(bridge);
+	struct hosts_options options = bridge_hosts_options(bridge);
 
 	options.dispatcher.host = clear.host;
 	options.dispatcher.port = clear.port;
@@ -455,106 +354,6 @@ static bool start_hosts(struct bridge *bridge, char *message, size_t size)
 		         configuration->tls_security_required ? "required" : "optional");
 	return true;
 }
-
-static bool start_sms(struct bridge *bridge, char *message, size_t size)
-{
-	const struct configuration *configuration = &bridge->configuration;
-	struct at_modem_options options = {
-	    .device = configuration->sms_device,
-	    .baud = configuration->sms_baud,
-	    .log = &bridge->log,
-	};
-	struct sms_transport *modem;
-
-	if (configuration->sms_device[0] == '\0')
-		return true;
-	if (!at_modem_baud_valid(configuration->sms_baud)) {
-		snprintf(message, size, "sms_baud %d is no speed of a serial line",
-		         configuration->sms_baud);
-		return false;
-	}
-	bridge->sms = sms_new(bridge->base, bridge->control, &bridge->log);
-	if (!bridge->sms)
-		return false;
-	options.events = sms_events_of(bridge->sms);
-	modem = at_modem_new(bridge->base, &options);
-	sms_use(bridge->sms, modem);
-	return modem != NULL;
-}
-
-static bool start_status(struct bridge *bridge, char *message, size_t size)
-{
-	const struct configuration *configuration = &bridge->configuration;
-	struct configuration_address address = configuration_split(configuration->metrics);
-
-	bridge->report = report_new(bridge->base, bridge->control, configuration->name,
-	                            configuration->report_seconds, collect_status, bridge);
-	if (bridge->report && configuration->metrics[0] != '\0') {
-		bridge->metrics = metrics_new(bridge->base, address.host, address.port, collect_status,
-		                              bridge, message, size);
-		if (bridge->metrics)
-			log_line(&bridge->log, LOG_INFO, "metrics", "host=%s port=%u", address.host,
-			         metrics_port(bridge->metrics));
-	}
-	return bridge->report && (bridge->metrics || configuration->metrics[0] == '\0');
-}
-
-/* --- reload --- */
-
-static void on_key_changed(void *context, const char *key, bool taken)
-{
-	struct bridge *bridge = context;
-
-	if (taken)
-		log_line(&bridge->log, LOG_INFO, "configuration changed", "key=%s", key);
-	else
-		log_line(&bridge->log, LOG_WARNING, "configuration change needs a restart", "key=%s", key);
-}
-
-static void apply_configuration(struct bridge *bridge)
-{
-	const struct configuration *configuration = &bridge->configuration;
-	struct hosts_options hosts = hosts_options_of(bridge);
-	struct store_options store = store_options_of(bridge);
-
-	bridge->log.level = (enum log_level)configuration->log_level;
-	hosts_reconfigure(bridge->hosts, &hosts);
-	store_reconfigure(bridge->store, &store);
-	commands_reconfigure(bridge->commands, configuration->command_seconds * INT64_C(1000),
-	                     configuration->command_grace_seconds * INT64_C(1000));
-	report_reconfigure(bridge->report, configuration->report_seconds);
-}
-
-/* A file with a wrong value changes nothing. */
-static void reload_configuration(struct bridge *bridge)
-{
-	static struct configuration fresh;
-	char message[CONFIGURATION_TEXT + 600];
-
-	if (command_line_read(&fresh, bridge->argument_count, bridge->arguments, message,
-	                      sizeof(message)) == COMMAND_LINE_WRONG) {
-		log_line(&bridge->log, LOG_ERROR, "configuration not read again", "reason=\"%s\"", message);
-		return;
-	}
-	configuration_take(&bridge->configuration, &fresh, on_key_changed, bridge);
-	apply_configuration(bridge);
-	if (!hosts_reload_tls(bridge->hosts, message, sizeof(message)))
-		log_line(&bridge->log, LOG_ERROR, "certificate not read again", "reason=\"%s\"", message);
-}
-
-static void on_hangup(evutil_socket_t number, short what, void *context)
-{
-	struct bridge *bridge = context;
-
-	(void)what;
-	supervisor_reloading();
-	reload_configuration(bridge);
-	gateways_reload(bridge->gateways);
-	log_line(&bridge->log, LOG_INFO, "reloaded", "signal=%d", (int)number);
-	supervisor_notify("READY=1");
-}
-
-/* --- start and end --- */
 
 /* Through another name, so that who waits for the file never reads half of it. */
 static bool write_port_file(struct bridge *bridge, char *message, size_t size)
@@ -576,22 +375,13 @@ static bool write_port_file(struct bridge *bridge, char *message, size_t size)
 
 static bool start_events(struct bridge *bridge)
 {
-	struct timeval minute = {.tv_sec = REPORT_S};
-	int64_t watchdog_ms = supervisor_watchdog_ms();
-	struct timeval watch = {.tv_sec = watchdog_ms / 1000, .tv_usec = watchdog_ms % 1000 * 1000};
 	struct event_base *base = bridge->base;
 
 	bridge->term = evsignal_new(base, SIGTERM, on_stop_signal, bridge);
 	bridge->interrupt = evsignal_new(base, SIGINT, on_stop_signal, bridge);
-	bridge->hangup = evsignal_new(base, SIGHUP, on_hangup, bridge);
 	bridge->stopping = event_new(base, -1, EV_PERSIST, on_stop_check, bridge);
-	bridge->state = event_new(base, -1, EV_PERSIST, on_state, bridge);
-	bridge->watchdog = event_new(base, -1, EV_PERSIST, on_watchdog, bridge);
-	return bridge->term && bridge->interrupt && bridge->hangup && bridge->stopping &&
-	       bridge->state && bridge->watchdog &&
-	       (watchdog_ms <= 0 || event_add(bridge->watchdog, &watch) == 0) &&
-	       event_add(bridge->term, NULL) == 0 && event_add(bridge->interrupt, NULL) == 0 &&
-	       event_add(bridge->hangup, NULL) == 0 && event_add(bridge->state, &minute) == 0;
+	return bridge->term && bridge->interrupt && bridge->stopping &&
+	       event_add(bridge->term, NULL) == 0 && event_add(bridge->interrupt, NULL) == 0;
 }
 
 static void free_event(struct event *event)
@@ -602,28 +392,18 @@ static void free_event(struct event *event)
 
 static void finish(struct bridge *bridge)
 {
-	metrics_free(bridge->metrics);
-	sms_free(bridge->sms);
-	report_free(bridge->report);
+	operations_finish(bridge);
 	if (bridge->hosts)
 		hosts_free(bridge->hosts);
 	refresh_free(bridge->refresh);
 	control_free(bridge->control);
-	second_look_free(bridge->second_look);
-	layouts_free(bridge->layouts);
-	key_ring_free(bridge->key_ring);
-	meter_cipher_free(bridge->decoder.cipher);
-	mbus_formats_free(bridge->decoder.formats);
 	commands_free(bridge->commands);
 	gateways_free(bridge->gateways);
 	journal_free(bridge->journal);
 	store_free(bridge->store);
 	free_event(bridge->term);
 	free_event(bridge->interrupt);
-	free_event(bridge->hangup);
 	free_event(bridge->stopping);
-	free_event(bridge->state);
-	free_event(bridge->watchdog);
 	if (bridge->base)
 		event_base_free(bridge->base);
 }
@@ -651,10 +431,10 @@ static int run(struct bridge *bridge)
 	bridge->base = event_base_new();
 	started = bridge->base && start_back_end(bridge) && start_events(bridge) &&
 	          start_hosts(bridge, message, sizeof(message)) &&
-	          start_sms(bridge, message, sizeof(message)) &&
-	          start_status(bridge, message, sizeof(message)) &&
+	          operations_start(bridge, message, sizeof(message)) &&
 	          write_port_file(bridge, message, sizeof(message)) &&
-	          supervisor_become(bridge->configuration.user, message, sizeof(message));
+	          supervisor_become(bridge->configuration.user, message, sizeof(message)) &&
+	          operations_start_console(bridge, message, sizeof(message));
 	if (started) {
 		supervisor_notify("READY=1");
 		event_base_dispatch(bridge->base);

@@ -164,6 +164,26 @@ static void next_work(struct at_modem *modem)
 	}
 }
 
+/* The message of the slot in hand has this text. */
+static void tell_message(struct at_modem *modem, const char *text)
+{
+	const struct sms_events *events = &modem->options.events;
+
+	modem->text_follows = false;
+	modem->slots[modem->slot] = SLOT_TOLD;
+	events->received(events->context, modem->opened * SLOTS + modem->slot, modem->message.phone,
+	                 text, modem->message.sent_ms);
+}
+
+/* A line behind +CMGR: the text, or something that the modem says in between, such as RING. */
+static void on_text(struct at_modem *modem, struct cursor line)
+{
+	char text[AT_LINE_SIZE + 1];
+
+	if (sms_hex_read(line, text, sizeof(text)))
+		tell_message(modem, text);
+}
+
 static void on_ok(struct at_modem *modem)
 {
 	char command[4 * SMS_PHONE_SIZE + 20];
@@ -187,7 +207,9 @@ static void on_ok(struct at_modem *modem)
 		next_work(modem);
 		break;
 	case MODEM_READ:
-		if (modem->slots[modem->slot] == SLOT_TO_READ) /* it was empty after all */
+		if (modem->text_follows) /* a message without text, or with one that is none */
+			tell_message(modem, "");
+		if (modem->slots[modem->slot] == SLOT_TO_READ) /* nothing is there after all */
 			modem->slots[modem->slot] = SLOT_EMPTY;
 		next_work(modem);
 		break;
@@ -239,23 +261,6 @@ static void on_prompt(struct at_modem *modem)
 	modem->state = MODEM_TEXT;
 	evbuffer_add_printf(bufferevent_get_output(modem->stream), "%s\x1a", modem->outgoing.text);
 	set_timer(modem, 6 * modem->options.answer_ms);
-}
-
-/* The line behind +CMGR. */
-static void on_text(struct at_modem *modem, struct cursor line)
-{
-	const struct sms_events *events = &modem->options.events;
-	char text[AT_LINE_SIZE + 1];
-
-	modem->text_follows = false;
-	if (!sms_hex_read(line, text, sizeof(text))) {
-		log_line(modem->options.log, LOG_WARNING, "short message not readable", "phone=\"%s\"",
-		         modem->message.phone);
-		text[0] = '\0';
-	}
-	modem->slots[modem->slot] = SLOT_TOLD;
-	events->received(events->context, modem->opened * SLOTS + modem->slot, modem->message.phone,
-	                 text, modem->message.sent_ms);
 }
 
 static void mark_to_read(struct at_modem *modem, int slot)

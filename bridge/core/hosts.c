@@ -162,6 +162,14 @@ static void on_settled(void *context, struct connection *connection)
 	connection_ack(connection, gateway->committed);
 }
 
+static void on_traffic(void *context, const struct traffic *traffic)
+{
+	struct hosts *hosts = context;
+	const struct back_end *back_end = &hosts->options.back_end;
+
+	back_end->traffic(back_end->context, traffic);
+}
+
 static void on_ended(void *context, struct connection *connection, const char *reason)
 {
 	struct hosts *hosts = context;
@@ -240,7 +248,8 @@ struct hosts *hosts_new(struct event_base *base, const struct hosts_options *opt
 	dispatcher->policy.lookup = look_up;
 	dispatcher->policy.reserve = reserve;
 	dispatcher->policy.context = hosts;
-	dispatcher->events = (struct dispatcher_events){hosts, on_session, on_settled, on_ended};
+	dispatcher->events =
+	    (struct dispatcher_events){hosts, on_session, on_settled, on_traffic, on_ended};
 	hosts->registry = registry_new();
 	hosts->tick = event_new(base, -1, EV_PERSIST, on_tick, hosts);
 	if (hosts->registry && hosts->tick)
@@ -395,6 +404,25 @@ bool hosts_request(struct hosts *hosts, int64_t gateway_id, const void *payload,
 	struct gateway *gateway = registry_find_id(hosts->registry, gateway_id);
 
 	return gateway && gateway->connection && connection_request(gateway->connection, payload, size);
+}
+
+bool hosts_request_eui64(struct hosts *hosts, uint64_t eui64, const void *payload, size_t size)
+{
+	struct gateway *gateway = registry_find(hosts->registry, eui64);
+
+	return gateway && gateway->connection && connection_request(gateway->connection, payload, size);
+}
+
+uint64_t hosts_eui64(const struct hosts *hosts, int64_t gateway_id)
+{
+	const struct gateway *gateway = registry_find_id(hosts->registry, gateway_id);
+
+	return gateway ? gateway->eui64 : 0;
+}
+
+void hosts_watch(struct hosts *hosts, bool watched)
+{
+	ip_dispatcher_watch(hosts->dispatcher, watched);
 }
 
 void hosts_hold(struct hosts *hosts, bool held)

@@ -26,6 +26,8 @@ struct back_end {
 	bool (*record)(void *context, const struct gateway *gateway, uint8_t route,
 	               const struct data_message *data, int64_t received_ms);
 	void (*response)(void *context, const struct gateway *gateway, const struct response *response);
+	/* A frame went in or out; only while watched. */
+	void (*traffic)(void *context, const struct traffic *traffic);
 	/* Bytes that the sessions hold became more or fewer; as session_policy's reserve. */
 	bool (*reserve)(void *context, size_t before, size_t after);
 };
@@ -74,6 +76,13 @@ void hosts_refused(struct hosts *hosts, int64_t gateway_id);
 
 /* Sends a REQUEST payload; false where the gateway has no session now. */
 bool hosts_request(struct hosts *hosts, int64_t gateway_id, const void *payload, size_t size);
+
+/* The same by EUI-64. */
+bool hosts_request_eui64(struct hosts *hosts, uint64_t eui64, const void *payload, size_t size);
+/* The EUI-64 of a gateway; 0: never loaded. */
+uint64_t hosts_eui64(const struct hosts *hosts, int64_t gateway_id);
+/* Whether `traffic` is told. */
+void hosts_watch(struct hosts *hosts, bool watched);
 
 /* Stops reading from the gateways (memory is full), or goes on. */
 void hosts_hold(struct hosts *hosts, bool held);

@@ -1,5 +1,5 @@
 /*
- * Listener and connections of the IP dispatcher (document 4.1.2.1). A frame is
+ * Connections of the IP dispatcher (document 4.1.2.1). A frame is
  * handled where it lies in the connection's input buffer. Connections are freed
  * only from their own stream's callbacks, never while frames of theirs are being
  * handled.
@@ -7,26 +7,16 @@
 #include "ip_dispatcher.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
-#include <event2/listener.h>
-#include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 
 #include "clock.h"
+#include "entrance.h"
 
-enum { READ_CHUNK = 65536, LINGER_S = 5, SWEEP_MS = 500, BACKLOG = 1024 };
-
-/* A port that is listened on, with its rules. */
-struct entrance {
-	struct ip_dispatcher *dispatcher;
-	struct evconnlistener *listener; /* NULL: not in use */
-	struct session_policy policy;
-	struct tls *tls; /* NULL: in clear */
-};
+enum { READ_CHUNK = 65536, LINGER_S = 5, SWEEP_MS = 500 };
 
 enum { ENTRANCES = 2 }; /* in clear, with TLS */
 
@@ -38,7 +28,7 @@ struct ip_dispatcher {
 	struct connection *first;
 	struct seen_list pending;
 	struct dispatcher_counts counts;
-	bool held;
+	bool held, watched;
 };
 
 static void connection_free(struct connection *connection)
@@ -65,6 +55,31 @@ static void announce_end(struct connection *connection, const char *reason)
 	if (connection->owner)
 		dispatcher->options.events.ended(dispatcher->options.events.context, connection, reason);
 	connection->owner = NULL;
+}
+
+/* Tells a frame; of the handshake, whose payloads are proofs, without its payload. */
+static void tell_traffic(struct connection *connection, bool outgoing, const uint8_t *frame,
+                         const uint8_t *payload, size_t size)
+{
+	const struct dispatcher_events *events = &connection->dispatcher->options.events;
+	struct frame_header header;
+
+	if (!connection->dispatcher->watched ||
+	    frame_read_header(frame, FRAME_HEADER_SIZE, UINT16_MAX, &header) != FRAME_OK)
+		return;
+	const struct traffic traffic = {
+	    .at_ms = clock_wall_ms(),
+	    .outgoing = outgoing,
+	    .gateway = header.gateway,
+	    .session = header.session,
+	    .sequence = header.sequence,
+	    .type = header.type,
+	    .route = header.route,
+	    .flags = header.flags,
+	    .payload = header.type <= FRAME_READY ? NULL : payload,
+	    .size = size,
+	};
+	events->traffic(events->context, &traffic);
 }
 
 static void on_drained(struct bufferevent *stream, void *context)
@@ -100,10 +115,13 @@ static void finish(struct connection *connection, const char *reason)
 	linger(connection);
 }
 
-static void send_bytes(struct connection *connection, const struct writer *out)
+/* Sends one frame; payload (NULL: not told) is what it holds in clear. */
+static void send_frame(struct connection *connection, const struct writer *out, const void *payload,
+                       size_t size)
 {
 	if (out->at == 0)
 		return;
+	tell_traffic(connection, true, out->bytes, payload, size);
 	bufferevent_write(connection->stream, out->bytes, out->at);
 	connection->dispatcher->counts.frames_sent++;
 	if (evbuffer_get_length(bufferevent_get_output(connection->stream)) >
@@ -135,22 +153,27 @@ void connection_peer(const struct connection *connection, char peer[PEER_SIZE])
 
 void connection_ack(struct connection *connection, uint64_t record_no)
 {
-	uint8_t bytes[64];
+	uint8_t bytes[64], number[8];
 	struct writer out = writer_over(bytes, sizeof(bytes));
+	struct writer payload = writer_over(number, sizeof(number));
 
+	writer_u64(&payload, record_no);
 	if (!connection->closing && session_write_ack(&connection->session, record_no, &out))
-		send_bytes(connection, &out);
+		send_frame(connection, &out, number, sizeof(number));
 }
 
 void connection_nack(struct connection *connection, uint64_t record_no, enum nack_reason reason,
                      const char *why)
 {
-	uint8_t bytes[SESSION_REPLY_SIZE];
+	uint8_t bytes[SESSION_REPLY_SIZE], number[9];
 	struct writer out = writer_over(bytes, sizeof(bytes));
+	struct writer payload = writer_over(number, sizeof(number));
 
+	writer_u64(&payload, record_no);
+	writer_u8(&payload, (uint8_t)reason);
 	if (!connection->closing &&
 	    session_write_nack(&connection->session, record_no, (uint8_t)reason, why, &out))
-		send_bytes(connection, &out);
+		send_frame(connection, &out, number, sizeof(number));
 }
 
 bool connection_request(struct connection *connection, const void *payload, size_t size)
@@ -160,19 +183,23 @@ bool connection_request(struct connection *connection, const void *payload, size
 
 	if (connection->closing || !session_write_request(&connection->session, payload, size, &out))
 		return false;
-	send_bytes(connection, &out);
+	send_frame(connection, &out, payload, size);
 	return true;
 }
 
 void connection_close(struct connection *connection, enum close_reason reason, const char *why)
 {
-	uint8_t bytes[SESSION_REPLY_SIZE];
+	uint8_t bytes[SESSION_REPLY_SIZE], text[SESSION_REPLY_SIZE];
 	struct writer out = writer_over(bytes, sizeof(bytes));
+	struct writer payload = writer_over(text, sizeof(text));
 
 	if (connection->closing)
 		return;
-	if (session_write_close(&connection->session, reason, why, &out) && connection->up)
+	close_write(&payload, (uint8_t)reason, why);
+	if (session_write_close(&connection->session, reason, why, &out) && connection->up) {
+		tell_traffic(connection, true, out.bytes, text, payload.at);
 		bufferevent_write(connection->stream, out.bytes, out.at);
+	}
 	finish(connection, why);
 }
 
@@ -239,6 +266,19 @@ static uint8_t *next_frame(struct connection *connection, struct evbuffer *input
 	return evbuffer_get_length(input) < *size ? NULL : evbuffer_pullup(input, (ev_ssize_t)*size);
 }
 
+/* A frame that was refused may not be decrypted: it is told without its payload. */
+static void tell_received(struct connection *connection, const uint8_t *frame,
+                          const struct session_event *event)
+{
+	struct frame_header header;
+
+	if (connection->dispatcher->watched &&
+	    frame_read_header(frame, FRAME_HEADER_SIZE, UINT16_MAX, &header) == FRAME_OK)
+		tell_traffic(connection, false, frame,
+		             event->kind == SESSION_REFUSED ? NULL : frame + FRAME_HEADER_SIZE,
+		             header.payload_size);
+}
+
 static void on_readable(struct bufferevent *stream, void *context)
 {
 	struct connection *connection = context;
@@ -255,11 +295,12 @@ static void on_readable(struct bufferevent *stream, void *context)
 
 		dispatcher->counts.frames_received++;
 		session_receive(&connection->session, frame, size, now_ms, &reply, &event);
+		tell_received(connection, frame, &event);
 		if (is_impostor(connection)) {
 			refuse_impostor(connection, now_ms);
 			break;
 		}
-		send_bytes(connection, &reply);
+		send_frame(connection, &reply, NULL, 0);
 		if (!connection->closing)
 			handle_event(connection, &event, now_ms);
 		session_release(&connection->session);
@@ -284,27 +325,6 @@ static void on_event(struct bufferevent *stream, short what, void *context)
 	connection_free(connection);
 }
 
-/* The socket's stream, with TLS where the entrance has it; NULL: no memory, the socket is open. */
-static struct bufferevent *new_stream(struct entrance *entrance, evutil_socket_t socket)
-{
-	struct event_base *base = entrance->dispatcher->base;
-	struct bufferevent *stream;
-	SSL *ssl;
-
-	if (!entrance->tls)
-		return bufferevent_socket_new(base, socket, BEV_OPT_CLOSE_ON_FREE);
-	ssl = tls_accept(entrance->tls);
-	if (!ssl)
-		return NULL;
-	stream = bufferevent_openssl_socket_new(base, socket, ssl, BUFFEREVENT_SSL_ACCEPTING,
-	                                        BEV_OPT_CLOSE_ON_FREE);
-	if (!stream)
-		SSL_free(ssl);
-	else
-		bufferevent_openssl_set_allow_dirty_shutdown(stream, 1);
-	return stream;
-}
-
 static void add_connection(struct ip_dispatcher *dispatcher, struct connection *connection)
 {
 	connection->dispatcher = dispatcher;
@@ -316,17 +336,12 @@ static void add_connection(struct ip_dispatcher *dispatcher, struct connection *
 	seen_touch(&dispatcher->pending, &connection->age, clock_steady_ms());
 }
 
-static void on_accept(struct evconnlistener *listener, evutil_socket_t socket,
-                      struct sockaddr *address, int size, void *context)
+static void on_accepted(struct entrance *entrance, evutil_socket_t socket)
 {
-	struct entrance *entrance = context;
-	struct ip_dispatcher *dispatcher = entrance->dispatcher;
+	struct ip_dispatcher *dispatcher = entrance->context;
 	struct connection *connection = calloc(1, sizeof(*connection));
 	int on = 1;
 
-	(void)listener;
-	(void)address;
-	(void)size;
 	if (!connection || dispatcher->counts.connections >= dispatcher->options.connection_limit ||
 	    !session_start(&connection->session, &entrance->policy)) {
 		free(connection);
@@ -337,7 +352,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t socket,
 	setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	connection->secure = entrance->tls != NULL;
 	connection->up = !connection->secure;
-	connection->stream = new_stream(entrance, socket);
+	connection->stream = entrance_stream(entrance, socket);
 	if (!connection->stream) {
 		session_end(&connection->session);
 		free(connection);
@@ -355,16 +370,6 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t socket,
 	}
 }
 
-/* Out of descriptors, most likely: takes no new connection until the next sweep. */
-static void on_accept_error(struct evconnlistener *listener, void *context)
-{
-	struct entrance *entrance = context;
-
-	log_line(entrance->dispatcher->options.log, LOG_ERROR, "cannot accept connections",
-	         "error=\"%s\"", evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
-	evconnlistener_disable(listener);
-}
-
 static void on_sweep(evutil_socket_t socket, short what, void *context)
 {
 	struct ip_dispatcher *dispatcher = context;
@@ -377,46 +382,7 @@ static void on_sweep(evutil_socket_t socket, short what, void *context)
 		connection_close((struct connection *)((char *)oldest - offsetof(struct connection, age)),
 		                 CLOSE_IDLE, "no handshake in time");
 	for (int i = 0; i < ENTRANCES; i++)
-		if (dispatcher->entrances[i].listener)
-			evconnlistener_enable(dispatcher->entrances[i].listener);
-}
-
-static bool listen_on(struct entrance *entrance, const char *host, const char *port, char *message,
-                      size_t size)
-{
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
-	struct evconnlistener *listener = NULL;
-	int failed = getaddrinfo(host, port, &hints, &found);
-
-	if (failed) {
-		snprintf(message, size, "cannot resolve \"%s\" port \"%s\": %s", host, port,
-		         gai_strerror(failed));
-		return false;
-	}
-	for (struct addrinfo *at = found; at && !listener; at = at->ai_next)
-		listener = evconnlistener_new_bind(entrance->dispatcher->base, on_accept, entrance,
-		                                   LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC |
-		                                       LEV_OPT_REUSEABLE,
-		                                   BACKLOG, at->ai_addr, (int)at->ai_addrlen);
-	if (!listener)
-		snprintf(message, size, "cannot listen on %s port %s: %s", host, port, strerror(errno));
-	else
-		evconnlistener_set_error_cb(listener, on_accept_error);
-	freeaddrinfo(found);
-	entrance->listener = listener;
-	return listener != NULL;
-}
-
-/* A gateway's link key, from which its TLS pre-shared key follows. */
-static bool find_link_key(void *context, uint64_t eui64, struct link_key *out)
-{
-	const struct session_policy *policy = context;
-	struct session_gateway gateway = {0};
-	bool found = policy->lookup(policy->context, eui64, &gateway) == LOOKUP_FOUND;
-
-	*out = gateway.key;
-	security_wipe(&gateway, sizeof(gateway));
-	return found && out->size > 0;
+		entrance_resume(&dispatcher->entrances[i]);
 }
 
 static bool open_entrances(struct ip_dispatcher *dispatcher, char *message, size_t size)
@@ -424,15 +390,18 @@ static bool open_entrances(struct ip_dispatcher *dispatcher, char *message, size
 	const struct dispatcher_options *options = &dispatcher->options;
 	struct entrance *clear = &dispatcher->entrances[false], *secure = &dispatcher->entrances[true];
 
-	*clear = (struct entrance){.dispatcher = dispatcher, .policy = options->policy};
+	*clear = (struct entrance){
+	    .base = dispatcher->base,
+	    .policy = options->policy,
+	    .log = options->log,
+	    .accepted = on_accepted,
+	    .context = dispatcher,
+	};
 	*secure = *clear;
 	secure->policy.security_required = options->tls_security_required;
-	if (!listen_on(clear, options->host, options->port, message, size))
-		return false;
-	if (!options->tls_host)
-		return true;
-	secure->tls = tls_new(&options->tls, find_link_key, &secure->policy, message, size);
-	return secure->tls && listen_on(secure, options->tls_host, options->tls_port, message, size);
+	return entrance_open(clear, options->host, options->port, NULL, message, size) &&
+	       (!options->tls_host || entrance_open(secure, options->tls_host, options->tls_port,
+	                                            &options->tls, message, size));
 }
 
 struct ip_dispatcher *ip_dispatcher_new(struct event_base *base,
@@ -457,22 +426,12 @@ struct ip_dispatcher *ip_dispatcher_new(struct event_base *base,
 	return dispatcher;
 }
 
-static void close_entrances(struct ip_dispatcher *dispatcher)
-{
-	for (int i = 0; i < ENTRANCES; i++) {
-		if (dispatcher->entrances[i].listener)
-			evconnlistener_free(dispatcher->entrances[i].listener);
-		dispatcher->entrances[i].listener = NULL;
-	}
-}
-
 void ip_dispatcher_free(struct ip_dispatcher *dispatcher)
 {
 	while (dispatcher->first)
 		connection_free(dispatcher->first);
-	close_entrances(dispatcher);
 	for (int i = 0; i < ENTRANCES; i++)
-		tls_free(dispatcher->entrances[i].tls);
+		entrance_free(&dispatcher->entrances[i]);
 	if (dispatcher->sweep)
 		event_free(dispatcher->sweep);
 	free(dispatcher);
@@ -480,15 +439,7 @@ void ip_dispatcher_free(struct ip_dispatcher *dispatcher)
 
 unsigned ip_dispatcher_port(const struct ip_dispatcher *dispatcher, bool secure)
 {
-	struct evconnlistener *listener = dispatcher->entrances[secure].listener;
-	struct sockaddr_storage address;
-	socklen_t size = sizeof(address);
-
-	if (!listener ||
-	    getsockname(evconnlistener_get_fd(listener), (struct sockaddr *)&address, &size) != 0)
-		return 0;
-	return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-	                                           : ((struct sockaddr_in *)&address)->sin_port);
+	return entrance_port(&dispatcher->entrances[secure]);
 }
 
 void ip_dispatcher_reconfigure(struct ip_dispatcher *dispatcher,
@@ -507,6 +458,11 @@ bool ip_dispatcher_reload_tls(struct ip_dispatcher *dispatcher, char *message, s
 	struct tls *tls = dispatcher->entrances[true].tls;
 
 	return !tls || tls_reload(tls, message, size);
+}
+
+void ip_dispatcher_watch(struct ip_dispatcher *dispatcher, bool watched)
+{
+	dispatcher->watched = watched;
 }
 
 void ip_dispatcher_hold(struct ip_dispatcher *dispatcher, bool held)
@@ -528,7 +484,8 @@ void ip_dispatcher_hold(struct ip_dispatcher *dispatcher, bool held)
 
 void ip_dispatcher_stop(struct ip_dispatcher *dispatcher)
 {
-	close_entrances(dispatcher);
+	for (int i = 0; i < ENTRANCES; i++)
+		entrance_close(&dispatcher->entrances[i]);
 	for (struct connection *at = dispatcher->first; at; at = at->after)
 		connection_close(at, CLOSE_SHUTDOWN, "the bridge stops");
 }

@@ -13,6 +13,7 @@
 #include "seen_list.h"
 #include "session.h"
 #include "tls.h"
+#include "traffic.h"
 
 enum { PEER_SIZE = 64 };
 
@@ -39,6 +40,8 @@ struct dispatcher_events {
 	                int64_t now_ms);
 	/* All frames that have arrived are handled. */
 	void (*settled)(void *context, struct connection *connection);
+	/* A frame went in or out; only while watched. */
+	void (*traffic)(void *context, const struct traffic *traffic);
 	/* It will not be heard of again; called once for each connection that had an owner. */
 	void (*ended)(void *context, struct connection *connection, const char *reason);
 };
@@ -73,6 +76,9 @@ void ip_dispatcher_reconfigure(struct ip_dispatcher *dispatcher,
 
 /* Reads the TLS files again; false and a message where they stay as they were. */
 bool ip_dispatcher_reload_tls(struct ip_dispatcher *dispatcher, char *message, size_t size);
+
+/* Whether `traffic` is told. */
+void ip_dispatcher_watch(struct ip_dispatcher *dispatcher, bool watched);
 
 /* Stops reading from all connections, or goes on. */
 void ip_dispatcher_hold(struct ip_dispatcher *dispatcher, bool held);

@@ -26,6 +26,8 @@ metrics = 127.0.0.1:0
 CONF
 "$bridge_program" --check -c "$work/conf" && "$bridge_program" --help | grep -q 'batch_ms'
 check $? "a good configuration passes --check, and --help names every key"
+"$bridge_program" --check -c "$top/bridge/bridge.conf" && sed 's/^#\([a-z]\)/\1/' "$top/bridge/bridge.conf" >"$work/whole.conf" && "$bridge_program" --check -c "$work/whole.conf"
+check $? "so does the sample file, with and without what is commented out"
 is "$("$bridge_program" --check -c "$work/conf" --batch_ms=0 2>&1)" 'smarthg-bridge: --batch_ms=0: batch_ms must be a whole number from 1 to 10000, not "0"' "a wrong value is told with its bounds"
 is "$("$bridge_program" --check --metrics=here 2>&1)" 'smarthg-bridge: --metrics=here: metrics must be HOST:PORT, not "here"' "and so is an address without a port"
 is "$("$bridge_program" --check --tls_key=x 2>&1)" 'smarthg-bridge: tls_certificate and tls_key go together' "and values that do not fit together"

@@ -48,6 +48,8 @@ is "$(logged 'short message not sent.*error 500')" 1 "after the refusal was told
 # Answers that are texts: they must not pass for the modem's own.
 arrive +4587654321 $'OK\r\n+CMTI: "SM",3' '25/11/20,10:01:00+04'
 comes 1 "SELECT count(*) FROM sms_inbox WHERE body LIKE 'OK%CMTI%'" "a text that looks like an answer of the modem is a text"
+arrive +4587654321 '' '25/11/20,10:01:30+04'
+comes 1 "SELECT count(*) FROM sms_inbox WHERE body = '' AND gateway_id = 2" "a message without text is a message"
 arrive 'MyBank' 'from a name' '25/11/20,10:02:00+04'
 comes 1 "SELECT count(*) FROM sms_inbox WHERE body = 'from a name' AND gateway_id IS NULL" "a stranger's message is kept too"
 

@@ -1,8 +1,8 @@
 /*
  * Promises of the bridge's operation: no value of a log line can pass for another
  * pair, latency is counted in its bucket, the state is valid in both formats,
- * a reload takes what it may, and a TLS key follows from a link key as RFC 5869
- * says.
+ * a reload takes what it may, traffic passes through its lines, and a TLS key follows from a link
+ * key as RFC 5869 says.
  */
 #include "tap.h"
 
@@ -12,6 +12,7 @@
 #include "../../bridge/core/command_line.h"
 #include "../../bridge/core/status.h"
 #include "../../bridge/core/tls.h"
+#include "../../bridge/core/traffic.h"
 
 __attribute__((format(printf, 2, 3))) static bool details_are(const char *wanted,
                                                               const char *format, ...)
@@ -108,6 +109,43 @@ static void test_reload(void)
 	   "values that need one another are checked together");
 }
 
+static void test_traffic(void)
+{
+	static const uint8_t payload[] = {0x00, 0xff, 0x7a};
+	struct traffic frame = {.at_ms = 1700000000123,
+	                        .outgoing = true,
+	                        .gateway = 0x0015bc0100000001,
+	                        .session = 0xdeadbeef,
+	                        .sequence = UINT32_MAX,
+	                        .type = FRAME_REQUEST,
+	                        .route = ROUTE_HAN,
+	                        .flags = FRAME_ENCRYPTED,
+	                        .payload = payload,
+	                        .size = sizeof(payload)};
+	struct traffic back;
+	uint8_t room[sizeof(payload)];
+	char line[256];
+
+	traffic_write(&frame, line, traffic_line_size(&frame));
+	ok(strcmp(line, "1700000000123 out 0015bc0100000001 deadbeef 4294967295 0a 5 1 00ff7a") == 0 &&
+	       traffic_read(line, &back, room, sizeof(room)) && back.at_ms == frame.at_ms &&
+	       back.outgoing && back.gateway == frame.gateway && back.session == frame.session &&
+	       back.sequence == frame.sequence && back.type == frame.type &&
+	       back.route == frame.route && back.flags == frame.flags && back.size == sizeof(payload) &&
+	       memcmp(room, payload, sizeof(payload)) == 0,
+	   "a frame passes through its line unharmed");
+	ok(!traffic_read(line, &back, room, sizeof(room) - 1), "a payload beyond the room is refused");
+	frame.payload = NULL;
+	traffic_write(&frame, line, traffic_line_size(&frame));
+	ok(traffic_read(line, &back, room, sizeof(room)) && !back.payload,
+	   "one without its payload too");
+	ok(!traffic_read("", &back, room, sizeof(room)) &&
+	       !traffic_read("1 up 2 3 4 5 6 7 -", &back, room, sizeof(room)) &&
+	       !traffic_read("1 in 2 3 4 5 6 7 0", &back, room, sizeof(room)) &&
+	       !traffic_read("1 in 2 3 4 100 6 7 -", &back, room, sizeof(room)),
+	   "a line that is none is refused");
+}
+
 static void test_tls_key(void)
 {
 	/* openssl kdf -keylen 32 -kdfopt digest:SHA256 -kdfopt hexkey:0001..0f
@@ -131,6 +169,7 @@ int main(void)
 	test_log();
 	test_status();
 	test_reload();
+	test_traffic();
 	test_tls_key();
 	return tap_done();
 }
