@@ -239,6 +239,36 @@ static void test_wired(void)
 	   "whose checksum counts too");
 }
 
+/* A long frame with the fixed data structure in it; status, units and counters in digits. */
+static enum reading_status decode_fixed(const char *hex)
+{
+	uint8_t frame[64] = {0};
+	size_t size = from_hex("68131368080173785634120a", frame);
+	uint8_t sum = 0;
+
+	size += from_hex(hex, frame + size);
+	for (size_t i = 4; i < size; i++)
+		sum = (uint8_t)(sum + frame[i]);
+	frame[size++] = sum;
+	frame[size++] = 0x16;
+	return decode_frame(frame, size, true);
+}
+
+static void test_fixed(void)
+{
+	ok(decode_fixed("0005693165000069000000") == READING_OK && count == 2 &&
+	       has("6-0:1.0.0.255", 6531, "kWh") && has("6-0:2.0.0.255", 0.069, "m3"),
+	   "the fixed data structure, in digits");
+	ok(memcmp(readings[0].device, "\x12\x34\x56\x78\0\0\0\x04", 8) == 0,
+	   "its device has no manufacturer and version");
+	ok(decode_fixed("01e97e0100000035010000") == READING_OK && count == 2 &&
+	       has("8-0:1.0.0.255", 0.001, "m3") && has("8-0:1.0.0.1", 0.309, "m3"),
+	   "in binary, the second counter being the first one's at the fixed date");
+	ok(decode_fixed("00913f1200000034000000") == READING_OK && count == 1 &&
+	       has("1-0:1.8.0.255", 12 * 1e6 / 3.6e3, "kWh"),
+	   "a unit of many powers of ten, and a counter without unit");
+}
+
 static void test_security(void)
 {
 	static const char hex[] = "0413d2040000027a0100";
@@ -568,6 +598,7 @@ int main(void)
 	test_published();
 	test_link();
 	test_wired();
+	test_fixed();
 	test_security();
 	test_extended_link_layers();
 	test_data_types();
