@@ -52,13 +52,13 @@ static void write_record(struct writer *records, uint8_t unit, uint8_t dif, cons
 		}
 }
 
-/* The structure's media to device types: those above 9 are the same in another mode. */
+/* The structure's media to device types: up to 9 they are the same, 10 to 14 are those of another
+ * counting mode. */
 static uint8_t device_type(unsigned medium)
 {
-	static const uint8_t again[] = {
-	    [0x0a] = 3, [0x0b] = 4, [0x0c] = 6, [0x0d] = 7, [0x0e] = 8, [0x0f] = 0};
+	static const uint8_t types[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 3, 4, 6, 7, 8, 0};
 
-	return medium < 0x0a ? (uint8_t)medium : again[medium];
+	return types[medium & 15];
 }
 
 void mbus_fixed_read(struct cursor *structure, uint8_t device[MBUS_DEVICE_SIZE],
