@@ -272,7 +272,7 @@ static void test_fixed(void)
 static void test_security(void)
 {
 	static const char hex[] = "0413d2040000027a0100";
-	uint8_t records[64], above[256], payload[64];
+	uint8_t records[64], above[256], payload[64], message_5[256];
 	size_t records_size = from_hex(hex, records), size;
 
 	payload[0] = 0x78;
@@ -308,6 +308,18 @@ static void test_security(void)
 		above[i / 8] ^= (uint8_t)(1 << i % 8);
 	}
 	ok(refused, "an authenticated telegram with any bit turned is refused");
+	uint8_t message[32];
+	size_t message_size = from_hex("7a010000000413d2040000", message);
+	size = write_authenticated(above, key.bytes, message, message_size);
+	ok(decode_above(WATER, above, size) == READING_OK && has("8-0:1.0.0.255", 1.234, "m3"),
+	   "one that is authenticated and not encrypted is read");
+	above[size - 1] ^= 1;
+	ok(decode_above(WATER, above, size) == READING_FORGED, "as long as it is what it was");
+	size = write_mode_5(message_5, key.bytes, WATER, 0x2a, records, records_size);
+	size = write_authenticated(above, key.bytes, message_5, size);
+	above[5] ^= 1;
+	ok(decode_above(WATER, above, size) == READING_FORGED,
+	   "in mode 5 an authentication code counts too");
 	ok(decode_records(WATER, hex) == READING_NOT_ENCRYPTED && count == 0,
 	   "a meter with a key is not believed in clear");
 	size = from_hex("7a2a001005"
