@@ -19,7 +19,7 @@ SELECT is((SELECT array_agg(telegram ORDER BY telegram) FROM bridge_quarantine(-
 SELECT is((SELECT count(*)::integer FROM bridge_quarantine(-9223372036854775808, 2)), 2, '... page by page');
 SELECT is((SELECT (received_at, gateway_time, kind)::text FROM bridge_quarantine(-9223372036854775808, 1)), '("2023-05-01 00:01:00+00","2023-05-01 00:00:00+00",2)', '... as they came');
 
-INSERT INTO meter (meter_id, home_id, gateway_id, device_eui64, kind, commodity, name) VALUES (7, 1, 1, '\x1234567815933303', 'main', 'gas', 'gas');
+INSERT INTO meter (meter_id, home_id, gateway_id, device_address, kind, commodity, name) VALUES (7, 1, 1, '\x1234567815933303', 'main', 'gas', 'gas');
 CREATE FUNCTION pg_temp.quarantined(number bigint) RETURNS bigint LANGUAGE sql AS 'SELECT quarantine_id FROM smarthg.quarantine WHERE record_no = number';
 CREATE FUNCTION pg_temp.reading(raw bigint) RETURNS jsonb LANGUAGE sql AS $$
 	SELECT jsonb_build_array(jsonb_build_object('device', '1234567815933303', 'endpoint', 1, 'obis', '7-0:3.0.0.255', 'unit', 'm3', 'raw_value', raw,
