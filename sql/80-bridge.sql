@@ -266,7 +266,7 @@ CREATE FUNCTION ingest_registers(readings incoming_reading[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
 BEGIN
 	INSERT INTO register (meter_id, obis, unit, cumulative)
-	SELECT DISTINCT ON (i.meter_id, i.obis) i.meter_id, i.obis, i.unit, unit_is_cumulative(i.unit)
+	SELECT DISTINCT ON (i.meter_id, i.obis) i.meter_id, i.obis, i.unit, unit_is_cumulative(i.unit) AND i.obis LIKE '%.255' -- a stored value does not count
 	FROM unnest(readings) AS i
 	WHERE i.fault IS NULL AND NOT EXISTS (SELECT FROM register r WHERE r.meter_id = i.meter_id AND r.obis = i.obis)
 	ON CONFLICT DO NOTHING;
