@@ -3,7 +3,7 @@
  * and the event loop, and the wiring between the core (sessions of gateways)
  * and the back end (rows in PostgreSQL).
  *
- *     gateways -> core/hosts -> core/routing -> backend/store -> smarthg.bridge_ingest
+ *     gateways -> core/hosts -> backend/decoding -> backend/store -> smarthg.bridge_ingest
  *                     ^  REQUEST                backend/journal -> sessions, presence, events
  *                     +------------------------ backend/commands <- smarthg.bridge_commands
  */
@@ -15,12 +15,10 @@
 #include <sys/resource.h>
 
 #include "backend/commands.h"
+#include "backend/decoding.h"
 #include "backend/gateways.h"
 #include "backend/journal.h"
-#include "backend/key_ring.h"
-#include "backend/layouts.h"
 #include "backend/refresh.h"
-#include "backend/second_look.h"
 #include "backend/store.h"
 #include "core/clock.h"
 #include "core/configuration.h"
@@ -40,10 +38,7 @@ struct bridge {
 	struct gateways *gateways;
 	struct commands *commands;
 	struct refresh *refresh;
-	struct key_ring *key_ring;
-	struct second_look *second_look;
-	struct layouts *layouts;
-	struct decoder decoder;
+	struct decoding *decoding;
 	struct event *term, *interrupt, *hangup, *stopping, *report;
 	int64_t stop_until_ms; /* steady; 0: not stopping */
 	uint64_t reported_records;
@@ -101,8 +96,7 @@ static bool on_record(void *context, const struct gateway *gateway, uint8_t rout
 	struct bridge *bridge = context;
 	struct decoded *decoded = &bridge->decoded;
 
-	routing_decode(&bridge->decoder, route, data, received_ms, decoded);
-	layouts_keep(bridge->layouts);
+	decoding_decode(bridge->decoding, route, data, received_ms, decoded);
 	if (store_add(bridge->store, gateway->gateway_id, data, received_ms, decoded))
 		return true;
 	log_line(&bridge->log, LOG_ERROR, "record not taken",
@@ -203,17 +197,9 @@ static void on_control_connected(void *context)
 	struct bridge *bridge = context;
 
 	/* Before gateways: nothing comes in that a key or layout would open which is not here yet. */
-	layouts_load(bridge->layouts);
-	key_ring_load(bridge->key_ring);
+	decoding_load(bridge->decoding);
 	gateways_reload(bridge->gateways);
 	commands_fetch(bridge->commands);
-}
-
-static void on_keys_loaded(void *context)
-{
-	struct bridge *bridge = context;
-
-	second_look_begin(bridge->second_look);
 }
 
 static void on_notified(void *context, const char *channel)
@@ -222,11 +208,7 @@ static void on_notified(void *context, const char *channel)
 
 	if (strcmp(channel, "smarthg_gateway") == 0)
 		gateways_reload(bridge->gateways);
-	else if (strcmp(channel, "smarthg_meter_key") == 0)
-		key_ring_load(bridge->key_ring);
-	else if (strcmp(channel, "smarthg_quarantine") == 0)
-		second_look_begin(bridge->second_look);
-	else
+	else if (!decoding_notified(bridge->decoding, channel))
 		commands_fetch(bridge->commands);
 }
 
@@ -275,6 +257,7 @@ static void on_hangup(evutil_socket_t number, short what, void *context)
 
 	(void)number;
 	(void)what;
+	decoding_load(bridge->decoding);
 	gateways_reload(bridge->gateways);
 }
 
@@ -330,19 +313,11 @@ static bool start_back_end(struct bridge *bridge)
 	bridge->journal = journal_new(bridge->control, &bridge->log);
 	bridge->gateways = gateways_new(bridge->base, bridge->control, &gateways);
 	bridge->commands = commands_new(bridge->base, bridge->control, &commands);
-	bridge->key_ring = key_ring_new(bridge->control, on_keys_loaded, bridge, &bridge->log);
-	bridge->second_look = second_look_new(bridge->control, &bridge->decoder, &bridge->log);
-	bridge->decoder = (struct decoder){.cipher = meter_cipher_new(),
-	                                   .formats = mbus_formats_new(),
-	                                   .key = key_ring_find,
-	                                   .context = bridge->key_ring};
-	if (bridge->decoder.formats)
-		bridge->layouts = layouts_new(bridge->control, bridge->decoder.formats);
+	bridge->decoding = decoding_new(bridge->control, &bridge->log);
 	if (configuration->refresh_ms > 0)
 		bridge->refresh = refresh_new(bridge->base, configuration->database,
 		                              configuration->refresh_ms, &bridge->log);
-	return bridge->journal && bridge->gateways && bridge->commands && bridge->key_ring &&
-	       bridge->second_look && bridge->decoder.cipher && bridge->layouts &&
+	return bridge->journal && bridge->gateways && bridge->commands && bridge->decoding &&
 	       (bridge->refresh || configuration->refresh_ms == 0);
 }
 
@@ -437,11 +412,7 @@ static void finish(struct bridge *bridge)
 		hosts_free(bridge->hosts);
 	refresh_free(bridge->refresh);
 	control_free(bridge->control);
-	second_look_free(bridge->second_look);
-	layouts_free(bridge->layouts);
-	key_ring_free(bridge->key_ring);
-	meter_cipher_free(bridge->decoder.cipher);
-	mbus_formats_free(bridge->decoder.formats);
+	decoding_free(bridge->decoding);
 	commands_free(bridge->commands);
 	gateways_free(bridge->gateways);
 	journal_free(bridge->journal);
@@ -496,7 +467,7 @@ static void print_help(const struct configuration *configuration)
 	printf("Usage: smarthg-bridge [-c FILE] [--KEY=VALUE]...\n\n"
 	       "The SmartAMM server: takes telegrams from gateways into PostgreSQL and commands\n"
 	       "from there to the gateways. FILE has lines `key = value`; the command line comes\n"
-	       "after it. SIGHUP reads the gateways again, SIGTERM commits and stops.\n\n"
+	       "after it. SIGHUP reads gateways and meter keys again, SIGTERM commits and stops.\n\n"
 	       "Keys, with the values in force:\n");
 	configuration_each(configuration, print_key);
 }
