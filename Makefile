@@ -92,7 +92,7 @@ build/smarthg-bridge: $(call objects,plain,bridge/main.c bridge/operations.c $(c
 	$(CC) -o $@ $^ $(bridge_libraries) -lpq
 
 build/smarthg-ctl: $(call objects,plain,bridge/ctl.c bridge/core/routing.c bridge/core/traffic.c $(codec))
-	$(CC) -o $@ $^ -lm
+	$(CC) -o $@ $^ -lcrypto -lm
 
 build/smarthg-gateway-sim: $(call objects,plain,$(wildcard tests/sim/*.c) $(codec) $(bridge_core) $(core))
 	$(CC) -o $@ $^ $(bridge_libraries) $(core_libraries)

@@ -8,6 +8,7 @@
 #include <event2/event.h>
 
 #include "backend/commands.h"
+#include "backend/decoding.h"
 #include "backend/gateways.h"
 #include "backend/journal.h"
 #include "backend/refresh.h"
@@ -31,6 +32,7 @@ struct bridge {
 	struct gateways *gateways;
 	struct commands *commands;
 	struct refresh *refresh;
+	struct decoding *decoding;
 	struct sms *sms; /* NULL: not wanted */
 	struct report *report;
 	struct metrics *metrics; /* NULL: not wanted */

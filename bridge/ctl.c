@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "codec/mbus_format.h"
 #include "core/routing.h"
 #include "core/traffic.h"
 
@@ -65,7 +66,10 @@ static void print_text(const uint8_t *text, size_t size)
 
 static void print_reading(const struct reading *reading)
 {
-	printf("\n    %016" PRIx64 "/%u %s ", reading->device, reading->endpoint, reading->obis);
+	printf("\n    ");
+	for (size_t i = 0; i < reading->device_size; i++)
+		printf("%02x", reading->device[i]);
+	printf("/%u %s ", reading->endpoint, reading->obis);
 	if (reading->multiplier > 0 && reading->divisor > 0)
 		printf("%.9g %s (%" PRId64 " * %" PRId64 " / %" PRId64 ")",
 		       (double)reading->raw * (double)reading->multiplier / (double)reading->divisor,
@@ -75,17 +79,32 @@ static void print_reading(const struct reading *reading)
 	printf(" at %s", time_text(reading->measured_ms));
 }
 
+/* Keys of meters stay with the bridge: encrypted telegrams are shown as such. */
+static const struct meter_key *no_key(void *context, const uint8_t device[MBUS_DEVICE_SIZE])
+{
+	(void)context;
+	(void)device;
+	return NULL;
+}
+
 static void print_data(const struct traffic *traffic)
 {
+	static struct decoder decoder;
 	static struct decoded decoded;
 	struct data_message data;
+
+	if (!decoder.key)
+		decoder = (struct decoder){
+		    .cipher = meter_cipher_new(), .formats = mbus_formats_new(), .key = no_key};
+	if (!decoder.cipher || !decoder.formats)
+		return;
 
 	if ((traffic->flags & FRAME_MORE_FOLLOWS) ||
 	    !data_read(cursor_over(traffic->payload, traffic->size), &data)) {
 		printf(" part of a longer message, %zu bytes", traffic->size);
 		return;
 	}
-	routing_decode(traffic->route, &data, traffic->at_ms, &decoded);
+	routing_decode(&decoder, traffic->route, &data, traffic->at_ms, &decoded);
 	printf(" record=%" PRIu64 " kind=%u telegram=", data.record_no, data.kind);
 	for (size_t i = 0; i < data.telegram_size; i++)
 		printf("%02x", data.telegram[i]);

@@ -3,7 +3,7 @@
  * and the event loop, and the wiring between the core (sessions of gateways)
  * and the back end (rows in PostgreSQL).
  *
- *     gateways -> core/hosts -> core/routing -> backend/store -> smarthg.bridge_ingest
+ *     gateways -> core/hosts -> backend/decoding -> backend/store -> smarthg.bridge_ingest
  *                     ^  REQUEST                backend/journal -> sessions, presence, events
  *                     +------------------------ backend/commands <- smarthg.bridge_commands
  */
@@ -73,14 +73,13 @@ static bool on_record(void *context, const struct gateway *gateway, uint8_t rout
 	struct bridge *bridge = context;
 	struct decoded *decoded = &bridge->decoded;
 
-	routing_decode(route, data, received_ms, decoded);
+	decoding_decode(bridge->decoding, route, data, received_ms, decoded);
 	if (bridge->console)
 		console_event(bridge->console, gateway->eui64,
 		              "record %" PRIu64 " to the back end: %zu readings%s%s", data->record_no,
 		              decoded->count, decoded->quarantine ? ", quarantine: " : "",
 		              decoded->quarantine ? decoded->quarantine : "");
-	if (store_add(bridge->store, gateway->gateway_id, data, received_ms, decoded->quarantine,
-	              decoded->readings, decoded->count))
+	if (store_add(bridge->store, gateway->gateway_id, data, received_ms, decoded))
 		return true;
 	log_line(&bridge->log, LOG_ERROR, "record not taken",
 	         "gateway=%016" PRIx64 " record=%" PRIu64 " reason=\"out of memory\"", gateway->eui64,
@@ -189,6 +188,8 @@ static void on_control_connected(void *context)
 {
 	struct bridge *bridge = context;
 
+	/* Before gateways: nothing comes in that a key or layout would open which is not here yet. */
+	decoding_load(bridge->decoding);
 	gateways_reload(bridge->gateways);
 	commands_fetch(bridge->commands);
 	if (bridge->sms)
@@ -203,7 +204,7 @@ static void on_notified(void *context, const char *channel)
 		gateways_reload(bridge->gateways);
 	else if (strcmp(channel, "smarthg_command") == 0)
 		commands_fetch(bridge->commands);
-	else if (bridge->sms)
+	else if (!decoding_notified(bridge->decoding, channel) && bridge->sms)
 		sms_fetch(bridge->sms);
 }
 
@@ -268,8 +269,9 @@ struct store_options bridge_store_options(struct bridge *bridge)
 
 static bool start_back_end(struct bridge *bridge)
 {
-	static const char *const channels[] = {"smarthg_gateway", "smarthg_command", "smarthg_sms",
-	                                       NULL};
+	static const char *const channels[] = {"smarthg_gateway",   "smarthg_command",
+	                                       "smarthg_meter_key", "smarthg_quarantine",
+	                                       "smarthg_sms",       NULL};
 	const struct configuration *configuration = &bridge->configuration;
 	struct store_options store = bridge_store_options(bridge);
 	struct control_handlers control = {bridge, on_control_connected, on_notified};
@@ -291,10 +293,11 @@ static bool start_back_end(struct bridge *bridge)
 	bridge->journal = journal_new(bridge->control, &bridge->log);
 	bridge->gateways = gateways_new(bridge->base, bridge->control, &gateways);
 	bridge->commands = commands_new(bridge->base, bridge->control, &commands);
+	bridge->decoding = decoding_new(bridge->control, &bridge->log);
 	if (configuration->refresh_ms > 0)
 		bridge->refresh = refresh_new(bridge->base, configuration->database,
 		                              configuration->refresh_ms, &bridge->log);
-	return bridge->journal && bridge->gateways && bridge->commands &&
+	return bridge->journal && bridge->gateways && bridge->commands && bridge->decoding &&
 	       (bridge->refresh || configuration->refresh_ms == 0);
 }
 
@@ -397,6 +400,7 @@ static void finish(struct bridge *bridge)
 		hosts_free(bridge->hosts);
 	refresh_free(bridge->refresh);
 	control_free(bridge->control);
+	decoding_free(bridge->decoding);
 	commands_free(bridge->commands);
 	gateways_free(bridge->gateways);
 	journal_free(bridge->journal);

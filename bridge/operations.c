@@ -151,6 +151,7 @@ static void on_hangup(evutil_socket_t number, short what, void *context)
 	(void)what;
 	supervisor_reloading();
 	reload_configuration(bridge);
+	decoding_load(bridge->decoding);
 	gateways_reload(bridge->gateways);
 	log_line(&bridge->log, LOG_INFO, "reloaded", "signal=%d", (int)number);
 	supervisor_notify("READY=1");

@@ -11,7 +11,7 @@ CREATE TABLE meter (
 	meter_id bigint PRIMARY KEY DEFAULT new_id(),
 	home_id bigint NOT NULL REFERENCES home,
 	gateway_id bigint REFERENCES gateway,
-	device_eui64 bytea CHECK (octet_length(device_eui64) BETWEEN 1 AND 48),
+	device_address bytea CHECK (octet_length(device_address) BETWEEN 1 AND 48),
 	endpoint smallint NOT NULL DEFAULT 1 CHECK (endpoint BETWEEN 0 AND 255),
 	kind meter_kind NOT NULL DEFAULT 'main',
 	role meter_role NOT NULL DEFAULT 'consumption',
@@ -20,8 +20,8 @@ CREATE TABLE meter (
 	default_multiplier bigint NOT NULL DEFAULT 1 CHECK (default_multiplier > 0),
 	default_divisor bigint NOT NULL DEFAULT 1 CHECK (default_divisor > 0),
 	UNIQUE (home_id, name),
-	UNIQUE (gateway_id, device_eui64, endpoint),
-	CHECK ((gateway_id IS NULL) = (device_eui64 IS NULL)),
+	UNIQUE (gateway_id, device_address, endpoint),
+	CHECK ((gateway_id IS NULL) = (device_address IS NULL)),
 	CHECK (kind <> 'main' OR role = 'consumption')
 );
 CREATE UNIQUE INDEX meter_main ON meter (home_id, commodity) WHERE kind = 'main';
@@ -29,7 +29,7 @@ COMMENT ON TABLE meter IS 'A meter of a home: main meter, sub-meter or appliance
 COMMENT ON COLUMN meter.meter_id IS 'Identifier';
 COMMENT ON COLUMN meter.home_id IS 'The home it measures';
 COMMENT ON COLUMN meter.gateway_id IS 'The gateway that reports it; null: readings are loaded otherwise';
-COMMENT ON COLUMN meter.device_eui64 IS 'Address of the meter on its gateway. ZigBee: EUI-64 of the reporting device, 8 bytes. M-Bus, wired and wireless: its secondary address, 8 bytes (mbus_address). P1: its equipment identifier as characters, for example ''E0026000024153615''::bytea';
+COMMENT ON COLUMN meter.device_address IS 'Address of the meter on its gateway. ZigBee: EUI-64 of the reporting device, 8 bytes. M-Bus, wired and wireless: its secondary address, 8 bytes (mbus_address). P1: its equipment identifier as characters, for example ''E0026000024153615''::bytea';
 COMMENT ON COLUMN meter.endpoint IS 'ZigBee endpoint on the device; 1 for other meters, but 1 + n for sub-meter n of a P1 meter that has no identifier of its own';
 COMMENT ON COLUMN meter.kind IS 'main, sub or appliance; one main meter a home and commodity';
 COMMENT ON COLUMN meter.role IS 'consumption, production, ess or pev. Registers count from the grid''s side as everywhere: 1.8.0 is energy into the home, battery or vehicle, 2.8.0 energy out of it (what a production meter produces)';

@@ -209,7 +209,7 @@ CREATE TYPE incoming_reading AS (
 	record_no bigint,
 	received_at timestamptz,
 	kind smallint,
-	device_eui64 bytea,
+	device_address bytea,
 	endpoint smallint,
 	obis text,
 	unit text,
@@ -266,7 +266,7 @@ CREATE FUNCTION ingest_registers(readings incoming_reading[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
 BEGIN
 	INSERT INTO register (meter_id, obis, unit, cumulative)
-	SELECT DISTINCT ON (i.meter_id, i.obis) i.meter_id, i.obis, i.unit, unit_is_cumulative(i.unit)
+	SELECT DISTINCT ON (i.meter_id, i.obis) i.meter_id, i.obis, i.unit, unit_is_cumulative(i.unit) AND i.obis LIKE '%.255' -- a stored value does not count
 	FROM unnest(readings) AS i
 	WHERE i.fault IS NULL AND NOT EXISTS (SELECT FROM register r WHERE r.meter_id = i.meter_id AND r.obis = i.obis)
 	ON CONFLICT DO NOTHING;
@@ -302,12 +302,12 @@ CREATE FUNCTION ingest_states(readings incoming_reading[]) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = smarthg, pg_temp AS $$
 	INSERT INTO ess_state (home_id, measured_at, soc_kwh)
 	SELECT DISTINCT ON (e.home_id, i.measured_at) e.home_id, i.measured_at, e.capacity_kwh * i.raw_value * i.multiplier / i.divisor / 100
-	FROM unnest(readings) AS i JOIN ess e USING (home_id, device_eui64, endpoint) WHERE i.fault IS NULL
+	FROM unnest(readings) AS i JOIN ess e ON (e.home_id, e.device_eui64, e.endpoint) = (i.home_id, i.device_address, i.endpoint) WHERE i.fault IS NULL
 	ORDER BY e.home_id, i.measured_at, i.n DESC
 	ON CONFLICT (home_id, measured_at) DO UPDATE SET soc_kwh = EXCLUDED.soc_kwh;
 	INSERT INTO pev_state (home_id, measured_at, soc_kwh)
 	SELECT DISTINCT ON (p.home_id, i.measured_at) p.home_id, i.measured_at, p.capacity_kwh * i.raw_value * i.multiplier / i.divisor / 100
-	FROM unnest(readings) AS i JOIN pev p USING (home_id, device_eui64, endpoint) WHERE i.fault IS NULL
+	FROM unnest(readings) AS i JOIN pev p ON (p.home_id, p.device_eui64, p.endpoint) = (i.home_id, i.device_address, i.endpoint) WHERE i.fault IS NULL
 	ORDER BY p.home_id, i.measured_at, i.n DESC
 	ON CONFLICT (home_id, measured_at) DO UPDATE SET soc_kwh = EXCLUDED.soc_kwh;
 $$;
@@ -363,7 +363,7 @@ END $$;
 COMMENT ON FUNCTION advance_gateway_marks(bigint[], bigint[], boolean[]) IS 'Moves each gateway''s mark over its newly committed records as far as they are unbroken, and over those it declared lost';
 
 CREATE FUNCTION resolve_readings(taken integer[], record_gateway_id bigint[], record_no bigint[], received_at timestamptz[], kind smallint[],
-	reading_record integer[], device_eui64 bytea[], endpoint smallint[], obis text[], unit text[],
+	reading_record integer[], device_address bytea[], endpoint smallint[], obis text[], unit text[],
 	raw_value bigint[], multiplier bigint[], divisor bigint[], measured_at timestamptz[]) RETURNS incoming_reading[]
 LANGUAGE plpgsql STABLE SET search_path = smarthg, pg_temp AS $$
 #variable_conflict use_column
@@ -372,23 +372,23 @@ DECLARE
 	resolved incoming_reading[];
 BEGIN
 	SELECT array_agg((i.n, g.gateway_id, coalesce(m.home_id, g.home_id), m.meter_id, t.record_no, t.received_at, t.kind,
-			i.device_eui64, i.endpoint, i.obis, i.unit, i.raw_value, i.multiplier, i.divisor, i.measured_at,
+			i.device_address, i.endpoint, i.obis, i.unit, i.raw_value, i.multiplier, i.divisor, i.measured_at,
 			CASE
 				WHEN NOT i.measured_at BETWEEN t.received_at - setting.accepted_age AND t.received_at + interval '1 day' THEN 'time is implausible'
 				WHEN i.raw_value < 0 AND unit_is_cumulative(i.unit) THEN 'count is negative'
-				WHEN i.unit = '%' THEN CASE WHEN NOT EXISTS (SELECT FROM ess e WHERE (e.home_id, e.device_eui64, e.endpoint) = (g.home_id, i.device_eui64, i.endpoint))
-					AND NOT EXISTS (SELECT FROM pev p WHERE (p.home_id, p.device_eui64, p.endpoint) = (g.home_id, i.device_eui64, i.endpoint)) THEN 'store is unknown' END
+				WHEN i.unit = '%' THEN CASE WHEN NOT EXISTS (SELECT FROM ess e WHERE (e.home_id, e.device_eui64, e.endpoint) = (g.home_id, i.device_address, i.endpoint))
+					AND NOT EXISTS (SELECT FROM pev p WHERE (p.home_id, p.device_eui64, p.endpoint) = (g.home_id, i.device_address, i.endpoint)) THEN 'store is unknown' END
 				WHEN m.meter_id IS NULL THEN 'meter is unknown'
 				WHEN r.unit <> i.unit THEN 'unit differs from the register''s'
 			END)::incoming_reading ORDER BY i.n)
 	INTO resolved
-	FROM unnest(resolve_readings.reading_record, resolve_readings.device_eui64, resolve_readings.endpoint, resolve_readings.obis, resolve_readings.unit,
+	FROM unnest(resolve_readings.reading_record, resolve_readings.device_address, resolve_readings.endpoint, resolve_readings.obis, resolve_readings.unit,
 		resolve_readings.raw_value, resolve_readings.multiplier, resolve_readings.divisor, resolve_readings.measured_at)
-		WITH ORDINALITY AS i(record, device_eui64, endpoint, obis, unit, raw_value, multiplier, divisor, measured_at, n)
+		WITH ORDINALITY AS i(record, device_address, endpoint, obis, unit, raw_value, multiplier, divisor, measured_at, n)
 	JOIN unnest(resolve_readings.record_gateway_id, resolve_readings.record_no, resolve_readings.received_at, resolve_readings.kind)
 		WITH ORDINALITY AS t(gateway_id, record_no, received_at, kind, n) ON t.n = i.record
 	JOIN gateway g ON g.gateway_id = t.gateway_id
-	LEFT JOIN meter m ON m.gateway_id = g.gateway_id AND m.device_eui64 = i.device_eui64 AND m.endpoint = i.endpoint
+	LEFT JOIN meter m ON m.gateway_id = g.gateway_id AND m.device_address = i.device_address AND m.endpoint = i.endpoint
 	LEFT JOIN register r ON r.meter_id = m.meter_id AND r.obis = i.obis
 	WHERE i.record IN (SELECT unnest(taken))
 		-- A stored value may be of any age; one that is too old is not news.
@@ -408,7 +408,7 @@ END $$;
 COMMENT ON FUNCTION ingest_resolved(incoming_reading[]) IS 'Stores resolved readings: states of charge, scales, and what registers count';
 
 CREATE FUNCTION bridge_ingest(record_gateway_id bigint[], record_no bigint[], gateway_time timestamptz[], received_at timestamptz[], kind smallint[],
-	address bytea[], telegram bytea[], quarantine_reason text[], reading_record integer[], device_eui64 bytea[], endpoint smallint[], obis text[], unit text[],
+	address bytea[], telegram bytea[], quarantine_reason text[], reading_record integer[], device_address bytea[], endpoint smallint[], obis text[], unit text[],
 	raw_value bigint[], multiplier bigint[], divisor bigint[], measured_at timestamptz[], quarantine_device bytea[] DEFAULT NULL)
 RETURNS TABLE (gateway_id bigint, committed_record_no bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
@@ -421,7 +421,7 @@ BEGIN
 	IF cardinality(ARRAY(SELECT DISTINCT unnest(ARRAY[cardinality(bridge_ingest.record_gateway_id), cardinality(bridge_ingest.record_no), cardinality(bridge_ingest.gateway_time),
 			cardinality(bridge_ingest.received_at), cardinality(bridge_ingest.kind), cardinality(bridge_ingest.address), cardinality(bridge_ingest.telegram),
 			cardinality(bridge_ingest.quarantine_reason), coalesce(cardinality(bridge_ingest.quarantine_device), cardinality(bridge_ingest.record_no))]))) <> 1
-		OR cardinality(ARRAY(SELECT DISTINCT unnest(ARRAY[cardinality(bridge_ingest.reading_record), cardinality(bridge_ingest.device_eui64), cardinality(bridge_ingest.endpoint),
+		OR cardinality(ARRAY(SELECT DISTINCT unnest(ARRAY[cardinality(bridge_ingest.reading_record), cardinality(bridge_ingest.device_address), cardinality(bridge_ingest.endpoint),
 			cardinality(bridge_ingest.obis), cardinality(bridge_ingest.unit), cardinality(bridge_ingest.raw_value), cardinality(bridge_ingest.multiplier),
 			cardinality(bridge_ingest.divisor), cardinality(bridge_ingest.measured_at)]))) <> 1 THEN
 		RAISE array_subscript_error USING MESSAGE = 'arrays of a batch differ in length', DETAIL = 'Records have one element a record in each array, readings one a reading.';
@@ -441,7 +441,7 @@ BEGIN
 
 	IF taken IS NOT NULL THEN
 		readings := resolve_readings(taken, bridge_ingest.record_gateway_id, bridge_ingest.record_no, bridge_ingest.received_at, bridge_ingest.kind,
-			bridge_ingest.reading_record, bridge_ingest.device_eui64, bridge_ingest.endpoint, bridge_ingest.obis, bridge_ingest.unit,
+			bridge_ingest.reading_record, bridge_ingest.device_address, bridge_ingest.endpoint, bridge_ingest.obis, bridge_ingest.unit,
 			bridge_ingest.raw_value, bridge_ingest.multiplier, bridge_ingest.divisor, bridge_ingest.measured_at);
 		PERFORM ingest_resolved(readings);
 

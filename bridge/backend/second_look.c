@@ -52,7 +52,7 @@ static void append(struct writer *text, const char *format, ...)
 	va_start(arguments, format);
 	int size = vsnprintf(piece, sizeof(piece), format, arguments);
 	va_end(arguments);
-	writer_bytes(text, piece, size > 0 ? (size_t)size : 0);
+	writer_bytes(text, piece, size > 0 && (size_t)size < sizeof(piece) ? (size_t)size : 0);
 }
 
 static void append_hex(struct writer *text, const uint8_t *bytes, size_t size)

@@ -42,6 +42,7 @@ enum ell_part {
 	ELL_DELAY = 0x08,
 	ELL_LEVEL = 0x10,
 	ELL_CHECKSUM = 0x80,
+	ELL_UNKNOWN = 0x64, /* parts whose size is not known */
 };
 
 enum afl_part {
@@ -180,6 +181,8 @@ static enum reading_status read_ell(struct layers *layers, uint8_t ci)
 		cursor_u8(&layers->at);
 	if (layers->at.broken)
 		return READING_MALFORMED;
+	if (parts & ELL_UNKNOWN)
+		return READING_UNSUPPORTED_LAYER;
 	if (parts & ELL_SESSION)
 		return read_session(layers, communication, session, parts & ELL_CHECKSUM);
 	if (parts & ELL_CHECKSUM) {
@@ -271,6 +274,9 @@ static enum reading_status decrypt_blocks(struct layers *layers, unsigned mode, 
 		return READING_OK;
 	if (!key)
 		return READING_NO_KEY;
+	status = check_mac(layers, key, message);
+	if (status != READING_OK)
+		return status;
 	link_order(layers->device, address);
 	if (mode == 5) {
 		memcpy(iv, address, 8);
@@ -278,9 +284,6 @@ static enum reading_status decrypt_blocks(struct layers *layers, unsigned mode, 
 	} else {
 		if (!layers->afl.has_counter)
 			return READING_UNSUPPORTED_SECURITY;
-		status = check_mac(layers, key, message);
-		if (status != READING_OK)
-			return status;
 		if (!meter_cipher_derive(layers->decoder->cipher, key->bytes, KEY_ENCRYPTION_FROM_METER,
 		                         layers->afl.counter, address + 2, derived))
 			return READING_MALFORMED;
@@ -296,6 +299,7 @@ static enum reading_status decrypt_blocks(struct layers *layers, unsigned mode, 
 /* The rest of the transport header after the address: access number, status, configuration. */
 static enum reading_status read_security(struct layers *layers, struct cursor message)
 {
+	const struct meter_key *key = key_of(layers);
 	uint8_t access = cursor_u8(&layers->at);
 	uint16_t configuration;
 	unsigned mode;
@@ -310,7 +314,7 @@ static enum reading_status read_security(struct layers *layers, struct cursor me
 		return READING_MALFORMED;
 	/* Modes that no standard gives a cipher are the manufacturer's own use of the field. */
 	if (mode == 0 || mode >= FIRST_RESERVED_MODE)
-		return READING_OK;
+		return key ? check_mac(layers, key, message) : READING_OK;
 	if (mode != 5 && mode != 7)
 		return READING_UNSUPPORTED_SECURITY;
 	return encrypted == 0 ? READING_OK : decrypt_blocks(layers, mode, encrypted, access, message);

@@ -3,7 +3,9 @@
  * whose receiver took the checksums out), and wired (EN 13757-2).
  */
 #include "crc16.h"
+#include "mbus_fixed.h"
 #include "mbus_layers.h"
+#include "mbus_obis.h"
 
 enum {
 	FIRST_BLOCK = 10, /* bytes of L, C, M and A fields */
@@ -12,6 +14,8 @@ enum {
 	FORMAT_B_PART = 126, /* bytes before the first checksum of a long frame of format B */
 	FRAME_SIZE = 256,
 };
+
+enum { CI_FIXED = 0x73 };
 
 enum wired { START_LONG = 0x68, START_SHORT = 0x10, ACKNOWLEDGE = 0xe5, STOP = 0x16 };
 
@@ -91,6 +95,17 @@ enum reading_status reading_decode_wireless_mbus(struct decoder *decoder,
 	return whole.broken ? READING_BAD_LENGTH : mbus_read_layers(decoder, device, whole, out, count);
 }
 
+static enum reading_status read_fixed(struct decoder *decoder, struct cursor structure,
+                                      struct reading *out, size_t *count)
+{
+	uint8_t bytes[MBUS_FIXED_RECORDS_SIZE];
+	struct writer records = writer_over(bytes, sizeof(bytes));
+
+	mbus_fixed_read(&structure, decoder->device, &records);
+	struct cursor written = cursor_over(bytes, records.at);
+	return mbus_read_records(&written, &written, decoder->device, out, count);
+}
+
 enum reading_status reading_decode_wired_mbus(struct decoder *decoder,
                                               const struct raw_telegram *telegram,
                                               struct reading *out, size_t *count)
@@ -122,5 +137,8 @@ enum reading_status reading_decode_wired_mbus(struct decoder *decoder,
 		memcpy(device, telegram->address, MBUS_DEVICE_SIZE);
 	frame = cursor_over(bytes, length);
 	cursor_take(&frame, 2); /* C, A */
+	struct cursor structure = frame;
+	if (cursor_left(&structure) == 1 + MBUS_FIXED_SIZE && cursor_u8(&structure) == CI_FIXED)
+		return read_fixed(decoder, structure, out, count);
 	return mbus_read_layers(decoder, device, frame, out, count);
 }

@@ -25,7 +25,7 @@ INSERT INTO substation (substation_id, name) VALUES (1, 'substation');
 INSERT INTO feeder (feeder_id, substation_id, name) VALUES (1, 1, 'feeder');
 INSERT INTO home (home_id, feeder_id, price_area_id, name) SELECT n, 1, 1, 'home ' || n FROM generate_series(1, :meters) AS n;
 INSERT INTO gateway (gateway_id, home_id, eui64) SELECT n, n, decode(lpad(to_hex(n), 16, '0'), 'hex') FROM generate_series(1, :meters) AS n;
-INSERT INTO meter (meter_id, home_id, gateway_id, device_eui64, name, default_divisor) SELECT n, n, n, decode(lpad(to_hex(n), 16, '0'), 'hex'), 'main', 1000 FROM generate_series(1, :meters) AS n;
+INSERT INTO meter (meter_id, home_id, gateway_id, device_address, name, default_divisor) SELECT n, n, n, decode(lpad(to_hex(n), 16, '0'), 'hex'), 'main', 1000 FROM generate_series(1, :meters) AS n;
 INSERT INTO register (register_id, meter_id, obis, unit, cumulative) SELECT n, n, '1-0:1.8.0.255', 'kWh', true FROM generate_series(1, :meters) AS n;
 INSERT INTO register_epoch SELECT n, '-infinity', 1, 1000, 281474976710656, 'first reading' FROM generate_series(1, :meters) AS n;
 -- Every meter each quarter of an hour, quarter by quarter as they come; counts that rise unevenly.

@@ -23,7 +23,7 @@ INSERT INTO co2_cost (price_area_id, slot_start, carbon_g_per_kwh, co2_eur_per_k
 CREATE FUNCTION demo.eui64(device integer, home_no bigint) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$
 	SELECT decode('0015bc00' || lpad(to_hex(device), 4, '0') || lpad(to_hex(home_no), 4, '0'), 'hex') $$;
 INSERT INTO gateway (gateway_id, home_id, eui64, link_key) SELECT home_id, home_id, demo.eui64(0, home_id), sha256(convert_to(gen_random_uuid()::text, 'UTF8')) FROM home;
-INSERT INTO meter (home_id, gateway_id, device_eui64, kind, role, name)
+INSERT INTO meter (home_id, gateway_id, device_address, kind, role, name)
 	SELECT home_id, home_id, demo.eui64(1, home_id), 'main'::meter_kind, 'consumption'::meter_role, 'main meter' FROM home
 	UNION ALL SELECT DISTINCT home_no, home_no, demo.eui64(2, home_no), 'sub'::meter_kind, 'production'::meter_role, 'PV inverter' FROM demo.consumption WHERE production_kwh > 0
 	UNION ALL SELECT DISTINCT home_no, home_no, demo.eui64(3, home_no), 'sub'::meter_kind, 'pev'::meter_role, 'charging point' FROM demo.charging;

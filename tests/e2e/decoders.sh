@@ -13,7 +13,7 @@ clear=144493157856341233037a2b0000000c1428048502
 p1=$(printf '/XYZ5METER\r\n\r\n0-0:96.1.1(4530303132)\r\n0-0:1.0.0(231114231300W)\r\n1-0:1.8.1(004567.123*kWh)\r\n1-0:1.8.2(001234.567*kWh)\r\n0-1:24.1.0(003)\r\n0-1:96.1.0(4730303138)\r\n0-1:24.2.1(231114230000W)(00123.456*m3)\r\n!' | od -An -v -tx1 | tr -d ' \n')
 
 make_homes 2 || { echo "Bail out! no database"; exit 1; }
-sql "INSERT INTO meter (meter_id, home_id, gateway_id, device_eui64, commodity, name) VALUES
+sql "INSERT INTO meter (meter_id, home_id, gateway_id, device_address, commodity, name) VALUES
 	(11, 1, 1, mbus_address('12345678', 'ELS', 51, 3), 'gas', 'gas'),
 	(12, 2, 2, mbus_address('12345678', 'ELS', 51, 3), 'gas', 'gas by wire'),
 	(13, 2, 2, 'G0018', 'heat', 'gas of the P1 port'), (14, 2, 2, 'E0012', 'water', 'P1')" 2>"$work/sql.log"
@@ -51,7 +51,7 @@ sim more
 check $? "more telegrams are acknowledged"
 is "$(readings 11 | tr ',' '\n' | wc -l)" 2 "the next encrypted one is read at once"
 is "$(unresolved 1)" "3 not encrypted, but the meter has a key, 4 meter is unknown" "one in clear is not believed of a meter with a key, an unknown meter waits"
-sql "INSERT INTO meter (meter_id, home_id, gateway_id, device_eui64, commodity, name) VALUES (15, 1, 1, mbus_address('87654321', 'ABC', 1, 7), 'water', 'water')"
+sql "INSERT INTO meter (meter_id, home_id, gateway_id, device_address, commodity, name) VALUES (15, 1, 1, mbus_address('87654321', 'ABC', 1, 7), 'water', 'water')"
 is "$(sql "SELECT decode_quarantine(1, 'meter is unknown')")" 1 "an operator calls for what waits for a meter"
 comes "8-0:1.0.0.255 m3 1234 1700000180" "SELECT concat_ws(' ', obis, unit, raw_value, extract(epoch FROM measured_at)::bigint) FROM reading JOIN register USING (register_id) WHERE meter_id = 15" "and it is read"
 sql "UPDATE meter_key SET clear_accepted = true"
@@ -65,7 +65,7 @@ radio() { printf '%02x%s' $((${#1} / 2)) "$1"; }
 kamstrup=442d2c888888880107
 full=$(radio ${kamstrup}7804131908000002fd170000)
 compact=$(radio ${kamstrup}79$(sum 041302fd17)$(sum 04131a08000002fd170000)1a0800000000)
-sql "INSERT INTO meter (meter_id, home_id, gateway_id, device_eui64, kind, commodity, name) VALUES (16, 1, 1, mbus_address('88888888', 'KAM', 1, 7), 'sub', 'water', 'compact')"
+sql "INSERT INTO meter (meter_id, home_id, gateway_id, device_address, kind, commodity, name) VALUES (16, 1, 1, mbus_address('88888888', 'KAM', 1, 7), 'sub', 'water', 'compact')"
 cat >>"$work/telegrams" <<TELEGRAMS
 $second 1700000060000 2 - $compact
 $first 1700000240000 2 - $compact

@@ -14,7 +14,7 @@ RANDOM=${NOLOSS_SEED:=$(date +%N | sed 's/^0*//')}
 echo "# seed $NOLOSS_SEED"
 
 make_homes $homes || { echo "Bail out! no database"; exit 1; }
-sql "INSERT INTO meter (meter_id, home_id, gateway_id, device_eui64, kind, commodity, name)
+sql "INSERT INTO meter (meter_id, home_id, gateway_id, device_address, kind, commodity, name)
 	SELECT $homes + i, i, i, mbus_address(lpad(i::text, 8, '0'), 'ABC', 1, 7), 'main'::meter_kind, 'water'::commodity, 'water' FROM generate_series(1, $homes) AS i
 	UNION ALL SELECT 2 * $homes + i, i, i, mbus_address(lpad(i::text, 8, '0'), 'ABC', 1, 2), 'sub', 'electricity', 'by wire' FROM generate_series(1, $homes) AS i
 	UNION ALL SELECT 3 * $homes + i, i, i, convert_to('P1-' || i, 'UTF8'), 'sub', 'electricity', 'P1' FROM generate_series(1, $homes) AS i"

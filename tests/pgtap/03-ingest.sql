@@ -61,7 +61,7 @@ SELECT is(pg_temp.feed(26, '2023-06-01 00:00Z', -5), 26::bigint, 'a negative cou
 SELECT is((SELECT reason FROM quarantine WHERE record_no = 26), 'count is negative', '... and kept in quarantine');
 
 -- Scales that go there and back, in one batch and late, each 15 minutes one kWh.
-INSERT INTO meter (meter_id, home_id, gateway_id, device_eui64, kind, name) VALUES (2, 1, 1, '\x0015bc00000000a2', 'sub', 'changing');
+INSERT INTO meter (meter_id, home_id, gateway_id, device_address, kind, name) VALUES (2, 1, 1, '\x0015bc00000000a2', 'sub', 'changing');
 SELECT count(*) FROM bridge_ingest('{1,1,1,1}', '{27,28,29,30}', '{NULL,NULL,NULL,NULL}', ARRAY[now(), now(), now(), now()], '{1,1,1,1}', '{"\\x","\\x","\\x","\\x"}', '{"\\x","\\x","\\x","\\x"}', '{NULL,NULL,NULL,NULL}',
 	'{1,2,3,4}', array_fill('\x0015bc00000000a2'::bytea, '{4}'), '{1,1,1,1}', array_fill('1-0:1.8.0.255'::text, '{4}'), array_fill('kWh'::text, '{4}'),
 	'{1000,200,3000,4000}', '{1,1,1,1}', '{1000,100,1000,1000}', '{2023-06-01 00:00Z,2023-06-01 00:15Z,2023-06-01 00:30Z,2023-06-01 00:45Z}');

@@ -160,32 +160,49 @@ static inline size_t write_mode_5(uint8_t *out, const uint8_t key[16], uint8_t d
 	return writer.at;
 }
 
-/* Authentication layer with an 8-byte code, short transport header in security mode 7. */
+/* Key derivation of OMS volume 2 for the message counter of write_authenticated. */
+static inline void derive(const uint8_t key[16], uint8_t use, uint8_t derived[16])
+{
+	uint8_t input[16] = "\x00\xb3\x0a\x00\x00\x78\x56\x34\x12\7\7\7\7\7\7\7";
+
+	input[0] = use;
+	mac_of(key, input, 16, derived);
+}
+
+/* Authentication layer with an 8-byte code before this message. */
+static inline size_t write_authenticated(uint8_t *out, const uint8_t key[16],
+                                         const uint8_t *message, size_t size)
+{
+	static const uint8_t control_and_counter[5] = {0x25, 0xb3, 0x0a, 0, 0};
+	uint8_t mac_key[16], mac[16], covered[300];
+	struct writer text = writer_over(covered, sizeof(covered)), writer = writer_over(out, 256);
+
+	derive(key, 1, mac_key);
+	writer_bytes(&text, control_and_counter, 5);
+	writer_bytes(&text, message, size);
+	mac_of(mac_key, covered, text.at, mac);
+	writer_bytes(&writer, "\x90\x0f\x00\x2c", 4);
+	writer_bytes(&writer, control_and_counter, 5);
+	writer_bytes(&writer, mac, 8);
+	writer_bytes(&writer, message, size);
+	return writer.at;
+}
+
+/* The same with a short transport header in security mode 7 and the encrypted records. */
 static inline size_t write_mode_7(uint8_t *out, const uint8_t key[16], const uint8_t *records,
                                   size_t size)
 {
-	static const uint8_t counter[4] = {0xb3, 0x0a, 0, 0};
-	uint8_t derivation[16] = "\x00\xb3\x0a\x00\x00\x78\x56\x34\x12\7\7\7\7\7\7\7";
-	uint8_t encryption_key[16], mac_key[16], iv[16] = {0}, plain[240], covered[300], mac[16];
-	struct writer message = writer_over(covered, sizeof(covered)), writer = writer_over(out, 256);
+	uint8_t encryption_key[16], iv[16] = {0}, plain[240], message[256];
+	struct writer writer = writer_over(message, sizeof(message));
 	size_t blocks = fill_blocks(records, size, plain);
 
-	mac_of(key, derivation, 16, encryption_key);
-	derivation[0] = 1;
-	mac_of(key, derivation, 16, mac_key);
+	derive(key, 0, encryption_key);
 	encrypt_cbc(encryption_key, iv, plain, blocks * 16);
-	writer_u8(&message, 0x25);
-	writer_bytes(&message, counter, 4);
-	writer_bytes(&message, "\x7a\x55\x00", 3);
-	writer_le(&message, 0x0700 | blocks << 4, 2);
-	writer_u8(&message, 0x10);
-	writer_bytes(&message, plain, blocks * 16);
-	mac_of(mac_key, covered, message.at, mac);
-	writer_bytes(&writer, "\x90\x0f\x00\x2c\x25", 5);
-	writer_bytes(&writer, counter, 4);
-	writer_bytes(&writer, mac, 8);
-	writer_bytes(&writer, covered + 5, message.at - 5);
-	return writer.at;
+	writer_bytes(&writer, "\x7a\x55\x00", 3);
+	writer_le(&writer, 0x0700 | blocks << 4, 2);
+	writer_u8(&writer, 0x10);
+	writer_bytes(&writer, plain, blocks * 16);
+	return write_authenticated(out, key, message, writer.at);
 }
 
 /* Extended link layer with a session number, counter mode, and this payload. */

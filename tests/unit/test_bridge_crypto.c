@@ -3,23 +3,11 @@
  * published vectors come out (RFC 3720, RFC 5869, RFC 4231, the GCM
  * specification's test cases), and nothing altered passes.
  */
+#include "hex.h"
 #include "tap.h"
 
 #include "../../bridge/codec/crc32c.h"
 #include "../../bridge/core/security.h"
-
-/* Hex text to bytes; their number. */
-static size_t from_hex(const char *text, uint8_t *out)
-{
-	size_t count = strlen(text) / 2;
-
-	for (size_t i = 0; i < count; i++) {
-		unsigned byte;
-		sscanf(text + 2 * i, "%2x", &byte);
-		out[i] = (uint8_t)byte;
-	}
-	return count;
-}
 
 static bool equals_hex(const uint8_t *bytes, const char *text)
 {

@@ -239,10 +239,40 @@ static void test_wired(void)
 	   "whose checksum counts too");
 }
 
+/* A long frame with the fixed data structure in it; status, units and counters in digits. */
+static enum reading_status decode_fixed(const char *hex)
+{
+	uint8_t frame[64] = {0};
+	size_t size = from_hex("68131368080173785634120a", frame);
+	uint8_t sum = 0;
+
+	size += from_hex(hex, frame + size);
+	for (size_t i = 4; i < size; i++)
+		sum = (uint8_t)(sum + frame[i]);
+	frame[size++] = sum;
+	frame[size++] = 0x16;
+	return decode_frame(frame, size, true);
+}
+
+static void test_fixed(void)
+{
+	ok(decode_fixed("0005693165000069000000") == READING_OK && count == 2 &&
+	       has("6-0:1.0.0.255", 6531, "kWh") && has("6-0:2.0.0.255", 0.069, "m3"),
+	   "the fixed data structure, in digits");
+	ok(memcmp(readings[0].device, "\x12\x34\x56\x78\0\0\0\x04", 8) == 0,
+	   "its device has no manufacturer and version");
+	ok(decode_fixed("01e97e0100000035010000") == READING_OK && count == 2 &&
+	       has("8-0:1.0.0.255", 0.001, "m3") && has("8-0:1.0.0.1", 0.309, "m3"),
+	   "in binary, the second counter being the first one's at the fixed date");
+	ok(decode_fixed("00913f1200000034000000") == READING_OK && count == 1 &&
+	       has("1-0:1.8.0.255", 12 * 1e6 / 3.6e3, "kWh"),
+	   "a unit of many powers of ten, and a counter without unit");
+}
+
 static void test_security(void)
 {
 	static const char hex[] = "0413d2040000027a0100";
-	uint8_t records[64], above[256], payload[64];
+	uint8_t records[64], above[256], payload[64], message_5[256];
 	size_t records_size = from_hex(hex, records), size;
 
 	payload[0] = 0x78;
@@ -278,6 +308,18 @@ static void test_security(void)
 		above[i / 8] ^= (uint8_t)(1 << i % 8);
 	}
 	ok(refused, "an authenticated telegram with any bit turned is refused");
+	uint8_t message[32];
+	size_t message_size = from_hex("7a010000000413d2040000", message);
+	size = write_authenticated(above, key.bytes, message, message_size);
+	ok(decode_above(WATER, above, size) == READING_OK && has("8-0:1.0.0.255", 1.234, "m3"),
+	   "one that is authenticated and not encrypted is read");
+	above[size - 1] ^= 1;
+	ok(decode_above(WATER, above, size) == READING_FORGED, "as long as it is what it was");
+	size = write_mode_5(message_5, key.bytes, WATER, 0x2a, records, records_size);
+	size = write_authenticated(above, key.bytes, message_5, size);
+	above[5] ^= 1;
+	ok(decode_above(WATER, above, size) == READING_FORGED,
+	   "in mode 5 an authentication code counts too");
 	ok(decode_records(WATER, hex) == READING_NOT_ENCRYPTED && count == 0,
 	   "a meter with a key is not believed in clear");
 	size = from_hex("7a2a001005"
@@ -568,6 +610,7 @@ int main(void)
 	test_published();
 	test_link();
 	test_wired();
+	test_fixed();
 	test_security();
 	test_extended_link_layers();
 	test_data_types();

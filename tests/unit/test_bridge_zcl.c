@@ -5,6 +5,7 @@
  * and no bytes are read past the end. Frames captured from real devices are
  * compared where the shared data folder is present.
  */
+#include "hex.h"
 #include "tap.h"
 
 #include <stdlib.h>
@@ -15,18 +16,6 @@
 
 static struct reading readings[READING_LIMIT];
 static size_t count;
-
-static size_t from_hex(const char *text, uint8_t *out)
-{
-	size_t size = strlen(text) / 2;
-
-	for (size_t i = 0; i < size; i++) {
-		unsigned byte;
-		sscanf(text + 2 * i, "%2x", &byte);
-		out[i] = (uint8_t)byte;
-	}
-	return size;
-}
 
 /* Decodes a frame given in hex, spaces not allowed; the bytes are on the heap. */
 static enum reading_status decode(uint16_t cluster, const char *hex)
