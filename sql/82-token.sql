@@ -162,6 +162,17 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION revoke_token(text) IS 'Ends a token from the next statement of anybody on, also where it is an identity already; false where there is none, or it was revoked before';
 
+CREATE FUNCTION drop_tokens_before(before timestamptz) RETURNS bigint
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+DECLARE
+	dropped bigint;
+BEGIN
+	DELETE FROM issued_token t WHERE t.expires_at < least(drop_tokens_before.before, now());
+	GET DIAGNOSTICS dropped = ROW_COUNT;
+	RETURN dropped;
+END $$;
+COMMENT ON FUNCTION drop_tokens_before(timestamptz) IS 'Deletes the rows of tokens that expired before a moment; returns how many. None that holds is touched';
+
 CREATE FUNCTION token_verify(token text) RETURNS jsonb
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'smarthg_token_verify';
 COMMENT ON FUNCTION token_verify(text) IS 'All claims of a token that authenticate would accept now; null for any other';

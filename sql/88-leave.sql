@@ -154,13 +154,12 @@ BEGIN
 		'DELETE FROM refresh_token r USING consent c WHERE c.consent_id = r.consent_id AND least(c.ended_at, c.expires_at) <= now()',
 		'DELETE FROM access_request WHERE answered_at < $1',
 		'DELETE FROM service_notification WHERE delivered_at < $1',
-		'DELETE FROM access_log WHERE hour < $1',
-		'DELETE FROM issued_token WHERE expires_at < $1'
+		'DELETE FROM access_log WHERE hour < $1'
 	] LOOP
 		EXECUTE statement USING bound;
 		GET DIAGNOSTICS rows = ROW_COUNT;
 		removed := removed + rows;
 	END LOOP;
-	RETURN removed;
+	RETURN removed + drop_tokens_before(bound);
 END $$;
 COMMENT ON FUNCTION market_upkeep() IS 'Removes what has expired: log ins, resets, codes, refresh tokens, assertions, and older than market_setting.kept answered requests, delivered notifications, the access log and tokens that expired. Returns the number of rows';

@@ -25,6 +25,8 @@ INSERT INTO ess (home_id, capacity_kwh, min_kw, max_kw) SELECT home_id, 10, -5, 
 INSERT INTO ess_state SELECT home_id, '2023-05-08', 3 FROM home;
 INSERT INTO pev (home_id, capacity_kwh, min_kw, max_kw) SELECT home_id, 40, 0, 7 FROM home;
 INSERT INTO pev_state SELECT home_id, '2023-05-08', 3 FROM home;
+INSERT INTO heating (home_id, supply) SELECT home_id, 'gas' FROM home;
+INSERT INTO retrofit_option (name, heat_loss_reduction_percent, investment_eur, lifetime_years) VALUES ('walls', 30, 4000, 30);
 INSERT INTO pev_session SELECT home_id, '2023-05-08', 'infinity' FROM home;
 INSERT INTO market_price (price_area_id, slot_start, energy_eur_per_kwh, published_at) SELECT price_area_id, t, 0.1, '2023-04-01' FROM price_area, generate_series('2023-05-01'::timestamptz, '2023-05-12', '1 hour') AS t;
 INSERT INTO co2_cost (price_area_id, slot_start, co2_eur_per_kwh) SELECT price_area_id, '2023-05-08', 0.01 FROM price_area;
@@ -34,8 +36,6 @@ INSERT INTO holiday SELECT price_area_id, '2023-05-01', 'first of May' FROM pric
 INSERT INTO weather (price_area_id, slot_start, temperature_c) SELECT price_area_id, '2023-05-08', 12 FROM price_area;
 INSERT INTO standard_profile VALUES ('flat', 0, 0, 0.2);
 INSERT INTO price_forecast (price_area_id, made_at, slot_start, energy_eur_per_kwh, energy_q10_eur_per_kwh, energy_q90_eur_per_kwh) SELECT price_area_id, '2023-05-07', '2023-05-09', 0.1, 0, 0.2 FROM price_area;
-INSERT INTO heating (home_id, supply) SELECT home_id, 'gas' FROM home;
-INSERT INTO retrofit_option (name, heat_loss_reduction_percent, investment_eur, lifetime_years) VALUES ('walls', 30, 4000, 30);
 -- Readings over three months, one corrected, one record ahead of a gap, one in quarantine.
 SELECT count(*) FROM gateway g, generate_series(0, 400) AS n,
 	bridge_ingest(ARRAY[g.gateway_id], ARRAY[n + 1]::bigint[], ARRAY[now()], ARRAY[now()], '{1}', '{"\\x00"}', '{"\\x01"}', '{NULL}', '{1}', ARRAY[g.eui64], '{1}',

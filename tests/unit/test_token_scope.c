@@ -78,7 +78,7 @@ static void check_sense(void)
 	ok(refused("read_appliance_top3_15min read_appliance_daily", "neither includes"),
 	   "neither includes the other");
 	ok(refused("read_mainmeter", "takes a granularity"), "a series without one");
-	ok(refused("read_home_hourly", "no series"), "no series with one");
+	ok(refused("read_command_hourly", "no series"), "no series with one");
 	ok(refused("write_plan_hourly", "no granularity"), "writing with one");
 	ok(refused("write_mainmeter", "Only meters"), "writing what is measured");
 	ok(refused("write_feeder", "sums"), "writing sums");

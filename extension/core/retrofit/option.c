@@ -53,14 +53,13 @@ static slot_use use_in(const signature *s, const retrofit_span *span, const retr
 {
 	const double outdoor = span->temperature_c[i];
 	const double sun = s->with_sun ? span->sun_kw_per_m2[i] : 0;
-	const double heat = signature_heat(s, factor, outdoor, sun);
-	const double spared = o->heat_loss_reduction * factor[SIGNATURE_HEAT_LOSS] *
-	                      fmax(factor[FACTOR_INDOOR] - outdoor, 0);
+	const double heat = signature_heat(s, factor, outdoor, sun, 0, 0);
 	slot_use u;
 
 	u.kept_kw = s->model == SIGNATURE_CHANGE_POINT ? factor[SIGNATURE_BASE_LOAD] : 0;
 	u.before_kw = u.kept_kw + heat / heat_supply_performance(&span->supply, outdoor);
-	u.heat_kw = fmax(heat - spared, 0);
+	u.heat_kw =
+	    signature_heat(s, factor, outdoor, sun, o->heat_loss_reduction, factor[FACTOR_INDOOR]);
 	u.making_kw = u.heat_kw / heat_supply_performance(after, outdoor);
 	if (o->replaces && heat_source_pumps(after->source))
 		u.making_kw /= factor[FACTOR_COP];

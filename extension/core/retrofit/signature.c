@@ -1,6 +1,7 @@
 /* See signature.h. */
 #include "signature.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +12,13 @@ enum {
 	LEAST_SIDE = 4, /* observations on each side of a change point */
 	CHANGE_POINTS = 20,
 	ABSOLUTE_ROUNDS = 8,
+	WIDTHS = 6,
 };
 
 static const double LEAST_SPREAD_K = 4; /* of temperature, 10 to 90 % */
 static const double MOST_OUTLIERS = 0.25;
 static const double MOST_UNCERTAIN = 0.5; /* half interval of the heat loss in parts of it */
+static const double WIDTHS_K[WIDTHS] = {0, 1, 2, 3, 4, 6}; /* of the change point */
 /* Starts of the sun's effect, K for each kW/m2. */
 static const double SUN_STARTS[] = {0, 10, 20, 40};
 
@@ -26,6 +29,7 @@ typedef struct known_slots {
 	int *position;
 	bool *kept;
 	bool with_sun, line;
+	double width_k;
 	bool (*interrupted)(void *);
 } known_slots;
 
@@ -70,12 +74,32 @@ static void take_known(const signature_input *in, known_slots *k)
 	}
 }
 
-/* Heating degrees: how far the base temperature is above outdoors and sun together. */
-static double degrees(const known_slots *k, int i, double base_temperature, double sun_k)
+double signature_degrees(double degrees, double width_k, double *share)
 {
-	double d = base_temperature - k->temperature[i] - sun_k * k->sun[i];
+	double z = degrees / width_k;
 
-	return k->line ? d : fmax(d, 0);
+	if (width_k <= 0) {
+		*share = degrees > 0;
+		return fmax(degrees, 0);
+	}
+	*share = erfc(-z / sqrt(2)) / 2;
+	return fmax(degrees * *share + width_k * exp(-z * z / 2) / sqrt(2 * M_PI), 0);
+}
+
+/* How far the base temperature is above outdoors and sun together. */
+static double difference(const known_slots *k, int i, double base_temperature, double sun_k)
+{
+	return base_temperature - k->temperature[i] - sun_k * k->sun[i];
+}
+
+/* Heating degrees. */
+static double degrees(const known_slots *k, int i, double base_temperature, double sun_k,
+                      double *share)
+{
+	double d = difference(k, i, base_temperature, sun_k);
+
+	*share = 1;
+	return k->line ? d : signature_degrees(d, k->width_k, share);
 }
 
 /* The sun's parameter is in K for each kW/m2 here: aperture = heat loss * sun. */
@@ -83,8 +107,9 @@ static double expected_use(const void *data, int i, const double *p, double *gra
 {
 	const known_slots *k = data;
 	const int sun = k->line ? 2 : SIGNATURE_SUN;
-	const double d = degrees(k, i, p[SIGNATURE_BASE_TEMPERATURE], k->with_sun ? p[sun] : 0);
-	const double rise = d != 0 ? p[SIGNATURE_HEAT_LOSS] / k->performance[i] : 0;
+	double share;
+	const double d = degrees(k, i, p[SIGNATURE_BASE_TEMPERATURE], k->with_sun ? p[sun] : 0, &share);
+	const double rise = share * p[SIGNATURE_HEAT_LOSS] / k->performance[i];
 
 	gradient[SIGNATURE_BASE_TEMPERATURE] = rise;
 	gradient[SIGNATURE_HEAT_LOSS] = d / k->performance[i];
@@ -100,7 +125,7 @@ static int heated(const void *data, int i, const double *p)
 	const known_slots *k = data;
 	const int sun = k->line ? 2 : SIGNATURE_SUN;
 
-	return degrees(k, i, p[SIGNATURE_BASE_TEMPERATURE], k->with_sun ? p[sun] : 0) > 0;
+	return difference(k, i, p[SIGNATURE_BASE_TEMPERATURE], k->with_sun ? p[sun] : 0) > 0;
 }
 
 /* Least absolute deviations of use = level * (line: 1 / performance, else 1) + slope * degrees at a
@@ -115,7 +140,7 @@ static double least_absolute(const known_slots *k, double base_temperature, doub
 		double a = 0, b = 0, c = 0, u = 0, v = 0, sum = 0, floor = isinf(mean) ? 1 : 0.01 * mean;
 
 		for (int i = 0; i < k->count; i++) {
-			double x = degrees(k, i, base_temperature, sun_k) / k->performance[i];
+			double share, x = degrees(k, i, base_temperature, sun_k, &share) / k->performance[i];
 			double one = k->line ? 1 / k->performance[i] : 1;
 			double far = fabs(k->use[i] - *level * one - *slope * x);
 			double w = isinf(mean) ? 1 : 1 / fmax(far, fmax(floor, 1e-12));
@@ -200,6 +225,63 @@ static double bounded_squares(const known_slots *k, double sd)
 	return sum;
 }
 
+/* How many observations stand for themselves, their errors lasting as they do. */
+static double alone(const known_slots *k, const robust_fit *f)
+{
+	return fmax(k->count * (1 - f->autocorrelation) / (1 + f->autocorrelation), 2);
+}
+
+/* That another width may be the right one makes the parameters less certain: adds how far its fit's
+ * are from the chosen one's, as likely as its squares make it against all (Akaike weights). */
+static void add_doubt(robust_fit *chosen, const robust_fit *fits, const double *squares,
+                      double many)
+{
+	double weights = 0, least = INFINITY;
+
+	for (int w = 0; w < WIDTHS; w++)
+		least = fmin(least, squares[w]);
+	for (int w = 0; w < WIDTHS; w++)
+		weights += pow(least / squares[w], many / 2);
+	for (int w = 0; w < WIDTHS; w++) {
+		double weight = isinf(squares[w]) ? 0 : pow(least / squares[w], many / 2) / weights;
+
+		for (int i = 0; i < chosen->parameters; i++)
+			for (int j = 0; j < chosen->parameters; j++)
+				chosen->covariance[i][j] += weight * (fits[w].parameter[i] - chosen->parameter[i]) *
+				                            (fits[w].parameter[j] - chosen->parameter[j]);
+	}
+}
+
+/* Fits a sharp and softer change points, and keeps the best: a soft one where it explains more than
+ * one more parameter would by chance (AIC). */
+static bool soften(known_slots *k, const double *sorted, robust_fit *bent)
+{
+	robust_fit fits[WIDTHS];
+	double squares[WIDTHS], many;
+	int chosen = 0;
+
+	k->width_k = 0;
+	if (!fit_model(k, false, sorted, &fits[0]))
+		return false;
+	many = alone(k, &fits[0]);
+	squares[0] = bounded_squares(k, fits[0].sd) + DBL_MIN;
+	for (int w = 1; w < WIDTHS; w++) {
+		k->width_k = WIDTHS_K[w];
+		fits[w] = fits[0];
+		squares[w] = INFINITY;
+		if (robust_regression(&fits[w]) && fits[w].parameter[SIGNATURE_HEAT_LOSS] > 0)
+			squares[w] = bounded_squares(k, fits[0].sd) + DBL_MIN;
+		if (squares[w] < squares[chosen] && many * log(squares[0] / squares[w]) > 2)
+			chosen = w;
+	}
+	k->width_k = WIDTHS_K[chosen];
+	*bent = fits[chosen];
+	if (!robust_regression(bent) || !(bent->parameter[SIGNATURE_HEAT_LOSS] > 0))
+		return false;
+	add_doubt(bent, fits, squares, many);
+	return true;
+}
+
 static int unheated(const known_slots *k, const robust_fit *f)
 {
 	int count = 0;
@@ -214,18 +296,18 @@ static int unheated(const known_slots *k, const robust_fit *f)
 static bool choose(known_slots *k, const double *sorted, robust_fit *f, signature *result)
 {
 	robust_fit line, bent;
-	double line_squares = INFINITY, bent_squares, alone;
+	double line_squares = INFINITY, bent_squares, many;
 	bool has_line = fit_model(k, true, sorted, &line), has_bent;
 	int off;
 
 	if (has_line)
 		line_squares = bounded_squares(k, line.sd);
-	has_bent = fit_model(k, false, sorted, &bent);
+	has_bent = soften(k, sorted, &bent);
 	off = has_bent ? unheated(k, &bent) : 0;
 	if (has_bent && has_line) {
 		bent_squares = bounded_squares(k, line.sd);
-		alone = fmax(k->count * (1 - bent.autocorrelation) / (1 + bent.autocorrelation), 2);
-		has_bent = off >= LEAST_SIDE && alone * log(line_squares / bent_squares) > 2 * log(alone);
+		many = alone(k, &bent);
+		has_bent = off >= LEAST_SIDE && many * log(line_squares / bent_squares) > 2 * log(many);
 	} else {
 		has_bent = has_bent && off >= LEAST_SIDE;
 	}
@@ -300,6 +382,7 @@ static void judge(const signature_input *in, known_slots *k, const double *sorte
 	s->outliers = f->outliers;
 	s->parameters = f->parameters;
 	s->with_sun = k->with_sun;
+	s->width_k = s->model == SIGNATURE_CHANGE_POINT ? k->width_k : 0;
 	memcpy(s->parameter, f->parameter, sizeof(s->parameter));
 	derive(in, f, s);
 	if (s->outliers > MOST_OUTLIERS * k->count)
@@ -358,12 +441,13 @@ outcome_status signature_estimate(const signature_input *in, signature *result, 
 }
 
 double signature_heat(const signature *s, const double *p, double temperature_c,
-                      double sun_kw_per_m2)
+                      double sun_kw_per_m2, double reduction, double indoor_c)
 {
 	const int sun = s->model == SIGNATURE_LINE ? 2 : SIGNATURE_SUN;
-	double d = p[SIGNATURE_BASE_TEMPERATURE] - temperature_c;
+	double d = p[SIGNATURE_BASE_TEMPERATURE] - temperature_c, share;
 
 	if (s->with_sun)
 		d -= p[sun] * sun_kw_per_m2;
-	return p[SIGNATURE_HEAT_LOSS] * fmax(d, 0);
+	d = (d - reduction * (indoor_c - temperature_c)) / (1 - reduction);
+	return (1 - reduction) * p[SIGNATURE_HEAT_LOSS] * signature_degrees(d, s->width_k, &share);
 }

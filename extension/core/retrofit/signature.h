@@ -4,7 +4,9 @@
  *
  *     base load + max(0, heat loss * (base temperature - outdoors) - aperture * sun) / performance
  *
- * with a change point at the base temperature, above which nothing is heated. Where the slots do
+ * with a change point at the base temperature, above which nothing is heated. It may be soft, since
+ * a day's mean temperature hides its colder and warmer hours, and rooms differ: max(0, d) is then
+ * its mean over a normal spread of d, whose width is chosen among a few by fit. Where the slots do
  * not show the change point, the line below it is all that is known: base load and base temperature
  * are then told apart by nothing, and neither is given. Where they show no dependence on the
  * weather that could be relied on, the estimate is refused with the reason.
@@ -42,6 +44,7 @@ typedef struct signature {
 	double parameter[ROBUST_MOST];
 	int parameters; /* in use: 2 to 4 */
 	bool with_sun;
+	double width_k; /* standard deviation that softens the change point; 0: sharp */
 	robust_fit fit; /* its arrays are gone: covariance, critical, sd ... remain */
 	/* With 90 % intervals; value NAN where the model does not have it. */
 	estimate heat_loss_kw_per_k, base_temperature_c, base_load_kw, aperture_m2, internal_gains_kw;
@@ -49,12 +52,16 @@ typedef struct signature {
 	    heat_at_zero_kw; /* level of the line at 0 deg C, the change point's base load left out */
 } signature;
 
+/* max(0, degrees), or its mean over a normal spread of that width; *share of the slot is heated. */
+double signature_degrees(double degrees, double width_k, double *share);
+
 /* Errors: nonsense (infinite use, performance <= 0), out of memory, interrupted. A refusal is an
  * answer: OUTCOME_OK with model SIGNATURE_REFUSED. */
 outcome_status signature_estimate(const signature_input *in, signature *result, outcome *out);
 
-/* Heat made in a slot, kW, by parameters that may differ from the estimate's. */
+/* Heat made in a slot, kW, by parameters that may differ from the estimate's, when the losses are
+ * less by a part (reduction) of heat loss * (indoors - outdoors); 0: as they are. */
 double signature_heat(const signature *s, const double *parameter, double temperature_c,
-                      double sun_kw_per_m2);
+                      double sun_kw_per_m2, double reduction, double indoor_c);
 
 #endif
