@@ -139,8 +139,17 @@ COMMENT ON FUNCTION usage_against_past(bigint, timestamptz, timestamptz, text) I
 
 CREATE FUNCTION usage_similar(home_id bigint, from_at timestamptz, until_at timestamptz)
 RETURNS TABLE (own_kwh_per_day float8, similar_kwh_per_day float8, homes integer, alike text, uses_less_than_percent float8)
-LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 1 SET search_path = smarthg, pg_temp AS $$
-	WITH span AS (
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE ROWS 1 SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+BEGIN
+	-- With its owner's eyes, since similar homes are others': so it asks itself who may.
+	IF (current_token()).jti IS NOT NULL OR NOT pg_has_role(session_user, 'smarthg_admin', 'MEMBER') THEN
+		IF NOT (usage_similar.home_id = ANY (token_homes('read', 'home')) AND token_allows('read', 'home', 'daily')) THEN
+			RAISE insufficient_privilege USING MESSAGE = format('the days of home %s are not open', usage_similar.home_id), HINT = 'It takes a token with a scope such as read_home_daily.';
+		END IF;
+		from_at := greatest(from_at, token_history_from());
+		until_at := least(until_at, token_today()::timestamptz);
+	END IF;
+	RETURN QUERY WITH span AS (
 		SELECT (usage_similar.from_at AT TIME ZONE h.time_zone)::date AS since, (usage_similar.until_at AT TIME ZONE h.time_zone)::date AS before FROM home h WHERE h.home_id = usage_similar.home_id
 	), near AS (
 		-- Enough of a large area.
@@ -171,11 +180,11 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 1 SET search_path = smarthg, pg_te
 			UNION ALL SELECT 3, 'price area', count(*)::integer, avg(kwh), array_agg(kwh) FROM other
 		) AS c(place, alike, homes, kwh, all_kwh) WHERE c.homes >= 5 ORDER BY c.place LIMIT 1
 	)
-	SELECT own.kwh, c.kwh, c.homes, c.alike, (SELECT round(10 * avg((own.kwh < a)::integer)) * 10 FROM unnest(c.all_kwh) AS a)
-	FROM (SELECT (SELECT u.kwh FROM use u WHERE u.home_id = usage_similar.home_id) AS kwh) AS own LEFT JOIN circle c ON true
-$$;
+	SELECT own.kwh, c.kwh, c.homes, c.alike, (SELECT (round(10 * avg((own.kwh < a)::integer)) * 10)::float8 FROM unnest(c.all_kwh) AS a)
+	FROM (SELECT (SELECT u.kwh FROM use u WHERE u.home_id = usage_similar.home_id) AS kwh) AS own LEFT JOIN circle c ON true;
+END $$;
 COMMENT ON FUNCTION usage_similar(bigint, timestamptz, timestamptz) IS
-'A home''s mean daily use, kWh, beside the mean of at least 5 other homes of its price area (of the 1000 whose identifiers are nearest) that are alike in heating, vehicle and production, or in fewer of these where there are not 5 (alike says in what); null where there are not. Nothing of a single other home can be seen: uses_less_than_percent is rounded to tens. Counted are homes known on 80 percent of the days';
+'A home''s mean daily use, kWh, beside the mean of at least 5 other homes of its price area (of the 1000 whose identifiers are nearest) that are alike in heating, vehicle and production, or in fewer of these where there are not 5 (alike says in what); null where there are not. Nothing of a single other home can be seen: uses_less_than_percent is rounded to tens. Counted are homes known on 80 percent of the days. Error: 42501 for who is neither the operator nor has a token that opens the home''s days';
 
 CREATE FUNCTION usage_profile_of(hours usage_hour[], time_zone text)
 RETURNS TABLE (local_hour integer, weekday_kw float8, weekend_kw float8, import_eur_per_kwh float8)

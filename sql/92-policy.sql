@@ -91,6 +91,11 @@ CREATE POLICY service ON forecast FOR SELECT TO smarthg_service
 	USING (home_id = ANY ((SELECT token_homes('read', 'forecast'))::bigint[]) AND slot_length >= (SELECT token_slot_length('forecast')) AND origin >= (SELECT token_history_from()));
 CREATE POLICY service_writes ON forecast FOR INSERT TO smarthg_service WITH CHECK (home_id = ANY ((SELECT token_homes('write', 'forecast'))::bigint[]));
 
+CREATE POLICY service ON heating FOR SELECT TO smarthg_service USING (home_id = ANY ((SELECT token_homes('read', 'home'))::bigint[]));
+CREATE POLICY service ON retrofit_option FOR SELECT TO smarthg_service
+	USING ((SELECT (current_token()).jti) IS NOT NULL AND (home_id IS NULL OR home_id = ANY ((SELECT token_homes('read', 'home'))::bigint[])));
+CREATE POLICY service ON standard_profile FOR SELECT TO smarthg_service USING ((SELECT (current_token()).jti) IS NOT NULL);
+
 -- What services produce for others: its developer is the resource owner, whose token names resource
 -- and granularity; written by the service itself.
 CREATE POLICY service ON service_data FOR SELECT TO smarthg_service
@@ -100,7 +105,7 @@ CREATE POLICY service_changes ON service_data FOR UPDATE TO smarthg_service USIN
 CREATE POLICY service_removes ON service_data FOR DELETE TO smarthg_service USING (service_id = (SELECT token_own_service()) AND token_allows('write', resource));
 
 -- What a service may name at all; of a register not what it read last, of devices not their addresses.
-GRANT SELECT ON installation, price_area, tariff, holiday, weather, market_price, co2_cost, price_forecast, forecast, service_data, home, register_epoch, reading_day, reading_landing, reading_correction,
+GRANT SELECT ON installation, price_area, tariff, holiday, weather, market_price, co2_cost, price_forecast, forecast, service_data, heating, retrofit_option, standard_profile, home, register_epoch, reading_day, reading_landing, reading_correction,
 	ess_state, pev_state, pev_session, power_profile, plan, command TO smarthg_service;
 GRANT SELECT (meter_id, home_id, kind, role, commodity, name) ON meter TO smarthg_service;
 GRANT SELECT (register_id, meter_id, obis, unit, cumulative) ON register TO smarthg_service;
@@ -114,3 +119,15 @@ GRANT SELECT ON energy_day, energy_rollup_5min, energy_rollup_15min, energy_roll
 	energy_rollup_daily, energy_rollup_monthly, energy_rollup_yearly TO smarthg_service;
 GRANT SELECT ON reading, interval_energy, energy_5min, energy_15min, energy_30min, energy_hourly, energy_daily, energy_monthly, energy_yearly,
 	home_register, home_part, home_energy, home_energy_hourly, home_energy_daily, home_energy_monthly, plan_slot TO smarthg_service;
+
+-- What only reads, with its caller's rights, shows a service no more than it may see anyway.
+DO $$
+DECLARE
+	reading regprocedure;
+BEGIN
+	FOR reading IN SELECT p.oid::regprocedure FROM pg_catalog.pg_proc p
+		WHERE p.pronamespace = 'smarthg'::regnamespace AND p.prokind = 'f' AND p.provolatile <> 'v' AND NOT p.prosecdef ORDER BY p.proname LOOP
+		EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO smarthg_service', reading);
+	END LOOP;
+END $$;
+GRANT EXECUTE ON FUNCTION usage_similar(bigint, timestamptz, timestamptz) TO smarthg_service;

@@ -4,7 +4,7 @@
 BEGIN;
 SET search_path = public, smarthg;
 SET timezone = 'UTC';
-SELECT plan(28);
+SELECT plan(33);
 
 -- Two homes with every kind of meter, a resident in each; home 3 has had its resident for a day only.
 INSERT INTO price_area (price_area_id, name) VALUES (1, 'test area');
@@ -176,6 +176,14 @@ SELECT pg_temp.become('resident-1', 'read_appliance_top2_hourly') \g /dev/null
 SELECT results_eq($$ SELECT DISTINCT register_id FROM energy_hourly ORDER BY 1 $$, $$ VALUES (17::bigint), (18) $$, 'top2 opens the two appliances that use most');
 SELECT results_eq($$ SELECT meter_id FROM meter ORDER BY 1 $$, $$ VALUES (17::bigint), (18) $$, '... and knows of no other');
 
+-- What residents see through a service.
+SELECT pg_temp.become('resident-1', 'read_home_hourly read_price_hourly') \g /dev/null
+SELECT ok((SELECT sum(import_kwh) > 0 AND sum(cost_eur) > 0 FROM today, usage_hourly(1, today.at - interval '3 days', today.at)), 'usage and its cost come through a service with a token for home and prices');
+SELECT ok((SELECT eurh_page(1, today.at - interval '3 days', today.at) LIKE '<!DOCTYPE html>%' FROM today), '... and the resident''s page');
+SELECT is((SELECT sum(use_kwh) FROM today, usage_hourly(2, today.at - interval '3 days', today.at)), NULL, '... of no other home');
+SELECT throws_ok($$ SELECT usage_similar(2, today.at - interval '3 days', today.at) FROM today $$, '42501', NULL, '... nor whom it is like');
+SELECT throws_ok($$ SELECT eurh_page(2, today.at - interval '3 days', today.at) FROM today $$, '42704', NULL, '... nor its page');
+
 -- Writing.
 SELECT pg_temp.become('resident-1', 'write_profile') \g /dev/null
 SELECT lives_ok($$ INSERT INTO power_profile (home_id, slot_start, low_kw, high_kw) SELECT 1, at + interval '1 hour', -1, 2 FROM today $$, 'write_profile writes a profile of the home');
@@ -196,7 +204,7 @@ SELECT is_empty($$
 $$, 'a service may name no table that has no policy for it');
 SELECT is_empty($$
 	SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 'smarthg'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND c.relname NOT IN (SELECT relation FROM shown)
-		AND has_any_column_privilege('smarthg_service', c.oid, 'SELECT') AND c.relname <> ALL ('{installation,price_area,tariff,holiday,weather,market_price,co2_cost,price_forecast,service_data,home_register,home_part,home_energy,home_energy_hourly,home_energy_daily,home_energy_monthly,plan_slot,energy_rollup_5min,energy_rollup_15min,energy_5min,energy_rollup_daily,energy_rollup_monthly,energy_rollup_yearly}')
+		AND has_any_column_privilege('smarthg_service', c.oid, 'SELECT') AND c.relname <> ALL ('{installation,price_area,tariff,holiday,weather,market_price,co2_cost,price_forecast,service_data,heating,retrofit_option,standard_profile,home_register,home_part,home_energy,home_energy_hourly,home_energy_daily,home_energy_monthly,plan_slot,energy_rollup_5min,energy_rollup_15min,energy_5min,energy_rollup_daily,energy_rollup_monthly,energy_rollup_yearly}')
 $$, '... nor one that this test does not look into');
 SELECT is_empty($$
 	SELECT c.oid::regclass, p FROM pg_class c, unnest('{INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[]) AS p
