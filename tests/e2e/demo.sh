@@ -13,4 +13,6 @@ check "$status" 1 'the demonstration needs no data but its own'
 check "$([ "$(grep -c '| optimal |' <<<"$output")" = 6 ]; echo $?)" 2 'all six homes are planned'
 check "$([ "$(grep -c '| acknowledged |' <<<"$output")" = 6 ]; echo $?)" 3 'all six commands are acknowledged'
 check "$([ "$(grep -c '<svg' "$top/build/demo/smarthg.html")" = 6 ]; echo $?)" 4 'the page has a chart for each'
-echo 1..4
+check "$(grep -q '<svg' "$top/build/demo/home.html" && grep -q '<svg' "$top/build/demo/feeder.html"; echo $?)" 5 'so have the resident'"'"'s and the DSO'"'"'s page'
+check "$(grep -q 'read_mainmeter_hourly' <<<"$output"; echo $?)" 6 'a service shows its token'
+echo 1..6
