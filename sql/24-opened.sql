@@ -85,6 +85,10 @@ CREATE FUNCTION token_first_day() RETURNS date
 LANGUAGE c STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS 'MODULE_PATHNAME', 'smarthg_token_first_day';
 COMMENT ON FUNCTION token_first_day() IS 'The first whole UTC day that token_history_from opens';
 
+CREATE FUNCTION token_first_local_day() RETURNS date
+LANGUAGE c STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS 'MODULE_PATHNAME', 'smarthg_token_first_local_day';
+COMMENT ON FUNCTION token_first_local_day() IS 'The first whole day of the homes'' time zone that token_history_from opens';
+
 CREATE FUNCTION token_today() RETURNS date
 LANGUAGE c STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS 'MODULE_PATHNAME', 'smarthg_token_today';
 COMMENT ON FUNCTION token_today() IS 'The day that it is where the homes of the session''s token are; of several time zones the earlier one';
@@ -113,3 +117,27 @@ BEGIN
 	RETURN ARRAY(SELECT DISTINCT r.meter_id FROM register r WHERE r.register_id = ANY (token_registers()));
 END $$;
 COMMENT ON FUNCTION token_meters() IS 'The meters whose registers the session''s token opens to read, at whatever granularity';
+
+CREATE FUNCTION withdraw_profile(home_id bigint, from_slot timestamptz, until_slot timestamptz) RETURNS bigint
+LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+DECLARE
+	withdrawn bigint;
+BEGIN
+	DELETE FROM power_profile p WHERE p.home_id = withdraw_profile.home_id AND p.home_id = ANY (token_homes('write', 'profile'))
+		AND p.slot_start >= withdraw_profile.from_slot AND p.slot_start < withdraw_profile.until_slot;
+	GET DIAGNOSTICS withdrawn = ROW_COUNT;
+	RETURN withdrawn;
+END $$;
+COMMENT ON FUNCTION withdraw_profile(bigint, timestamptz, timestamptz) IS 'For a service with a token to write profiles: takes those of a home back whose slots start in [from_slot, until_slot), so that others can be inserted; returns how many';
+
+CREATE FUNCTION withdraw_service_data(resource text, series text, from_slot timestamptz, until_slot timestamptz) RETURNS bigint
+LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+DECLARE
+	withdrawn bigint;
+BEGIN
+	DELETE FROM service_data d WHERE d.service_id = token_own_service() AND d.resource = withdraw_service_data.resource AND token_allows('write', d.resource)
+		AND d.series = withdraw_service_data.series AND d.slot_start >= withdraw_service_data.from_slot AND d.slot_start < withdraw_service_data.until_slot;
+	GET DIAGNOSTICS withdrawn = ROW_COUNT;
+	RETURN withdrawn;
+END $$;
+COMMENT ON FUNCTION withdraw_service_data(text, text, timestamptz, timestamptz) IS 'For a service with a token of its own developer: takes what it wrote of a series back; returns how many rows';

@@ -2,9 +2,9 @@
 
 CREATE TABLE forecast (
 	home_id bigint NOT NULL REFERENCES home,
-	origin timestamptz NOT NULL,
-	slot_length interval NOT NULL,
-	demand_kw float8[] NOT NULL,
+	origin timestamptz NOT NULL CHECK (isfinite(origin)),
+	slot_length interval NOT NULL CHECK (slot_length BETWEEN '1 min' AND '1 day'),
+	demand_kw float8[] NOT NULL CHECK (cardinality(demand_kw) BETWEEN 1 AND 10000),
 	demand_q10_kw float8[] NOT NULL,
 	demand_q50_kw float8[] NOT NULL,
 	demand_q90_kw float8[] NOT NULL,

@@ -66,7 +66,7 @@ GRANT EXECUTE ON FUNCTION granularity_length(text), granularity_of(interval), me
 
 -- What a service needs to be let in, and what policies and views call in its name.
 GRANT EXECUTE ON FUNCTION
-	authenticate(text, boolean), logout(), jwks(), settings(), token_homes(), token_homes(text, text), token_slot_length(text), token_history_from(), token_first_day(), token_today(),
+	authenticate(text, boolean), logout(), jwks(), settings(), token_homes(), token_homes(text, text), token_slot_length(text), token_history_from(), token_first_day(), token_first_local_day(), token_today(),
 	token_registers(text), token_meters(), token_of_operator(text, text), token_services(), token_own_service(), token_feeder_energy(bigint, text, timestamptz, timestamptz)
 TO smarthg_service;
 GRANT EXECUTE ON FUNCTION feeder_energy(bigint, text, timestamptz, timestamptz) TO smarthg_analyst;

@@ -26,7 +26,9 @@ CREATE POLICY service ON co2_cost FOR SELECT TO smarthg_service USING (slot_leng
 
 -- The home and what hangs on it.
 CREATE POLICY service ON home FOR SELECT TO smarthg_service USING (home_id = ANY ((SELECT token_homes())::bigint[]));
-CREATE POLICY service ON meter FOR SELECT TO smarthg_service USING (meter_id = ANY ((SELECT token_meters())::bigint[]));
+-- The home is asked for too, so that an index finds no row of another home that a plan could count.
+CREATE POLICY service ON meter FOR SELECT TO smarthg_service
+	USING (home_id = ANY ((SELECT token_homes())::bigint[]) AND meter_id = ANY ((SELECT token_meters())::bigint[]));
 CREATE POLICY service ON register FOR SELECT TO smarthg_service USING (meter_id = ANY ((SELECT token_meters())::bigint[]));
 CREATE POLICY service ON register_epoch FOR SELECT TO smarthg_service USING (register_id = ANY ((SELECT token_registers('raw'))::bigint[]));
 
@@ -50,11 +52,11 @@ CREATE POLICY service ON energy_rollup_hourly FOR SELECT TO smarthg_service
 	USING (register_id = ANY ((SELECT token_registers('hourly'))::bigint[]) AND period >= (SELECT token_first_day()));
 -- Days, months and years of services are over: one that goes on would tell finer ones bit by bit.
 CREATE POLICY service ON energy_rollup_daily FOR SELECT TO smarthg_service
-	USING (register_id = ANY ((SELECT token_registers('daily'))::bigint[]) AND period >= (SELECT token_first_day()) AND period < (SELECT token_today()));
+	USING (register_id = ANY ((SELECT token_registers('daily'))::bigint[]) AND period >= (SELECT token_first_local_day()) AND period < (SELECT token_today()));
 CREATE POLICY service ON energy_rollup_monthly FOR SELECT TO smarthg_service
-	USING (register_id = ANY ((SELECT token_registers('monthly'))::bigint[]) AND period >= (SELECT token_first_day()) AND period < (SELECT date_trunc('month', token_today())::date));
+	USING (register_id = ANY ((SELECT token_registers('monthly'))::bigint[]) AND period >= (SELECT token_first_local_day()) AND period < (SELECT date_trunc('month', token_today())::date));
 CREATE POLICY service ON energy_rollup_yearly FOR SELECT TO smarthg_service
-	USING (register_id = ANY ((SELECT token_registers('yearly'))::bigint[]) AND period >= (SELECT token_first_day()) AND period < (SELECT date_trunc('year', token_today())::date));
+	USING (register_id = ANY ((SELECT token_registers('yearly'))::bigint[]) AND period >= (SELECT token_first_local_day()) AND period < (SELECT date_trunc('year', token_today())::date));
 
 -- Stores.
 CREATE POLICY service ON ess FOR SELECT TO smarthg_service USING (home_id = ANY ((SELECT token_homes('read', 'ess'))::bigint[]));
@@ -73,15 +75,15 @@ CREATE POLICY service_writes ON pev_session FOR INSERT TO smarthg_service WITH C
 CREATE POLICY service ON power_profile FOR SELECT TO smarthg_service
 	USING (home_id = ANY ((SELECT token_homes('read', 'profile'))::bigint[]) AND slot_length >= (SELECT token_slot_length('profile')) AND slot_start >= (SELECT token_history_from()));
 CREATE POLICY service_writes ON power_profile FOR INSERT TO smarthg_service WITH CHECK (home_id = ANY ((SELECT token_homes('write', 'profile'))::bigint[]));
-CREATE POLICY service_changes ON power_profile FOR UPDATE TO smarthg_service USING (home_id = ANY ((SELECT token_homes('write', 'profile'))::bigint[]));
-CREATE POLICY service_removes ON power_profile FOR DELETE TO smarthg_service USING (home_id = ANY ((SELECT token_homes('write', 'profile'))::bigint[]));
 CREATE POLICY service ON plan FOR SELECT TO smarthg_service
 	USING (home_id = ANY ((SELECT token_homes('read', 'plan'))::bigint[]) AND slot_length >= (SELECT token_slot_length('plan')) AND origin >= (SELECT token_history_from()));
 CREATE POLICY service_writes ON plan FOR INSERT TO smarthg_service WITH CHECK (home_id = ANY ((SELECT token_homes('write', 'plan'))::bigint[]));
 CREATE POLICY service ON command FOR SELECT TO smarthg_service
 	USING (home_id = ANY ((SELECT token_homes('read', 'command'))::bigint[]) AND slot_start >= (SELECT token_history_from()));
 CREATE POLICY service_writes ON command FOR INSERT TO smarthg_service
-	WITH CHECK (home_id = ANY ((SELECT token_homes('write', 'command'))::bigint[]) AND state = 'pending');
+	-- For slots that go on or are to come, few of which there can be: the bridge sends what is due first.
+	WITH CHECK (home_id = ANY ((SELECT token_homes('write', 'command'))::bigint[]) AND state = 'pending' AND slot_length <= '1 hour'
+		AND slot_start = slot_start(slot_start, slot_length) AND slot_start > now() - slot_length AND slot_start < now() + interval '2 days');
 
 -- Forecasts, and what goes into them.
 CREATE POLICY service ON holiday FOR SELECT TO smarthg_service USING ((SELECT (current_token()).jti) IS NOT NULL);
@@ -101,8 +103,6 @@ CREATE POLICY service ON standard_profile FOR SELECT TO smarthg_service USING ((
 CREATE POLICY service ON service_data FOR SELECT TO smarthg_service
 	USING (service_id = ANY ((SELECT token_services())::bigint[]) AND slot_length >= (SELECT granularity_length(token_finest(resource))) AND slot_start >= (SELECT token_history_from()));
 CREATE POLICY service_writes ON service_data FOR INSERT TO smarthg_service WITH CHECK (service_id = (SELECT token_own_service()) AND token_allows('write', resource));
-CREATE POLICY service_changes ON service_data FOR UPDATE TO smarthg_service USING (service_id = (SELECT token_own_service()) AND token_allows('write', resource));
-CREATE POLICY service_removes ON service_data FOR DELETE TO smarthg_service USING (service_id = (SELECT token_own_service()) AND token_allows('write', resource));
 
 -- What a service may name at all; of a register not what it read last, of devices not their addresses.
 GRANT SELECT ON installation, price_area, tariff, holiday, weather, market_price, co2_cost, price_forecast, forecast, service_data, heating, retrofit_option, standard_profile, home, register_epoch, reading_day, reading_landing, reading_correction,
@@ -111,10 +111,25 @@ GRANT SELECT (meter_id, home_id, kind, role, commodity, name) ON meter TO smarth
 GRANT SELECT (register_id, meter_id, obis, unit, cumulative) ON register TO smarthg_service;
 GRANT SELECT (home_id, capacity_kwh, min_kw, max_kw, efficiency) ON ess TO smarthg_service;
 GRANT SELECT (home_id, capacity_kwh, min_kw, max_kw, efficiency, min_step_kw) ON pev TO smarthg_service;
-GRANT INSERT ON ess_state, pev_state, pev_session, forecast, service_data, power_profile, plan, command TO smarthg_service;
-GRANT UPDATE, DELETE ON service_data TO smarthg_service;
-GRANT INSERT, UPDATE ON market_price, co2_cost TO smarthg_service;
-GRANT UPDATE, DELETE ON power_profile TO smarthg_service;
+-- No right on a whole table but to read it and add to it: a right to change rows is one to lock the
+-- table, too. Identifiers, and what the bridge says of a command, are not theirs to choose.
+GRANT INSERT ON ess_state, pev_state, pev_session, service_data, power_profile, market_price, co2_cost TO smarthg_service;
+GRANT UPDATE (slot_length, energy_eur_per_kwh, published_at) ON market_price TO smarthg_service;
+GRANT UPDATE (slot_length, carbon_g_per_kwh, co2_eur_per_kwh, published_at) ON co2_cost TO smarthg_service;
+DO $$
+DECLARE
+	filled record;
+BEGIN
+	FOR filled IN SELECT a.attrelid::regclass AS relation, pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ') AS columns FROM pg_catalog.pg_attribute a
+		WHERE a.attrelid IN ('smarthg.plan'::regclass, 'smarthg.command'::regclass, 'smarthg.forecast'::regclass) AND a.attnum > 0 AND NOT a.attisdropped
+			AND NOT (a.attrelid = 'smarthg.plan'::regclass AND a.attname IN ('plan_id', 'made_at'))
+			AND NOT (a.attrelid = 'smarthg.command'::regclass AND a.attname IN ('command_id', 'created_at', 'state', 'state_changed_at', 'detail'))
+			AND NOT (a.attrelid = 'smarthg.forecast'::regclass AND a.attname = 'made_at')
+		GROUP BY 1 LOOP
+		EXECUTE pg_catalog.format('GRANT INSERT (%s) ON %s TO smarthg_service', filled.columns, filled.relation);
+	END LOOP;
+END $$;
+GRANT EXECUTE ON FUNCTION new_id(), withdraw_profile(bigint, timestamptz, timestamptz), withdraw_service_data(text, text, timestamptz, timestamptz) TO smarthg_service;
 GRANT SELECT ON energy_day, energy_rollup_5min, energy_rollup_15min, energy_rollup_30min, energy_rollup_hourly,
 	energy_rollup_daily, energy_rollup_monthly, energy_rollup_yearly TO smarthg_service;
 GRANT SELECT ON reading, interval_energy, energy_5min, energy_15min, energy_30min, energy_hourly, energy_daily, energy_monthly, energy_yearly,

@@ -15,6 +15,7 @@
 PG_FUNCTION_INFO_V1(smarthg_token_registers);
 PG_FUNCTION_INFO_V1(smarthg_token_history_from);
 PG_FUNCTION_INFO_V1(smarthg_token_first_day);
+PG_FUNCTION_INFO_V1(smarthg_token_first_local_day);
 PG_FUNCTION_INFO_V1(smarthg_token_today);
 
 /* Where the owner lives now: $1 sub, $2 the homes that the token names, null for all. */
@@ -38,6 +39,13 @@ static const char *const RANKED_QUERY =
     "WHEN 'appliance' THEN $5 IS NULL OR smarthg.meter_rank(m) <= $5 ELSE true END";
 
 static const char *const SINCE_QUERY = "SELECT max(l.since) FROM " RESIDENCE "WHERE " LIVES_THERE;
+
+/* $3: the token's own limit. A day that has begun before it is not whole. */
+static const char *const FIRST_DAY_QUERY =
+    "SELECT max(CASE WHEN f.local = date_trunc('day', f.local) THEN f.local::date "
+    "   ELSE f.local::date + 1 END) FROM " RESIDENCE
+    "JOIN smarthg.home h USING (home_id), LATERAL (SELECT greatest(l.since, $3) AT TIME ZONE "
+    "h.time_zone AS local) AS f WHERE " LIVES_THERE;
 
 static const char *const TODAY_QUERY =
     "SELECT min((now() AT TIME ZONE h.time_zone)::date) FROM " RESIDENCE
@@ -162,18 +170,19 @@ Datum smarthg_token_registers(PG_FUNCTION_ARGS)
 static bool of_residence(SPIPlanPtr *kept, const char *query, const issued_token *token,
                          Datum *value)
 {
-	Oid types[] = {UUIDOID, INT8ARRAYOID};
-	Datum values[2];
-	char nulls[] = "  ";
+	Oid types[] = {UUIDOID, INT8ARRAYOID, TIMESTAMPTZOID};
+	Datum values[3];
+	char nulls[] = "   ";
 	pg_uuid_t owner;
 	bool null;
 
 	if (!owner_of(token, &owner))
 		return false;
+	values[2] = TimestampTzGetDatum(token->history_from);
 	values[0] = UUIDPGetDatum(&owner);
 	values[1] = PointerGetDatum(token->home_ids);
 	nulls[1] = token->home_ids ? ' ' : 'n';
-	run(kept, query, 2, types, values, nulls);
+	run(kept, query, 3, types, values, nulls);
 	*value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null);
 	SPI_finish();
 	return !null;
@@ -191,6 +200,18 @@ static TimestampTz history_from(void)
 	if (!of_residence(&since, SINCE_QUERY, &token, &moved_in))
 		return token.history_from;
 	return Max(token.history_from, DatumGetTimestampTz(moved_in));
+}
+
+Datum smarthg_token_first_local_day(PG_FUNCTION_ARGS)
+{
+	static SPIPlanPtr first;
+	issued_token token;
+	Datum day;
+
+	/* Who lives nowhere has no days. */
+	if (!identity_row(&token) || !of_residence(&first, FIRST_DAY_QUERY, &token, &day))
+		PG_RETURN_DATEADT(DATEVAL_NOEND);
+	PG_RETURN_DATUM(day);
 }
 
 Datum smarthg_token_today(PG_FUNCTION_ARGS)

@@ -4,9 +4,9 @@
 BEGIN;
 SET search_path = public, smarthg;
 SET timezone = 'UTC';
-SELECT plan(33);
+SELECT plan(49);
 
--- Two homes with every kind of meter, a resident in each; home 3 has had its resident for a day only.
+-- Two homes with every kind of meter, a resident in each; home 3 has had its resident for a few days only.
 INSERT INTO price_area (price_area_id, name) VALUES (1, 'test area');
 INSERT INTO substation (substation_id, name) VALUES (1, 'test substation');
 INSERT INTO feeder (feeder_id, substation_id, name) VALUES (1, 1, 'test feeder');
@@ -44,7 +44,7 @@ SELECT count(*) FROM today, ebr_run(today.at) \g /dev/null
 SELECT count(*) FROM today, make_forecasts(today.at) \g /dev/null
 INSERT INTO account (account_id, email, kind, verified_at, verified_by) SELECT n, name || '@example.org', 'resident', now(), 'test' FROM unnest('{resident-1,resident-2,resident-3,resident-both,resident-gone,nobody}'::text[]) WITH ORDINALITY AS a(name, n);
 INSERT INTO home_resident (home_id, account_id, since, until) SELECT h, a, today.at - since * interval '1 day', today.at - until * interval '1 day'
-	FROM today, (VALUES (1, 1, 1000, NULL), (2, 2, 1000, NULL), (3, 3, 1, NULL), (1, 4, 1000, NULL), (2, 4, 1000, NULL), (3, 5, 1000, 1)) AS r(h, a, since, until);
+	FROM today, (VALUES (1, 1, 1000, NULL), (2, 2, 1000, NULL), (3, 3, 4, NULL), (1, 4, 1000, NULL), (2, 4, 1000, NULL), (3, 5, 1000, 1)) AS r(h, a, since, until);
 
 -- What each relation shows: by which key it knows the home, which resource opens it, and the longest granularity that does.
 CREATE TEMP TABLE shown (relation text PRIMARY KEY, home_of text, resource_of text, longest text, at text);
@@ -163,8 +163,8 @@ SELECT results_eq($$ SELECT home_id FROM home ORDER BY 1 $$, $$ VALUES (2::bigin
 
 -- Who lived there before.
 SELECT pg_temp.become('resident-3', 'read_home_raw read_home_15min read_plan_raw read_ess_raw read_profile_raw') \g /dev/null
-SELECT is((SELECT min(measured_at) >= today.at - interval '1 day' FROM reading, today GROUP BY today.at), true, 'a new resident does not see readings of the one before');
-SELECT is((SELECT min(slot_start) >= today.at - interval '1 day' FROM interval_energy, today GROUP BY today.at), true, '... nor energy');
+SELECT is((SELECT min(measured_at) >= today.at - interval '4 days' FROM reading, today GROUP BY today.at), true, 'a new resident does not see readings of the one before');
+SELECT is((SELECT min(slot_start) >= today.at - interval '4 days' FROM interval_energy, today GROUP BY today.at), true, '... nor energy');
 SELECT isnt_empty($$ SELECT FROM reading $$, '... but their own');
 SELECT pg_temp.become('resident-gone', 'read_home_raw') \g /dev/null
 SELECT is_empty($$ SELECT FROM home $$, 'who has moved out sees the home no more');
@@ -191,6 +191,49 @@ SELECT throws_ok($$ INSERT INTO power_profile (home_id, slot_start, low_kw, high
 SELECT throws_ok($$ INSERT INTO ess_state SELECT 1, at + interval '1 hour', 5 FROM today $$, '42501', NULL, '... and nothing else');
 RESET ROLE;
 
+-- Plans and commands of services: in their home, without identifiers of their choice, for slots that are due.
+SET ROLE smarthg_service;
+SELECT pg_temp.become('resident-1', 'write_command write_plan read_plan_hourly') \g /dev/null
+SELECT lives_ok($$ INSERT INTO command (home_id, plan_id, slot_start, slot_length, ess_setpoint_kw) SELECT 1, p.plan_id, slot_start(now() + interval '5 hours', '1 hour'), '1 hour', 1 FROM plan p LIMIT 1 $$, 'write_command commands the home');
+SELECT throws_ok($$ INSERT INTO command (home_id, plan_id, slot_start, slot_length) SELECT 1, p.plan_id, slot_start(now() + interval '3 days', '1 hour'), '1 hour' FROM plan p LIMIT 1 $$, '42501', NULL, '... for slots of the next two days');
+SELECT throws_ok($$ INSERT INTO command (home_id, plan_id, slot_start, slot_length) SELECT 1, p.plan_id, slot_start(now() + interval '6 hours', '1 hour'), '100 years' FROM plan p LIMIT 1 $$, '42501', NULL, '... that end');
+SELECT throws_ok($$ INSERT INTO command (command_id, home_id, plan_id, slot_start, slot_length) SELECT 99, 1, p.plan_id, slot_start(now() + interval '7 hours', '1 hour'), '1 hour' FROM plan p LIMIT 1 $$, '42501', NULL, '... under no number of its own choice');
+SELECT throws_ok($$ LOCK TABLE market_price IN ACCESS EXCLUSIVE MODE $$, '42501', NULL, 'a service locks no table');
+SELECT throws_ok($$ LOCK TABLE power_profile IN SHARE MODE $$, '42501', NULL, '... that it writes to either');
+SELECT pg_temp.become('resident-1', 'write_profile') \g /dev/null
+SELECT is(withdraw_profile(1, '-infinity', 'infinity'), 2::bigint, 'a service takes profiles back');
+SELECT is(withdraw_profile(2, '-infinity', 'infinity'), 0::bigint, '... of no other home');
+RESET ROLE;
+SELECT throws_ok($$ INSERT INTO command (home_id, plan_id, slot_start, slot_length) SELECT 1, p.plan_id, 'infinity', '1 hour' FROM plan p LIMIT 1 $$, '23514', NULL, 'no command is for a slot without a time');
+SELECT throws_ok($$ INSERT INTO command (home_id, plan_id, slot_start, slot_length, ess_setpoint_kw) SELECT 1, p.plan_id, now(), '1 hour', 'NaN' FROM plan p LIMIT 1 $$, '23514', NULL, '... nor of no power');
+
+-- Local days before the resident moved in, far from Greenwich.
+UPDATE home SET time_zone = 'Pacific/Auckland' WHERE home_id = 3;
+SET ROLE smarthg_service;
+SELECT pg_temp.become('resident-3', 'read_home_daily') \g /dev/null
+SELECT is((SELECT min(local_day) >= ((SELECT at FROM today) - interval '4 days') AT TIME ZONE 'Pacific/Auckland' FROM energy_daily), true, 'no local day is shown that began before the resident moved in');
+RESET ROLE;
+
+-- Feeders: homes 1 to 6, of which one produces.
+INSERT INTO feeder (feeder_id, substation_id, name) VALUES (2, 1, 'busy feeder');
+INSERT INTO home (home_id, feeder_id, price_area_id, name) SELECT 10 + n, 2, 1, 'busy home ' || n FROM generate_series(1, 6) AS n;
+INSERT INTO meter (meter_id, home_id, name) SELECT 1000 + n, 10 + n, 'main' FROM generate_series(1, 6) AS n;
+INSERT INTO meter (meter_id, home_id, name, kind, role) VALUES (1100, 11, 'panel', 'sub', 'production');
+INSERT INTO register (register_id, meter_id, obis, unit, cumulative) SELECT m.meter_id, m.meter_id, CASE m.role WHEN 'production' THEN '1-0:2.8.0.255' ELSE '1-0:1.8.0.255' END, 'kWh', true FROM meter m WHERE m.meter_id > 1000;
+INSERT INTO register_epoch SELECT r.register_id, '-infinity', 1, 1000, NULL, 'first reading' FROM register r WHERE r.register_id > 1000;
+INSERT INTO reading (register_id, measured_at, raw_value) SELECT r.register_id, '2024-02-01 00:00Z'::timestamptz + n * interval '15 min', n * 100 FROM register r, generate_series(CASE r.register_id WHEN 1006 THEN 60 ELSE 0 END, 300) AS n WHERE r.register_id > 1000;
+SELECT refresh_interval_energy() \g /dev/null
+SELECT results_eq($$ SELECT min(homes), max(homes), max(import_kwh), max(production_kwh) FROM feeder_energy(2, 'hourly', '2024-02-01', '2024-02-04') $$, $$ VALUES (5::bigint, 6::bigint, 2.4::float8, NULL::float8) $$, 'a feeder''s sums are of five homes at least, each of them');
+SELECT is((SELECT round(sum(import_kwh)::numeric, 6) FROM feeder_energy(2, 'daily', '2024-01-31 23:00Z', '2024-02-04')), (SELECT round(sum(import_kwh)::numeric, 6) FROM feeder_energy(2, 'hourly', '2024-01-31 23:00Z', '2024-02-04')), 'its days are the sums of its hours');
+UPDATE home SET feeder_id = 1 WHERE home_id IN (15, 16);
+SELECT is_empty($$ SELECT * FROM feeder_energy(2, 'hourly', '2024-02-01', '2024-02-04') $$, 'four homes are not shown');
+UPDATE home SET feeder_id = 2 WHERE home_id IN (15, 16);
+SET ROLE smarthg_service;
+SELECT pg_temp.become('resident-1', 'read_feeder_daily') \g /dev/null
+SELECT throws_ok($$ SELECT * FROM token_feeder_energy(2, 'hourly', '2024-02-01', '2024-02-04') $$, '42501', NULL, 'a scope for days of feeders opens no hours');
+SELECT results_eq($$ SELECT slot_start, covered FROM token_feeder_energy(2, 'daily', '2024-01-30', '2024-02-06') $$, $$ VALUES ('2024-02-01 23:00Z'::timestamptz, '24:00'::interval), ('2024-02-02 23:00Z', '24:00') $$, '... and days that are known entirely');
+RESET ROLE;
+
 -- What the catalogue promises of tables that nobody has thought of yet.
 SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 'smarthg'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity $$,
 	'every table has row-level security, each partition by itself too');
@@ -210,7 +253,7 @@ SELECT is_empty($$
 	SELECT c.oid::regclass, p FROM pg_class c, unnest('{INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[]) AS p
 	WHERE c.relnamespace = 'smarthg'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND has_table_privilege('smarthg_service', c.oid, p)
 		AND (p, c.relname) NOT IN (VALUES ('INSERT', 'ess_state'), ('INSERT', 'pev_state'), ('INSERT', 'pev_session'),
-			('INSERT', 'power_profile'), ('UPDATE', 'power_profile'), ('DELETE', 'power_profile'), ('INSERT', 'plan'), ('INSERT', 'command'), ('INSERT', 'forecast'), ('INSERT', 'service_data'), ('UPDATE', 'service_data'), ('DELETE', 'service_data'), ('INSERT', 'market_price'), ('UPDATE', 'market_price'), ('INSERT', 'co2_cost'), ('UPDATE', 'co2_cost'))
+			('INSERT', 'power_profile'), ('INSERT', 'plan'), ('INSERT', 'command'), ('INSERT', 'forecast'), ('INSERT', 'service_data'), ('INSERT', 'market_price'), ('INSERT', 'co2_cost'))
 $$, 'a service changes nothing but what services produce');
 SELECT is_empty($$
 	SELECT c.oid::regclass, r FROM pg_class c, unnest('{smarthg_bridge,smarthg_analyst}'::text[]) AS r
