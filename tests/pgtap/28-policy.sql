@@ -4,7 +4,7 @@
 BEGIN;
 SET search_path = public, smarthg;
 SET timezone = 'UTC';
-SELECT plan(49);
+SELECT plan(50);
 
 -- Two homes with every kind of meter, a resident in each; home 3 has had its resident for a few days only.
 INSERT INTO price_area (price_area_id, name) VALUES (1, 'test area');
@@ -232,6 +232,14 @@ SET ROLE smarthg_service;
 SELECT pg_temp.become('resident-1', 'read_feeder_daily') \g /dev/null
 SELECT throws_ok($$ SELECT * FROM token_feeder_energy(2, 'hourly', '2024-02-01', '2024-02-04') $$, '42501', NULL, 'a scope for days of feeders opens no hours');
 SELECT results_eq($$ SELECT slot_start, covered FROM token_feeder_energy(2, 'daily', '2024-01-30', '2024-02-06') $$, $$ VALUES ('2024-02-01 23:00Z'::timestamptz, '24:00'::interval), ('2024-02-02 23:00Z', '24:00') $$, '... and days that are known entirely');
+RESET ROLE;
+
+-- The operator sees all, and copies, which row-level security knows nothing of.
+SET ROLE smarthg_admin;
+COPY reading_landing (register_id, measured_at, raw_value) FROM stdin;
+11	2024-03-01 00:00:00+00	4711
+\.
+SELECT is((SELECT count(*) FROM reading WHERE raw_value = 4711), 1::bigint, 'the operator copies readings');
 RESET ROLE;
 
 -- What the catalogue promises of tables that nobody has thought of yet.
