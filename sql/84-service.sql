@@ -54,6 +54,12 @@ COMMENT ON COLUMN service.reviewed_by IS 'The operator who reviewed it last';
 COMMENT ON COLUMN service.reviewed_at IS 'When';
 COMMENT ON COLUMN service.registered_at IS 'When it was registered';
 
+CREATE FUNCTION service_is_open(offered service) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
+	SELECT offered.status = 'approved' AND EXISTS (SELECT FROM account a WHERE a.account_id = offered.owner_account_id AND a.suspended_at IS NULL)
+$$;
+COMMENT ON FUNCTION service_is_open(service) IS 'Whether a service may act and be subscribed to: it is approved, and its developer is not suspended';
+
 CREATE TABLE service_scope (
 	service_id bigint NOT NULL REFERENCES service ON DELETE CASCADE,
 	scope text NOT NULL,
@@ -286,7 +292,7 @@ LANGUAGE sql STABLE PARALLEL UNSAFE SECURITY DEFINER SET search_path = smarthg, 
 	SELECT s.client_id, s.name, s.description, s.uri, s.categories, s.admission_requirements, service_manifest(s.service_id),
 		EXISTS (SELECT FROM subscription b WHERE (b.account_id, b.service_id) = (a.account_id, s.service_id) AND b.ended_at IS NULL)
 	FROM session_account(list_services.session) AS a, service s
-	WHERE s.status = 'approved' AND (list_services.category IS NULL OR list_services.category = ANY (s.categories)) ORDER BY s.name
+	WHERE service_is_open(s) AND (list_services.category IS NULL OR list_services.category = ANY (s.categories)) ORDER BY s.name
 $$;
 COMMENT ON FUNCTION list_services(text, text) IS 'SMC-UC4: approved services, of a category or all';
 
@@ -297,7 +303,8 @@ DECLARE
 	chosen service;
 	made uuid;
 BEGIN
-	SELECT * INTO chosen FROM service s WHERE s.client_id = subscribe.client_id AND s.status = 'approved' FOR SHARE;
+	SELECT s.* INTO chosen FROM service s JOIN account a ON a.account_id = s.owner_account_id
+	WHERE s.client_id = subscribe.client_id AND s.status = 'approved' AND a.suspended_at IS NULL FOR SHARE OF s, a;
 	IF NOT FOUND THEN
 		RAISE invalid_parameter_value USING MESSAGE = 'no approved service has this client_id';
 	ELSIF chosen.admission_requirements IS NOT NULL AND subscribe.accept_requirements IS NOT TRUE THEN

@@ -157,8 +157,8 @@ BEGIN
 	END IF;
 	IF known.service_id IS NULL THEN
 		error := oauth_error(401, 'invalid_client', 'The client is not known by what it presents.', headers);
-	ELSIF known.status <> 'approved' THEN
-		error := oauth_error(400, 'unauthorized_client', 'The service is not approved.');
+	ELSIF NOT service_is_open(known) THEN
+		error := oauth_error(400, 'unauthorized_client', 'The service is not approved, or its developer is suspended.');
 	ELSE
 		client := known;
 	END IF;

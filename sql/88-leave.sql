@@ -66,7 +66,7 @@ BEGIN
 		PERFORM end_account_access(suspend_account.account_id);
 	END IF;
 END $$;
-COMMENT ON FUNCTION suspend_account(bigint, boolean) IS 'For the DSO''s operator: suspends an account, with its log ins and the tokens for its data and of its services, or lets it back in';
+COMMENT ON FUNCTION suspend_account(bigint, boolean) IS 'For the DSO''s operator: suspends an account, with its log ins and the tokens for its data and of its services, which get no others and are not listed, or lets it back in';
 
 CREATE FUNCTION delete_account(session text, password text, OUT error text, OUT retry_after interval)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$

@@ -167,7 +167,7 @@ withdraw >/dev/null
 is "$(live)" 0 'a consent taken back voids the tokens that an assertion got'
 is "$(carry -c "SELECT smarthg.authenticate('$got')" | grep -c 'read_mainmeter')" 0 '... in the next statement of the service'
 operator "SELECT suspend_account($developer_id)"
-is "$(post "$grant&assertion=$(assertion "$(claims 21 "$subscription" "$token" $soon)")")" invalid_grant 'the operator suspends a developer, whose service gets nothing more'
+is "$(post "$grant&assertion=$(assertion "$(claims 21 "$subscription" "$token" $soon)")")" unauthorized_client 'the operator suspends a developer, whose service gets nothing more'
 operator "SELECT suspend_account($developer_id, false), review_service('$client', 'suspended', 'under review'), review_service('$client', 'approved')"
 
 # A service with a second key gets its tokens encrypted to it; another implementation opens them.
