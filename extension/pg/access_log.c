@@ -1,8 +1,10 @@
 /*
  * The access log (DESIGN.md section 8): one row for a token and an hour in which it was used. The
  * row is written frozen, as COPY FREEZE does, so that it stays whatever becomes of the transaction:
- * a service that rolls back, or says it only reads, is in the log all the same. For that reason
- * the backend may remember what it has written, and a token in steady use costs a comparison.
+ * a service that rolls back, or says it only reads, is in the log all the same. It is on disk
+ * before anything is read, since nothing else would flush it where the transaction is rolled back.
+ * For that reason the backend may remember what it has written, and a token in steady use costs a
+ * comparison.
  */
 #include "access_log.h"
 #include "token.h"
@@ -68,6 +70,7 @@ static void insert_row(Relation log, Datum *values)
 	ExecCloseIndices(target);
 	ExecDropSingleTupleTableSlot(row);
 	FreeExecutorState(estate);
+	XLogFlush(XactLastRecEnd);
 }
 
 /* Unique the row is not, for the sake of not waiting: transactions that begin to use a token at

@@ -2,7 +2,7 @@
 -- section 8). What takes several sessions, a pooler or the server's log is in tests/e2e/token.sh.
 \set ON_ERROR_STOP 1
 BEGIN;
-SELECT plan(87);
+SELECT plan(88);
 SET search_path = public, smarthg;
 CREATE ROLE token_test_service IN ROLE smarthg_service;
 CREATE ROLE token_test_other;
@@ -168,7 +168,9 @@ SELECT is(token_verify(issue_token('owner-d', 'service', 'read_home', '1 hour'))
 
 -- The access log.
 SELECT issue_token('owner-e', 'service', 'read_home', '1 hour') AS e, issue_token('owner-f', 'service', 'read_home', '1 hour') AS f \gset
+SELECT pg_current_wal_insert_lsn() AS wal_before \gset
 SELECT authenticate(:'e'), authenticate(:'e') \g /dev/null
+SELECT ok(pg_current_wal_flush_lsn() > :'wal_before', 'what notes the first use of a token outlasts a crash at once');
 SELECT token_verify(:'f') \g /dev/null
 SELECT is((SELECT count(*) FROM access_log WHERE sub = 'owner-e'), 1::bigint, 'a token''s use is noted once an hour');
 SELECT is((SELECT count(*) FROM access_log WHERE sub = 'owner-f'), 0::bigint, 'to verify a token is no use of it');
