@@ -14,8 +14,10 @@ $$;
 COMMENT ON FUNCTION form_encode(text) IS 'A parameter''s value as it stands in a query, UTF-8 with escapes';
 
 CREATE FUNCTION form_or_null(form text) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE SET search_path = smarthg, pg_temp AS $$
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = smarthg, pg_temp AS $$
 BEGIN
+	-- Forms have client secrets, codes and tokens in them.
+	PERFORM conceal_statement();
 	-- An empty value counts as a parameter that is not there (RFC 6749 section 3.1).
 	RETURN (SELECT coalesce(jsonb_object_agg(p.key, p.value), '{}') FROM jsonb_each(form_parameters(coalesce(form_or_null.form, ''))) AS p WHERE p.value <> '""');
 EXCEPTION WHEN data_exception THEN

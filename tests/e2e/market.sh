@@ -190,6 +190,28 @@ PYTHON
 )
 is "$(carry -c "SELECT smarthg.authenticate('$opened') ->> 'scope'")" read_mainmeter_hourly '... which the service finds within'
 
+# Whoever may connect sees locks and may take advisory ones.
+attempt="SELECT error FROM smarthg.log_in('resident@example.com', 'password of a resident')"
+key=$(psql -X -q -A -t -d "$database" -U "$front" <<<"BEGIN; $attempt \\g /dev/null
+SELECT (classid::bigint << 32) + objid::bigint FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory'; ROLLBACK;")
+is "$(wc -w <<<"$key")" 1 'an attempt to log in holds a lock of its e-mail'
+carry -c "SELECT pg_advisory_lock($key), pg_sleep(60)" >/dev/null &
+holder=$!
+for _ in $(seq 50); do [ "$(sql "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted")" = 1 ] && break; sleep 0.1; done
+is "$(front "SELECT coalesce(error, 'let in') FROM log_in('resident@example.com', 'password of a resident')")" 'let in' '... which nobody else can hold'
+sql "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'" >/dev/null
+wait $holder
+
+# Errors are in the server's log, passwords and other secrets are not.
+front "SELECT sign_up('bob@example.com', 'hunter-22')" >/dev/null 2>&1
+front "SELECT change_password('$resident', 'password of a resident', 'hunter-22')" >/dev/null 2>&1
+front "SELECT reset_password('guess-of-hunter-22', 'hunter-22 again')" >/dev/null 2>&1
+front "SELECT log_in('resident@example.com', repeat('hunter-22', 1000))" >/dev/null 2>&1
+front "SELECT oauth_token('hunter-22=1$(printf '&p%s=1' {1..70})')" >/dev/null 2>&1
+front "SELECT subscribe('$resident', 'no-service-of-$$')" >/dev/null 2>&1
+is "$(grep -c 'password must have at least 10 characters' "$PGHOST/log")|$(grep -c 'no approved service has this client_id' "$PGHOST/log")" '2|1' 'the market'\''s errors are in the log'
+is "$(grep -cE "hunter-22|no-service-of-$$" "$PGHOST/log")" 0 '... and no statement that holds a secret'
+
 # Guesses side by side.
 sql "UPDATE market_setting SET failures_of_account = 3"
 for n in 1 2 3 4 5 6 7 8; do
