@@ -27,6 +27,7 @@ CREATE TABLE service (
 	admission_requirements text CHECK (admission_requirements <> ''),
 	redirect_uris text[] NOT NULL DEFAULT '{}' CHECK (cardinality(redirect_uris) <= 20 AND are_service_uris(redirect_uris)),
 	client_secret_digest bytea NOT NULL,
+	version integer NOT NULL DEFAULT 1,
 	status text NOT NULL DEFAULT 'submitted' CHECK (status IN ('submitted', 'approved', 'rejected', 'suspended')),
 	status_reason text,
 	reviewed_by text,
@@ -48,6 +49,7 @@ COMMENT ON COLUMN service.categories IS 'What it is found by';
 COMMENT ON COLUMN service.admission_requirements IS 'What a subscriber must accept; null: nothing';
 COMMENT ON COLUMN service.redirect_uris IS 'Where authorisation codes may be sent; compared character by character';
 COMMENT ON COLUMN service.client_secret_digest IS 'Digest of its secret, which was shown once';
+COMMENT ON COLUMN service.version IS 'Counts the changes of what is reviewed, the manifest included: a reviewer approves the version that was read';
 COMMENT ON COLUMN service.status IS 'submitted until the DSO has approved or rejected it; suspended: it gets no tokens and its old ones are revoked';
 COMMENT ON COLUMN service.status_reason IS 'Why it was rejected or suspended; null: not said';
 COMMENT ON COLUMN service.reviewed_by IS 'The operator who reviewed it last';
@@ -258,7 +260,7 @@ BEGIN
 		redirect_uris = coalesce(change_service.redirect_uris, s.redirect_uris), categories = coalesce(change_service.categories, s.categories),
 		admission_requirements = coalesce(change_service.admission_requirements, s.admission_requirements),
 		encryption_key = coalesce(service_encryption_key(change_service.encryption_key), s.encryption_key),
-		status = CASE s.status WHEN 'suspended' THEN 'suspended' ELSE 'submitted' END
+		version = s.version + 1, status = CASE s.status WHEN 'suspended' THEN 'suspended' ELSE 'submitted' END
 	WHERE s.service_id = known.service_id;
 	IF change_service.manifest IS NOT NULL THEN
 		PERFORM set_manifest(known.service_id, change_service.manifest);

@@ -47,7 +47,7 @@ operator "SELECT verify_account($resident_id), verify_account($developer_id), mo
 resident=$(front "SELECT session FROM log_in('resident@example.com', 'password of a resident')")
 developer=$(front "SELECT session FROM log_in('developer@example.com', 'password of a developer')")
 IFS='|' read -r client secret <<<"$(front "SELECT client_id, client_secret FROM register_service('$developer', 'planner', 'https://planner.example/api', '$(cat "$work/public")', 'plans', '{\"read_mainmeter_hourly\": \"to plan\"}', '{https://planner.example/back}')")"
-operator "SELECT review_service('$client', 'approved')"
+operator "SELECT review_service('$client', 'approved', version => 1)"
 
 # Somebody who listens hears of a subscription.
 (
@@ -168,14 +168,14 @@ is "$(live)" 0 'a consent taken back voids the tokens that an assertion got'
 is "$(carry -c "SELECT smarthg.authenticate('$got')" | grep -c 'read_mainmeter')" 0 '... in the next statement of the service'
 operator "SELECT suspend_account($developer_id)"
 is "$(post "$grant&assertion=$(assertion "$(claims 21 "$subscription" "$token" $soon)")")" unauthorized_client 'the operator suspends a developer, whose service gets nothing more'
-operator "SELECT suspend_account($developer_id, false), review_service('$client', 'suspended', 'under review'), review_service('$client', 'approved')"
+operator "SELECT suspend_account($developer_id, false), review_service('$client', 'suspended', 'under review'), review_service('$client', 'approved', version => 1)"
 
 # A service with a second key gets its tokens encrypted to it; another implementation opens them.
 openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$work/reader" && openssl pkey -in "$work/reader" -pubout -out "$work/reader.public"
 developer=$(front "SELECT session FROM log_in('developer@example.com', 'password of a developer')")
 front "SELECT change_service('$developer', '$client', encryption_key => '$(cat "$work/reader.public")')" >/dev/null
 is "$(post "grant_type=refresh_token&refresh_token=x&$credentials")" unauthorized_client 'a service that was changed waits for review'
-operator "SELECT review_service('$client', 'approved')"
+operator "SELECT review_service('$client', 'approved', version => 2)"
 request=$(front "SELECT request_access('subscription=$subscription&scope=read_mainmeter_hourly&reason=plan&$credentials') #>> '{body,request}'")
 front "SELECT delegate('$resident', '$request')" >/dev/null
 got=$(front "SELECT oauth_token('$grant&assertion=$(assertion "$(claims 30 "$subscription" "$token" $soon)")') #>> '{body,access_token}'")
