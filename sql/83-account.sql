@@ -197,7 +197,7 @@ BEGIN
 	END IF;
 	RETURN made;
 END $$;
-COMMENT ON FUNCTION sign_up(text, text, text, text, text, text) IS 'SMC-UC1: a new account, which can log in once the DSO has verified it; returns account_id. Without a password it gets one by a reset. Errors: e-mail taken or none, password too short';
+COMMENT ON FUNCTION sign_up(text, text, text, text, text, text) IS 'SMC-UC1: a new account, which can log in once the DSO has verified it; returns account_id. Without a password it gets one by a reset. Errors: e-mail none, password too short; e-mail taken, 23505, after the same time: the front end tells the person the same as of a new account, and the owner of the e-mail by mail';
 
 CREATE FUNCTION verify_account(account_id bigint) RETURNS void
 LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = smarthg, pg_temp AS $$
