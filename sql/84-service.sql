@@ -79,7 +79,7 @@ CREATE TABLE service_data (
 	series text NOT NULL CHECK (length(series) BETWEEN 1 AND 200),
 	slot_start timestamptz NOT NULL,
 	slot_length interval NOT NULL CHECK (slot_length BETWEEN '1 min' AND '1 day'),
-	content jsonb NOT NULL,
+	content jsonb NOT NULL CHECK (octet_length(content::text) <= 65536),
 	written_at timestamptz NOT NULL DEFAULT now(),
 	PRIMARY KEY (service_id, resource, series, slot_start)
 );
@@ -89,7 +89,7 @@ COMMENT ON COLUMN service_data.resource IS 'What it is, as the resource of a sco
 COMMENT ON COLUMN service_data.series IS 'The service''s name of the series; no personal data';
 COMMENT ON COLUMN service_data.slot_start IS 'Start of the slot';
 COMMENT ON COLUMN service_data.slot_length IS 'Its length';
-COMMENT ON COLUMN service_data.content IS 'Its content, as the service describes it';
+COMMENT ON COLUMN service_data.content IS 'Its content, as the service describes it, at most 64 KB as text';
 COMMENT ON COLUMN service_data.written_at IS 'When it was written';
 
 CREATE TABLE subscription (

@@ -1,6 +1,6 @@
 -- SMC-UC3 to SMC-UC5: services are registered, reviewed, listed, subscribed to, and told.
 \ir market.psql
-SELECT plan(52);
+SELECT plan(54);
 SELECT pg_temp.join_market('resident', 'resident'), pg_temp.join_market('developer', 'developer'), pg_temp.join_market('rival', 'developer') \g /dev/null
 
 -- Registration.
@@ -63,5 +63,11 @@ UPDATE service_notification SET next_attempt_at = now();
 SELECT is(pg_temp.front('SELECT count(*) FROM take_notifications()'), '1', '... and again where it was not delivered');
 SELECT lives_ok($$ SELECT pg_temp.front(format('SELECT notification_delivered(%s)', got #>> '{0,notification_id}')) FROM taken; UPDATE service_notification SET next_attempt_at = now() $$, 'it is delivered');
 SELECT is(pg_temp.front('SELECT count(*) FROM take_notifications()'), '0', '... and no longer taken');
+
+-- What services store has bounds.
+INSERT INTO service_data SELECT service_id, 'plan', 'bounded', now(), '1 hour', to_jsonb(repeat('x', 65534)) FROM service WHERE name = 'planner';
+SELECT throws_ok($$ UPDATE service_data SET content = to_jsonb(repeat('x', 65535)) $$, '23514', NULL, 'a service stores no more than 64 KB in a slot');
+SELECT throws_ok($$ INSERT INTO forecast (home_id, origin, slot_length, demand_kw, demand_q10_kw, demand_q50_kw, demand_q90_kw, production_q90_kw, demand_model, production_model, demand_method, made_at)
+	VALUES (1, now(), '1 min', '{1}', '{1}', '{1}', '{1}', array_fill(1.0, '{10001}'), 'weekly', 'none', 'level', now()) $$, '23514', NULL, '... and no forecast of more than 10000 slots');
 SELECT * FROM finish();
 ROLLBACK;
