@@ -15,7 +15,7 @@ PG_FUNCTION_INFO_V1(smarthg_conceal_statement);
 
 void conceal_statement(void)
 {
-		debug_query_string = "(not shown, since it may hold a secret)";
+	debug_query_string = "(not shown, since it may hold a secret)";
 	pgstat_report_activity(STATE_RUNNING, debug_query_string);
 }
 
