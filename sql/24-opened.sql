@@ -37,7 +37,7 @@ BEGIN
 		RETURN '{}';
 	END IF;
 	RETURN ARRAY(SELECT r.home_id FROM account a JOIN home_resident r USING (account_id)
-		WHERE a.sub = subject_of(token.sub) AND r.since <= now() AND (r.until IS NULL OR r.until > now()) AND (token.home_ids IS NULL OR r.home_id = ANY (token.home_ids)));
+		WHERE a.sub = subject_of(token.sub) AND r.since <= clock_timestamp() AND (r.until IS NULL OR r.until > clock_timestamp()) AND (token.home_ids IS NULL OR r.home_id = ANY (token.home_ids)));
 END $$;
 COMMENT ON FUNCTION token_homes() IS 'The homes that the session''s token speaks of: those in which its resource owner lives now, as far as it names them; empty without a token';
 

@@ -16,10 +16,14 @@ CREATE TABLE forecast (
 	production_model text NOT NULL,
 	demand_method text NOT NULL,
 	made_at timestamptz NOT NULL CHECK (isfinite(made_at)),
-	PRIMARY KEY (home_id, origin, slot_length, made_at)
+	PRIMARY KEY (home_id, origin, slot_length, made_at),
+	-- Services write forecasts, too.
+	CHECK (greatest(cardinality(demand_kw), cardinality(demand_q10_kw), cardinality(demand_q50_kw), cardinality(demand_q90_kw),
+		cardinality(production_kw), cardinality(production_q10_kw), cardinality(production_q50_kw), cardinality(production_q90_kw)) <= 10000),
+	CHECK (greatest(length(demand_model), length(production_model), length(demand_method)) <= 200)
 );
 CREATE INDEX forecast_made ON forecast (made_at);
-COMMENT ON TABLE forecast IS 'EUMF-K forecasts of homes as they were made; series have an element for each slot from origin on';
+COMMENT ON TABLE forecast IS 'EUMF-K forecasts of homes as they were made; series have an element for each slot from origin on, at most 10000';
 COMMENT ON COLUMN forecast.home_id IS 'The home';
 COMMENT ON COLUMN forecast.origin IS 'Start of the first slot that is forecast; only readings before it were used';
 COMMENT ON COLUMN forecast.slot_length IS 'Length of its slots';
@@ -83,7 +87,7 @@ BEGIN
 	GET DIAGNOSTICS made = ROW_COUNT;
 	RETURN made;
 END $$;
-COMMENT ON FUNCTION make_forecasts(timestamptz, bigint[], integer, interval) IS 'Makes and stores the forecasts of all homes, or of those given, as of a moment, in parallel where the server has workers; returns how many. Calling it again for the same moment changes nothing. Errors: as eumf_k';
+COMMENT ON FUNCTION make_forecasts(timestamptz, bigint[], integer, interval) IS 'Makes and stores the forecasts of all homes, or of those given, as of a moment, in parallel where the server has workers; returns how many. Calling it again for the same moment changes nothing. Errors: as eumf_k; more than 10000 slots, 23514';
 
 CREATE FUNCTION prune_forecasts(at timestamptz DEFAULT now()) RETURNS bigint
 LANGUAGE plpgsql VOLATILE STRICT SET search_path = smarthg, pg_temp AS $$

@@ -181,7 +181,7 @@ COMMENT ON FUNCTION token_verify(text) IS 'All claims of a token that authentica
 
 CREATE FUNCTION authenticate(token text, for_session boolean DEFAULT false) RETURNS jsonb
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'smarthg_authenticate';
-COMMENT ON FUNCTION authenticate(text, boolean) IS 'Verifies a token and makes it the identity until the transaction ends, or the session; returns sub, client_id, scope, jti and exp (seconds since 1970). Errors: a token that is not valid, 28000, with the reason; a session where smarthg.session_identity is off, 42501';
+COMMENT ON FUNCTION authenticate(text, boolean) IS 'Verifies a token and makes it the identity until the transaction ends, or the session; returns sub, client_id, scope, jti and exp (seconds since 1970). What was opened meanwhile stays open: a cursor reads on though the token be revoked, and temporary tables and cursors WITH HOLD outlast the identity, so that a pooler which lends a session to several clients discards them (server_reset_query_always). Give the token as a parameter, so that no statement has it, and each service a role of its own. Errors: a token that is not valid, 28000, with the reason; a session where smarthg.session_identity is off, 42501';
 
 CREATE FUNCTION logout() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'smarthg_logout';

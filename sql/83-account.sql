@@ -29,7 +29,7 @@ COMMENT ON COLUMN market_setting.reset_lifetime IS 'How long a password can be r
 COMMENT ON COLUMN market_setting.consent_limit IS 'Longest duration of a consent';
 COMMENT ON COLUMN market_setting.failure_window IS 'How long a failed log in counts against its e-mail';
 COMMENT ON COLUMN market_setting.failures_of_account IS 'Failed log ins of an e-mail within failure_window after which it must wait';
-COMMENT ON COLUMN market_setting.failures_a_minute IS 'Failed log ins of all e-mails within a minute after which all must wait';
+COMMENT ON COLUMN market_setting.failures_a_minute IS 'Failed log ins of all e-mails within a minute after which an e-mail that failed within failure_window must wait, and any other has one attempt';
 COMMENT ON COLUMN market_setting.password_length IS 'Fewest characters of a new password';
 COMMENT ON COLUMN market_setting.scrypt_log2_n IS 'Cost of password hashing: logarithm of N. A hash takes 128 * r * N bytes';
 COMMENT ON COLUMN market_setting.scrypt_r IS 'Cost of password hashing: r';
@@ -55,6 +55,14 @@ COMMENT ON FUNCTION random_secret() IS '256 random bits as base64url, 43 charact
 CREATE FUNCTION secret_matches(secret text, digest bytea) RETURNS boolean
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS 'MODULE_PATHNAME', 'smarthg_secret_matches';
 COMMENT ON FUNCTION secret_matches(text, bytea) IS 'Whether secret_digest of the secret is this digest, compared in constant time';
+
+CREATE FUNCTION conceal_statement() RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = smarthg, pg_temp AS 'MODULE_PATHNAME', 'smarthg_conceal_statement';
+COMMENT ON FUNCTION conceal_statement() IS 'From here on errors do not log the client''s statement, which has a password or another secret in it, and pg_stat_activity does not show it';
+
+CREATE FUNCTION log_in_lock(key bigint) RETURNS boolean
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SET search_path = smarthg, pg_temp AS 'MODULE_PATHNAME', 'smarthg_log_in_lock';
+COMMENT ON FUNCTION log_in_lock(bigint) IS 'Takes a lock of log ins until the transaction ends, which is none of the advisory locks that anybody may take; false where another transaction has it';
 
 CREATE FUNCTION secret_digest(secret text) RETURNS bytea
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
@@ -174,6 +182,7 @@ DECLARE
 	wanted text := composed(btrim(sign_up.email));
 	made bigint;
 BEGIN
+	PERFORM conceal_statement();
 	IF (sign_up.kind IN ('resident', 'developer')) IS NOT TRUE THEN
 		RAISE invalid_parameter_value USING MESSAGE = 'an account is signed up as resident or developer', HINT = 'The DSO''s operator makes an account a superuser.';
 	ELSIF is_email(wanted) IS NOT TRUE THEN
@@ -188,7 +197,7 @@ BEGIN
 	END IF;
 	RETURN made;
 END $$;
-COMMENT ON FUNCTION sign_up(text, text, text, text, text, text) IS 'SMC-UC1: a new account, which can log in once the DSO has verified it; returns account_id. Without a password it gets one by a reset. Errors: e-mail taken or none, password too short';
+COMMENT ON FUNCTION sign_up(text, text, text, text, text, text) IS 'SMC-UC1: a new account, which can log in once the DSO has verified it; returns account_id. Without a password it gets one by a reset. Errors: e-mail none, password too short; e-mail taken, 23505, after the same time: the front end tells the person the same as of a new account, and the owner of the e-mail by mail';
 
 CREATE FUNCTION verify_account(account_id bigint) RETURNS void
 LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = smarthg, pg_temp AS $$
@@ -205,10 +214,11 @@ DECLARE
 	typed text := composed(try_password.password);
 	known account;
 	oldest timestamptz;
+	flooded boolean;
 	matches boolean;
 BEGIN
 	-- One attempt at a time for an e-mail, so that each is counted before the next.
-	IF NOT pg_try_advisory_xact_lock(hashtextextended('smarthg log in ' || encode(digest, 'hex'), 0)) THEN
+	IF NOT log_in_lock(hashtextextended(encode(digest, 'hex'), 0)) THEN
 		error := 'too_many_attempts';
 		retry_after := '1 sec';
 		RETURN;
@@ -220,8 +230,8 @@ BEGIN
 		retry_after := oldest + setting.failure_window - clock_timestamp();
 		RETURN;
 	END IF;
-	PERFORM FROM log_in_failure f WHERE f.at > clock_timestamp() - interval '1 min' OFFSET setting.failures_a_minute - 1 LIMIT 1;
-	IF FOUND THEN
+	flooded := EXISTS (SELECT FROM log_in_failure f WHERE f.at > clock_timestamp() - interval '1 min' OFFSET setting.failures_a_minute - 1 LIMIT 1);
+	IF flooded AND EXISTS (SELECT FROM log_in_failure f WHERE f.email_digest = digest AND f.at > clock_timestamp() - setting.failure_window) THEN
 		error := 'too_many_attempts';
 		retry_after := '1 min';
 		RETURN;
@@ -231,7 +241,9 @@ BEGIN
 	-- Where there is nothing to compare with, a hash that no password has costs the same time.
 	matches := password_matches(typed, coalesce(known.password_hash, cost || repeat('A', 22) || '$' || repeat('A', 43)));
 	IF matches IS NOT TRUE OR known.password_hash IS NULL THEN
-		error := 'invalid_credentials';
+		-- Where guesses at others are many, the right password is still let in, and nobody learns from a wrong one that it was tried.
+		error := CASE WHEN flooded THEN 'too_many_attempts' ELSE 'invalid_credentials' END;
+		retry_after := CASE WHEN flooded THEN interval '1 min' END;
 		INSERT INTO log_in_failure (email_digest) VALUES (digest);
 		DELETE FROM log_in_failure d WHERE d.ctid = ANY (ARRAY(
 			SELECT f.ctid FROM log_in_failure f WHERE f.at < clock_timestamp() - greatest(setting.failure_window, '1 min') LIMIT 10 FOR UPDATE SKIP LOCKED));
@@ -252,6 +264,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = sma
 DECLARE
 	tried record;
 BEGIN
+	PERFORM conceal_statement();
 	SELECT * INTO tried FROM try_password(log_in.email, log_in.password);
 	error := tried.error;
 	retry_after := tried.retry_after;
@@ -276,6 +289,7 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = smarthg, pg_temp AS $$
 DECLARE
 	known account;
 BEGIN
+	PERFORM conceal_statement();
 	SELECT a.* INTO known FROM account_session s JOIN account a USING (account_id)
 	WHERE s.secret_digest = secret_digest(session_account.session) AND s.expires_at > clock_timestamp()
 		AND a.suspended_at IS NULL AND a.verified_at IS NOT NULL;
@@ -323,6 +337,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = sma
 DECLARE
 	owner account;
 BEGIN
+	PERFORM conceal_statement();
 	DELETE FROM password_reset r USING account a
 	WHERE r.secret_digest = secret_digest(reset_password.secret) AND r.expires_at > clock_timestamp() AND a.account_id = r.account_id
 	RETURNING a.* INTO owner;

@@ -27,6 +27,7 @@ CREATE TABLE service (
 	admission_requirements text CHECK (admission_requirements <> ''),
 	redirect_uris text[] NOT NULL DEFAULT '{}' CHECK (cardinality(redirect_uris) <= 20 AND are_service_uris(redirect_uris)),
 	client_secret_digest bytea NOT NULL,
+	version integer NOT NULL DEFAULT 1,
 	status text NOT NULL DEFAULT 'submitted' CHECK (status IN ('submitted', 'approved', 'rejected', 'suspended')),
 	status_reason text,
 	reviewed_by text,
@@ -48,11 +49,18 @@ COMMENT ON COLUMN service.categories IS 'What it is found by';
 COMMENT ON COLUMN service.admission_requirements IS 'What a subscriber must accept; null: nothing';
 COMMENT ON COLUMN service.redirect_uris IS 'Where authorisation codes may be sent; compared character by character';
 COMMENT ON COLUMN service.client_secret_digest IS 'Digest of its secret, which was shown once';
+COMMENT ON COLUMN service.version IS 'Counts the changes of what is reviewed, the manifest included: a reviewer approves the version that was read';
 COMMENT ON COLUMN service.status IS 'submitted until the DSO has approved or rejected it; suspended: it gets no tokens and its old ones are revoked';
 COMMENT ON COLUMN service.status_reason IS 'Why it was rejected or suspended; null: not said';
 COMMENT ON COLUMN service.reviewed_by IS 'The operator who reviewed it last';
 COMMENT ON COLUMN service.reviewed_at IS 'When';
 COMMENT ON COLUMN service.registered_at IS 'When it was registered';
+
+CREATE FUNCTION service_is_open(offered service) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
+	SELECT offered.status = 'approved' AND EXISTS (SELECT FROM account a WHERE a.account_id = offered.owner_account_id AND a.suspended_at IS NULL)
+$$;
+COMMENT ON FUNCTION service_is_open(service) IS 'Whether a service may act and be subscribed to: it is approved, and its developer is not suspended';
 
 CREATE TABLE service_scope (
 	service_id bigint NOT NULL REFERENCES service ON DELETE CASCADE,
@@ -71,7 +79,7 @@ CREATE TABLE service_data (
 	series text NOT NULL CHECK (length(series) BETWEEN 1 AND 200),
 	slot_start timestamptz NOT NULL,
 	slot_length interval NOT NULL CHECK (slot_length BETWEEN '1 min' AND '1 day'),
-	content jsonb NOT NULL,
+	content jsonb NOT NULL CHECK (octet_length(content::text) <= 65536),
 	written_at timestamptz NOT NULL DEFAULT now(),
 	PRIMARY KEY (service_id, resource, series, slot_start)
 );
@@ -81,7 +89,7 @@ COMMENT ON COLUMN service_data.resource IS 'What it is, as the resource of a sco
 COMMENT ON COLUMN service_data.series IS 'The service''s name of the series; no personal data';
 COMMENT ON COLUMN service_data.slot_start IS 'Start of the slot';
 COMMENT ON COLUMN service_data.slot_length IS 'Its length';
-COMMENT ON COLUMN service_data.content IS 'Its content, as the service describes it';
+COMMENT ON COLUMN service_data.content IS 'Its content, as the service describes it, at most 64 KB as text';
 COMMENT ON COLUMN service_data.written_at IS 'When it was written';
 
 CREATE TABLE subscription (
@@ -252,7 +260,7 @@ BEGIN
 		redirect_uris = coalesce(change_service.redirect_uris, s.redirect_uris), categories = coalesce(change_service.categories, s.categories),
 		admission_requirements = coalesce(change_service.admission_requirements, s.admission_requirements),
 		encryption_key = coalesce(service_encryption_key(change_service.encryption_key), s.encryption_key),
-		status = CASE s.status WHEN 'suspended' THEN 'suspended' ELSE 'submitted' END
+		version = s.version + 1, status = CASE s.status WHEN 'suspended' THEN 'suspended' ELSE 'submitted' END
 	WHERE s.service_id = known.service_id;
 	IF change_service.manifest IS NOT NULL THEN
 		PERFORM set_manifest(known.service_id, change_service.manifest);
@@ -286,7 +294,7 @@ LANGUAGE sql STABLE PARALLEL UNSAFE SECURITY DEFINER SET search_path = smarthg, 
 	SELECT s.client_id, s.name, s.description, s.uri, s.categories, s.admission_requirements, service_manifest(s.service_id),
 		EXISTS (SELECT FROM subscription b WHERE (b.account_id, b.service_id) = (a.account_id, s.service_id) AND b.ended_at IS NULL)
 	FROM session_account(list_services.session) AS a, service s
-	WHERE s.status = 'approved' AND (list_services.category IS NULL OR list_services.category = ANY (s.categories)) ORDER BY s.name
+	WHERE service_is_open(s) AND (list_services.category IS NULL OR list_services.category = ANY (s.categories)) ORDER BY s.name
 $$;
 COMMENT ON FUNCTION list_services(text, text) IS 'SMC-UC4: approved services, of a category or all';
 
@@ -297,7 +305,8 @@ DECLARE
 	chosen service;
 	made uuid;
 BEGIN
-	SELECT * INTO chosen FROM service s WHERE s.client_id = subscribe.client_id AND s.status = 'approved' FOR SHARE;
+	SELECT s.* INTO chosen FROM service s JOIN account a ON a.account_id = s.owner_account_id
+	WHERE s.client_id = subscribe.client_id AND s.status = 'approved' AND a.suspended_at IS NULL FOR SHARE OF s, a;
 	IF NOT FOUND THEN
 		RAISE invalid_parameter_value USING MESSAGE = 'no approved service has this client_id';
 	ELSIF chosen.admission_requirements IS NOT NULL AND subscribe.accept_requirements IS NOT TRUE THEN

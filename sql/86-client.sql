@@ -14,8 +14,10 @@ $$;
 COMMENT ON FUNCTION form_encode(text) IS 'A parameter''s value as it stands in a query, UTF-8 with escapes';
 
 CREATE FUNCTION form_or_null(form text) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE SET search_path = smarthg, pg_temp AS $$
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = smarthg, pg_temp AS $$
 BEGIN
+	-- Forms have client secrets, codes and tokens in them.
+	PERFORM conceal_statement();
 	-- An empty value counts as a parameter that is not there (RFC 6749 section 3.1).
 	RETURN (SELECT coalesce(jsonb_object_agg(p.key, p.value), '{}') FROM jsonb_each(form_parameters(coalesce(form_or_null.form, ''))) AS p WHERE p.value <> '""');
 EXCEPTION WHEN data_exception THEN
@@ -157,8 +159,8 @@ BEGIN
 	END IF;
 	IF known.service_id IS NULL THEN
 		error := oauth_error(401, 'invalid_client', 'The client is not known by what it presents.', headers);
-	ELSIF known.status <> 'approved' THEN
-		error := oauth_error(400, 'unauthorized_client', 'The service is not approved.');
+	ELSIF NOT service_is_open(known) THEN
+		error := oauth_error(400, 'unauthorized_client', 'The service is not approved, or its developer is suspended.');
 	ELSE
 		client := known;
 	END IF;

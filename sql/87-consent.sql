@@ -70,7 +70,7 @@ COMMENT ON COLUMN access_log.scope IS 'What it opens';
 CREATE FUNCTION note_access(jti text) RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SET search_path = smarthg, pg_temp AS 'MODULE_PATHNAME', 'smarthg_note_access';
 COMMENT ON FUNCTION note_access(text) IS
-'For authenticate: a token is used now. The first use in an hour makes a row of access_log that stays even if the transaction is rolled back or read-only; further ones cost a comparison. On a standby, which writes no table, the server''s log has the use';
+'For authenticate, and for the statements of a session''s identity: a token is used now. The first use in an hour makes a row of access_log that stays even if the transaction is rolled back or read-only; further ones cost a comparison. On a standby, which writes no table, the server''s log has the use';
 
 CREATE FUNCTION grantable_resources(kind text) RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$

@@ -24,7 +24,7 @@ LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = smarthg, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION end_client_tokens(text) IS 'Revokes all tokens of a service';
 
-CREATE FUNCTION review_service(client_id text, decision text, reason text DEFAULT NULL) RETURNS void
+CREATE FUNCTION review_service(client_id text, decision text, reason text DEFAULT NULL, version integer DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = smarthg, pg_temp AS $$
 DECLARE
 	reviewed service;
@@ -33,19 +33,23 @@ BEGIN
 		RAISE invalid_parameter_value USING MESSAGE = 'a service is approved, rejected or suspended';
 	ELSIF review_service.decision <> 'approved' AND coalesce(review_service.reason, '') = '' THEN
 		RAISE invalid_parameter_value USING MESSAGE = 'a reason must be given';
+	ELSIF review_service.decision = 'approved' AND review_service.version IS NULL THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'the version that is approved must be given';
 	END IF;
 	UPDATE service s SET status = review_service.decision, status_reason = review_service.reason, reviewed_by = session_user, reviewed_at = now()
 	WHERE s.client_id = review_service.client_id RETURNING * INTO reviewed;
 	IF NOT FOUND THEN
 		RAISE invalid_parameter_value USING MESSAGE = 'no service has this client_id';
+	ELSIF reviewed.version <> review_service.version THEN
+		RAISE object_not_in_prerequisite_state USING MESSAGE = 'the service has been changed since', DETAIL = format('Its version is %s.', reviewed.version), HINT = 'Review that.';
 	END IF;
 	IF review_service.decision <> 'approved' THEN
 		PERFORM end_client_tokens(reviewed.client_id);
 	END IF;
 	PERFORM notify_service(reviewed.service_id, 'reviewed', more => jsonb_strip_nulls(jsonb_build_object('status', reviewed.status, 'reason', reviewed.status_reason)));
 END $$;
-COMMENT ON FUNCTION review_service(text, text, text) IS
-'For the DSO''s operator: approves, rejects or suspends a service (SMC-UC3); the last two need a reason and revoke its tokens at once. Consents stay, and hold again once it is approved';
+COMMENT ON FUNCTION review_service(text, text, text, integer) IS
+'For the DSO''s operator: approves, rejects or suspends a service (SMC-UC3). To approve takes the service.version that was read, with the manifest; the last two need a reason and revoke its tokens at once. Consents stay, and hold again once it is approved. Errors: another version by now, 55000';
 
 CREATE FUNCTION end_account_access(account_id bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = smarthg, pg_temp AS $$
@@ -66,7 +70,7 @@ BEGIN
 		PERFORM end_account_access(suspend_account.account_id);
 	END IF;
 END $$;
-COMMENT ON FUNCTION suspend_account(bigint, boolean) IS 'For the DSO''s operator: suspends an account, with its log ins and the tokens for its data and of its services, or lets it back in';
+COMMENT ON FUNCTION suspend_account(bigint, boolean) IS 'For the DSO''s operator: suspends an account, with its log ins and the tokens for its data and of its services, which get no others and are not listed, or lets it back in';
 
 CREATE FUNCTION delete_account(session text, password text, OUT error text, OUT retry_after interval)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$

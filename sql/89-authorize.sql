@@ -79,7 +79,7 @@ BEGIN
 	asked := scope_or_null(coalesce(fields ->> 'scope', service_manifest(client.service_id)));
 	SELECT b.subscription_id INTO subscribed FROM subscription b WHERE (b.account_id, b.service_id) = (owner.account_id, client.service_id) AND b.ended_at IS NULL;
 	problem := CASE
-		WHEN client.status <> 'approved' THEN ARRAY['unauthorized_client', 'The service is not approved.']
+		WHEN NOT service_is_open(client) THEN ARRAY['unauthorized_client', 'The service is not approved, or its developer is suspended.']
 		WHEN fields ?| '{request,request_uri}' THEN ARRAY['request_not_supported', 'Parameters stand in the query itself.']
 		WHEN fields ->> 'response_type' IS NULL THEN ARRAY['invalid_request', 'response_type is missing.']
 		WHEN fields ->> 'response_type' <> 'code' THEN ARRAY['unsupported_response_type', 'The only response type is code.']

@@ -43,9 +43,11 @@ BEGIN
 	-- Locked, so that whatever ends access comes before, and is seen, or after, and sees the token.
 	SELECT c.scope, c.home_ids, c.history_from, c.expires_at, a.account_id, a.sub, a.kind INTO given
 	FROM consent c JOIN subscription b USING (subscription_id) JOIN account a USING (account_id) JOIN service s USING (service_id)
+		JOIN account developer ON developer.account_id = s.owner_account_id
 	WHERE c.consent_id = issue_for_consent.consent_id AND c.ended_at IS NULL AND c.expires_at > now() AND b.ended_at IS NULL
 		AND s.service_id = (issue_for_consent.client).service_id AND s.status = 'approved' AND a.suspended_at IS NULL AND a.verified_at IS NOT NULL
-	FOR SHARE OF a, s, c;
+		AND developer.suspended_at IS NULL
+	FOR SHARE OF a, s, c, developer;
 	IF NOT FOUND OR scope_covers(given.scope, issue_for_consent.scope) IS NOT TRUE THEN
 		RETURN NULL;
 	END IF;
@@ -207,8 +209,8 @@ BEGIN
 		IF asserted.claims IS NULL THEN
 			RETURN oauth_error(400, 'invalid_grant', 'The assertion is not a good one of a service for this server, or was used before.');
 		ELSIF oauth_token.authorization_header IS NULL AND NOT fields ?| '{client_id,client_secret,client_assertion,client_assertion_type}' THEN
-			IF (asserted.client).status <> 'approved' THEN
-				RETURN oauth_error(400, 'unauthorized_client', 'The service is not approved.');
+			IF NOT service_is_open(asserted.client) THEN
+				RETURN oauth_error(400, 'unauthorized_client', 'The service is not approved, or its developer is suspended.');
 			END IF;
 			RETURN exchange_assertion(asserted.client, asserted.claims, fields);
 		END IF;

@@ -1,8 +1,10 @@
 /*
  * The access log (DESIGN.md section 8): one row for a token and an hour in which it was used. The
  * row is written frozen, as COPY FREEZE does, so that it stays whatever becomes of the transaction:
- * a service that rolls back, or says it only reads, is in the log all the same. For that reason
- * the backend may remember what it has written, and a token in steady use costs a comparison.
+ * a service that rolls back, or says it only reads, is in the log all the same. It is on disk
+ * before anything is read, since nothing else would flush it where the transaction is rolled back.
+ * For that reason the backend may remember what it has written, and a token in steady use costs a
+ * comparison.
  */
 #include "access_log.h"
 #include "token.h"
@@ -68,6 +70,7 @@ static void insert_row(Relation log, Datum *values)
 	ExecCloseIndices(target);
 	ExecDropSingleTupleTableSlot(row);
 	FreeExecutorState(estate);
+	XLogFlush(XactLastRecEnd);
 }
 
 /* Unique the row is not, for the sake of not waiting: transactions that begin to use a token at
@@ -101,15 +104,39 @@ void note_access(const char *jti)
 
 	if (slot->hour == hour && strcmp(slot->jti, jti) == 0)
 		return;
+	if (!issued_token_holds(jti, &token))
+		return;
 	if (RecoveryInProgress())
 		/* A standby writes no table; its server log has the use. */
 		ereport(LOG, (errmsg("token \"%s\" was used", jti), errhidestmt(true)));
-	else if (issued_token_read(jti, &token))
+	else
 		note(&token, now, hour);
 	if (length < NOTED_LENGTH) {
 		strlcpy(slot->jti, jti, NOTED_LENGTH);
 		slot->hour = hour;
 	}
+}
+
+static ExecutorStart_hook_type start_before;
+
+/* Who authenticated for the session does so once, so its statements note the use: before they run
+ * in parallel, when nothing may be written. */
+static void note_and_start(QueryDesc *query, int flags)
+{
+	const char *jti = IsInParallelMode() ? NULL : identity_of_session();
+
+	if (jti)
+		note_access(jti);
+	if (start_before)
+		start_before(query, flags);
+	else
+		standard_ExecutorStart(query, flags);
+}
+
+void access_log_begin(void)
+{
+	start_before = ExecutorStart_hook;
+	ExecutorStart_hook = note_and_start;
 }
 
 Datum smarthg_note_access(PG_FUNCTION_ARGS)

@@ -1,5 +1,6 @@
 /* Arguments from SQL and outcomes to SQL; see binding.h. */
 #include "binding.h"
+#include "access_log.h"
 #include "token.h"
 
 #include <math.h>
@@ -24,6 +25,7 @@ void _PG_init(void)
 	token_key_settings();
 	token_identity_settings();
 	token_verify_settings();
+	access_log_begin();
 	MarkGUCPrefixReserved("smarthg");
 }
 

@@ -18,10 +18,12 @@ PG_FUNCTION_INFO_V1(smarthg_token_first_day);
 PG_FUNCTION_INFO_V1(smarthg_token_first_local_day);
 PG_FUNCTION_INFO_V1(smarthg_token_today);
 
-/* Where the owner lives now: $1 sub, $2 the homes that the token names, null for all. */
+/* Where the owner lives now, be the transaction older than a move: $1 sub, $2 the homes that the
+ * token names, null for all. */
 #define RESIDENCE "smarthg.account a JOIN smarthg.home_resident l USING (account_id) "
 #define LIVES_THERE                                                                                \
-	"a.sub = $1 AND l.since <= now() AND (l.until IS NULL OR l.until > now()) "                    \
+	"a.sub = $1 AND l.since <= clock_timestamp() "                                                 \
+	"AND (l.until IS NULL OR l.until > clock_timestamp()) "                                        \
 	"AND ($2 IS NULL OR l.home_id = ANY ($2)) "
 
 static const char *const REGISTERS_QUERY =

@@ -57,8 +57,14 @@ typedef struct issued_token {
 /* As committed now, whatever the transaction's snapshot; false where there is none. */
 extern bool issued_token_read(const char *jti, issued_token *row);
 
+/* The same of a token that holds now: not revoked, not expired. */
+extern bool issued_token_holds(const char *jti, issued_token *row);
+
 /* Makes the token's identity that of the transaction or session. True where it was not already. */
 extern bool identity_set(const char *jti, bool for_session);
+
+/* The jti of the present identity where it is the session's; NULL where it is not. */
+extern const char *identity_of_session(void);
 
 /* The row behind the present identity; false where there is none, or it has ended. */
 extern bool identity_row(issued_token *row);

@@ -136,8 +136,14 @@ bool identity_row(issued_token *row)
 {
 	const char *jti = identity_jti();
 
-	return jti && issued_token_read(jti, row) && !row->revoked &&
-	       GetCurrentTimestamp() < row->expires_at;
+	return jti && issued_token_holds(jti, row);
+}
+
+const char *identity_of_session(void)
+{
+	const char *jti = identity_jti();
+
+	return jti && identity_setting[0] == 's' ? jti : NULL;
 }
 
 Datum smarthg_logout(PG_FUNCTION_ARGS)

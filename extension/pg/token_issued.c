@@ -67,3 +67,8 @@ bool issued_token_read(const char *jti, issued_token *row)
 	table_close(table, AccessShareLock);
 	return found;
 }
+
+bool issued_token_holds(const char *jti, issued_token *row)
+{
+	return issued_token_read(jti, row) && !row->revoked && GetCurrentTimestamp() < row->expires_at;
+}

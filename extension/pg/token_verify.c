@@ -4,6 +4,7 @@
  */
 #include "token.h"
 #include "access_log.h"
+#include "conceal.h"
 
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -241,6 +242,7 @@ Datum smarthg_authenticate(PG_FUNCTION_ARGS)
 	const token_claims *claims;
 	outcome failed;
 
+	conceal_statement();
 	keep_from_log(&hiding);
 	if (for_session && !session_identity)
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -248,10 +250,8 @@ Datum smarthg_authenticate(PG_FUNCTION_ARGS)
 		                errhint("Authenticate in each transaction.")));
 	claims = verify_token(PG_GETARG_TEXT_PP(0), &failed);
 	if (!claims)
-		/* The statement may hold the token, so the log is not to have it. */
-		ereport(ERROR,
-		        (errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION), errmsg("%s", failed.message),
-		         errdetail("%s", failed.detail), errhidestmt(true), errhidecontext(true)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+		                errmsg("%s", failed.message), errdetail("%s", failed.detail)));
 	if (identity_set(claims->jti, for_session))
 		note_access(claims->jti);
 	error_context_stack = hiding.previous;

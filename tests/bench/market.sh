@@ -37,7 +37,7 @@ SELECT session FROM log_in('someone@example.com', 'a good password') \gset
 SELECT client_id, client_secret FROM register_service(:'session', 'operator', 'https://operator.example',
 	'{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}',
 	'runs the grid', '{"read_feeder_30min": "to run it"}', '{https://operator.example/back}') \gset
-SELECT review_service(:'client_id', 'approved'), subscribe(:'session', :'client_id') \g /dev/null
+SELECT review_service(:'client_id', 'approved', version => 1), subscribe(:'session', :'client_id') \g /dev/null
 SELECT format('SELECT oauth_token(%L)', 'grant_type=client_credentials&client_id=' || :'client_id' || '&client_secret=' || :'client_secret') AS by_client \gset
 SELECT format($$ SELECT oauth_token('grant_type=authorization_code&code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk&client_id=%s&client_secret=%s&code=' ||
 	substring(oauth_authorize(%L, 'response_type=code&client_id=%s&code_challenge_method=S256&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', 'grant') #>> '{headers,Location}' FROM 'code=([^&]+)')) $$,

@@ -61,7 +61,7 @@ SELECT log_in('resident@example.com', 'password of a resident'), ask_password_re
 INSERT INTO home_resident SELECT min(home_id), min(account_id), '2023-03-15' FROM home, account;
 SELECT register_service(session, 'planner', 'https://planner.example/api', '{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}',
 	'plans', '{"read_mainmeter_hourly": "to plan"}', '{https://planner.example/back}') FROM log_in('developer@example.com', 'password of a developer') \g /dev/null
-SELECT review_service(client_id, 'approved') FROM service \g /dev/null
+SELECT review_service(client_id, 'approved', version => version) FROM service \g /dev/null
 SELECT session FROM log_in('resident@example.com', 'password of a resident') \gset
 SELECT subscribe(:'session', client_id), renew_client_secret((log_in('developer@example.com', 'password of a developer')).session, client_id) AS secret, client_id FROM service \gset
 SELECT oauth_authorize(:'session', 'response_type=code&client_id=' || :'client_id' || '&code_challenge_method=S256&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', 'grant') #>> '{headers,Location}' AS back \gset

@@ -47,7 +47,7 @@ operator "SELECT verify_account($resident_id), verify_account($developer_id), mo
 resident=$(front "SELECT session FROM log_in('resident@example.com', 'password of a resident')")
 developer=$(front "SELECT session FROM log_in('developer@example.com', 'password of a developer')")
 IFS='|' read -r client secret <<<"$(front "SELECT client_id, client_secret FROM register_service('$developer', 'planner', 'https://planner.example/api', '$(cat "$work/public")', 'plans', '{\"read_mainmeter_hourly\": \"to plan\"}', '{https://planner.example/back}')")"
-operator "SELECT review_service('$client', 'approved')"
+operator "SELECT review_service('$client', 'approved', version => 1)"
 
 # Somebody who listens hears of a subscription.
 (
@@ -167,15 +167,15 @@ withdraw >/dev/null
 is "$(live)" 0 'a consent taken back voids the tokens that an assertion got'
 is "$(carry -c "SELECT smarthg.authenticate('$got')" | grep -c 'read_mainmeter')" 0 '... in the next statement of the service'
 operator "SELECT suspend_account($developer_id)"
-is "$(post "$grant&assertion=$(assertion "$(claims 21 "$subscription" "$token" $soon)")")" invalid_grant 'the operator suspends a developer, whose service gets nothing more'
-operator "SELECT suspend_account($developer_id, false), review_service('$client', 'suspended', 'under review'), review_service('$client', 'approved')"
+is "$(post "$grant&assertion=$(assertion "$(claims 21 "$subscription" "$token" $soon)")")" unauthorized_client 'the operator suspends a developer, whose service gets nothing more'
+operator "SELECT suspend_account($developer_id, false), review_service('$client', 'suspended', 'under review'), review_service('$client', 'approved', version => 1)"
 
 # A service with a second key gets its tokens encrypted to it; another implementation opens them.
 openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$work/reader" && openssl pkey -in "$work/reader" -pubout -out "$work/reader.public"
 developer=$(front "SELECT session FROM log_in('developer@example.com', 'password of a developer')")
 front "SELECT change_service('$developer', '$client', encryption_key => '$(cat "$work/reader.public")')" >/dev/null
 is "$(post "grant_type=refresh_token&refresh_token=x&$credentials")" unauthorized_client 'a service that was changed waits for review'
-operator "SELECT review_service('$client', 'approved')"
+operator "SELECT review_service('$client', 'approved', version => 2)"
 request=$(front "SELECT request_access('subscription=$subscription&scope=read_mainmeter_hourly&reason=plan&$credentials') #>> '{body,request}'")
 front "SELECT delegate('$resident', '$request')" >/dev/null
 got=$(front "SELECT oauth_token('$grant&assertion=$(assertion "$(claims 30 "$subscription" "$token" $soon)")') #>> '{body,access_token}'")
@@ -189,6 +189,28 @@ print(token.payload.decode())
 PYTHON
 )
 is "$(carry -c "SELECT smarthg.authenticate('$opened') ->> 'scope'")" read_mainmeter_hourly '... which the service finds within'
+
+# Whoever may connect sees locks and may take advisory ones.
+attempt="SELECT error FROM smarthg.log_in('resident@example.com', 'password of a resident')"
+key=$(psql -X -q -A -t -d "$database" -U "$front" <<<"BEGIN; $attempt \\g /dev/null
+SELECT (classid::bigint << 32) + objid::bigint FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory'; ROLLBACK;")
+is "$(wc -w <<<"$key")" 1 'an attempt to log in holds a lock of its e-mail'
+carry -c "SELECT pg_advisory_lock($key), pg_sleep(60)" >/dev/null &
+holder=$!
+for _ in $(seq 50); do [ "$(sql "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted")" = 1 ] && break; sleep 0.1; done
+is "$(front "SELECT coalesce(error, 'let in') FROM log_in('resident@example.com', 'password of a resident')")" 'let in' '... which nobody else can hold'
+sql "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'" >/dev/null
+wait $holder
+
+# Errors are in the server's log, passwords and other secrets are not.
+front "SELECT sign_up('bob@example.com', 'hunter-22')" >/dev/null 2>&1
+front "SELECT change_password('$resident', 'password of a resident', 'hunter-22')" >/dev/null 2>&1
+front "SELECT reset_password('guess-of-hunter-22', 'hunter-22 again')" >/dev/null 2>&1
+front "SELECT log_in('resident@example.com', repeat('hunter-22', 1000))" >/dev/null 2>&1
+front "SELECT oauth_token('hunter-22=1$(printf '&p%s=1' {1..70})')" >/dev/null 2>&1
+front "SELECT subscribe('$resident', 'no-service-of-$$')" >/dev/null 2>&1
+is "$(grep -c 'password must have at least 10 characters' "$PGHOST/log")|$(grep -c 'no approved service has this client_id' "$PGHOST/log")" '2|1' 'the market'\''s errors are in the log'
+is "$(grep -cE "hunter-22|no-service-of-$$" "$PGHOST/log")" 0 '... and no statement that holds a secret'
 
 # Guesses side by side.
 sql "UPDATE market_setting SET failures_of_account = 3"

@@ -104,6 +104,8 @@ is "$answer" nobody 'a token revoked elsewhere ends with the next statement, tho
 echo "ROLLBACK; SELECT smarthg.authenticate('$b', true) \\g /dev/null" >&"${SESSION[1]}"
 ask "$who"
 is "$answer" owner-b 'another token, known to this session'
+ask "SELECT smarthg.authenticate('$b')->>'sub';"
+is "$(service <<<"SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%${b:0:100}%' AND pid <> pg_backend_pid(); SELECT count(*) FROM pg_stat_activity WHERE query LIKE '(not shown%'")" $'0\n1' 'no other session of the role sees it'
 sql "SELECT rotate_token_key('sign', overlap => '1 hour'), retire_token_key(kid) FROM token_key WHERE use = 'sign'" >/dev/null
 ask "SELECT smarthg.authenticate('$b');"
 is "$answer" 'ERROR:  token is not valid' 'is refused once its key is retired elsewhere'
@@ -132,6 +134,8 @@ bad=$(sed 's/.$//; s/^\(.\{300\}\)./\1_/' <<<"$c")
 service <<<"SELECT smarthg.authenticate('$bad'); DO \$\$ BEGIN PERFORM smarthg.authenticate('$bad'); END \$\$;" >/dev/null
 is "$(grep -c 'token is not valid' "$work/service.err")" 2 'a bad token is an error'
 check "$(grep -q 'token is not valid' "$PGHOST/log"; echo $?)" 'which is in the log'
+service <<<"SELECT smarthg.authenticate('$c') IS NULL OR 1 / (random() * 0)::integer = 1" >/dev/null
+check "$(grep -q 'STATEMENT:  (not shown' "$PGHOST/log"; echo $?)" 'nor does it have a statement that fails after it was authenticated'
 parts=$(tr '.' '\n' <<<"$c" | awk 'length > 40 { print substr($0, 1, 40) }' | tail -n +2)
 check "$(! grep -qF -e "$parts" "$PGHOST/log"; echo $?)" 'but no token is, not even as the statement'
 key=$(od -An -v -tx1 "$key_file" | tr -d ' \n')

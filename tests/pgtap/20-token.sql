@@ -2,7 +2,7 @@
 -- section 8). What takes several sessions, a pooler or the server's log is in tests/e2e/token.sh.
 \set ON_ERROR_STOP 1
 BEGIN;
-SELECT plan(87);
+SELECT plan(90);
 SET search_path = public, smarthg;
 CREATE ROLE token_test_service IN ROLE smarthg_service;
 CREATE ROLE token_test_other;
@@ -168,10 +168,24 @@ SELECT is(token_verify(issue_token('owner-d', 'service', 'read_home', '1 hour'))
 
 -- The access log.
 SELECT issue_token('owner-e', 'service', 'read_home', '1 hour') AS e, issue_token('owner-f', 'service', 'read_home', '1 hour') AS f \gset
+SELECT pg_current_wal_insert_lsn() AS wal_before \gset
 SELECT authenticate(:'e'), authenticate(:'e') \g /dev/null
+SELECT ok(pg_current_wal_flush_lsn() > :'wal_before', 'what notes the first use of a token outlasts a crash at once');
 SELECT token_verify(:'f') \g /dev/null
 SELECT is((SELECT count(*) FROM access_log WHERE sub = 'owner-e'), 1::bigint, 'a token''s use is noted once an hour');
 SELECT is((SELECT count(*) FROM access_log WHERE sub = 'owner-f'), 0::bigint, 'to verify a token is no use of it');
+-- A backend remembers what it has noted, but not of 800 tokens.
+SELECT authenticate(:'e', true) \g /dev/null
+SAVEPOINT others;
+DO $$ BEGIN FOR n IN 1..800 LOOP PERFORM authenticate(issue_token('others', 'service', 'read_home', '1 hour')); END LOOP; END $$;
+ROLLBACK TO others;
+TRUNCATE access_log;
+SET force_parallel_mode = on;
+CREATE TEMP TABLE in_worker_noted AS SELECT (current_token()).sub;
+RESET force_parallel_mode;
+SELECT is((SELECT sub FROM in_worker_noted), 'owner-e', 'a session''s identity goes on');
+SELECT is((SELECT jti FROM access_log), (current_token()).jti, '... and is noted by its statements, once an hour, also where they run in parallel');
+SELECT logout() \g /dev/null
 
 -- Signatures of others.
 SELECT is(jws_verify('eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q', key),

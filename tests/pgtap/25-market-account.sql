@@ -1,6 +1,6 @@
 -- SMC-UC1 and SMC-UC2: accounts, log in, passwords, and who may see what of a person.
 \ir market.psql
-SELECT plan(44);
+SELECT plan(48);
 
 -- Sign up.
 SELECT lives_ok($$ SELECT pg_temp.front('SELECT sign_up(''Anna.Hansen@Example.com'', ''correct horse'', ''resident'', ''Havnegade 1'', ''4400'', ''Kalundborg'')') $$, 'a resident signs up');
@@ -61,6 +61,10 @@ SELECT is(pg_temp.log_in('anna.hansen@example.com', 'new horses run') ->> 'error
 UPDATE market_setting SET failures_a_minute = 5;
 SELECT is((SELECT array_agg(pg_temp.log_in('guess' || n || '@example.com', 'some guess') ->> 'error' ORDER BY n) FROM generate_series(1, 6) AS n),
 	'{invalid_credentials,invalid_credentials,invalid_credentials,invalid_credentials,invalid_credentials,too_many_attempts}', 'guesses at many e-mails are throttled together');
+SELECT is(pg_temp.log_in('anna.hansen@example.com', 'new horses run') ->> 'error', NULL, '... which does not keep out who knows the password');
+SELECT is(pg_temp.log_in('anna.hansen@example.com', 'a guess'), pg_temp.log_in('unheard-of@example.com', 'a guess'), '... while guesses at known and unknown e-mails have the same answer');
+SELECT is(pg_temp.log_in('unheard-of@example.com', 'a guess') ->> 'error', 'too_many_attempts', '... which is to wait');
+SELECT is(pg_temp.log_in('anna.hansen@example.com', 'new horses run') ->> 'error', 'too_many_attempts', '... and after one that failed the right password waits, too');
 UPDATE log_in_failure SET at = at - interval '20 min';
 UPDATE account SET suspended_at = now();
 SELECT is(pg_temp.log_in('anna.hansen@example.com', 'new horses run') ->> 'error', 'suspended', 'a suspended account is not logged in');

@@ -1,6 +1,6 @@
 -- SMC-UC3 to SMC-UC5: services are registered, reviewed, listed, subscribed to, and told.
 \ir market.psql
-SELECT plan(48);
+SELECT plan(54);
 SELECT pg_temp.join_market('resident', 'resident'), pg_temp.join_market('developer', 'developer'), pg_temp.join_market('rival', 'developer') \g /dev/null
 
 -- Registration.
@@ -35,7 +35,13 @@ SELECT is(pg_temp.front(format('SELECT status_reason FROM my_services(%L) WHERE 
 SELECT throws_ok($$ SELECT pg_temp.front(format('SELECT change_service(%L, %L, description => ''mine'')', pg_temp.session('rival'), pg_temp.client_id('planner'))) $$, '42501', NULL, 'another developer does not change it');
 SELECT lives_ok($$ SELECT pg_temp.front(format('SELECT change_service(%L, %L, admission_requirements => ''The privacy notice holds'', categories => ''{energy}'')', pg_temp.session('developer'), pg_temp.client_id('planner'))) $$, 'its developer does');
 SELECT is((SELECT status FROM service WHERE name = 'planner'), 'submitted', '... and it waits for review again');
-SELECT review_service(pg_temp.client_id('planner'), 'approved') \g /dev/null
+SELECT throws_ok($$ SELECT review_service(pg_temp.client_id('planner'), 'approved') $$, '22023', NULL, 'the operator says which version is approved');
+SELECT version AS read FROM service WHERE name = 'planner' \gset
+SELECT pg_temp.front(format('SELECT change_service(%L, %L, redirect_uris => ''{https://evil.example/}'')', pg_temp.session('developer'), pg_temp.client_id('planner'))) \g /dev/null
+SELECT throws_ok(format('SELECT review_service(pg_temp.client_id(''planner''), ''approved'', version => %s)', :read), '55000', 'the service has been changed since', '... and does not approve what the developer changed meanwhile');
+SELECT pg_temp.front(format('SELECT change_service(%L, %L, manifest => ''{"read_mainmeter_hourly": "to plan"}'')', pg_temp.session('developer'), pg_temp.client_id('planner'))) \g /dev/null
+SELECT throws_ok(format('SELECT review_service(pg_temp.client_id(''planner''), ''approved'', version => %s)', :read + 1), '55000', NULL, '... nor another manifest');
+SELECT lives_ok(format('SELECT review_service(pg_temp.client_id(''planner''), ''approved'', version => %s)', :read + 2), '... but what was read');
 SELECT is(pg_temp.listed('resident'), 'planner false', 'an approved service is listed');
 SELECT is(pg_temp.front(format('SELECT count(*) FROM list_services(%L, ''games'')', pg_temp.session('resident'))), '0', '... in its categories');
 SELECT isnt(pg_temp.front(format('SELECT renew_client_secret(%L, %L)', pg_temp.session('developer'), pg_temp.client_id('planner'))), (SELECT secret FROM pg_temp.client WHERE name = 'planner'), 'its secret can be renewed');
@@ -57,5 +63,11 @@ UPDATE service_notification SET next_attempt_at = now();
 SELECT is(pg_temp.front('SELECT count(*) FROM take_notifications()'), '1', '... and again where it was not delivered');
 SELECT lives_ok($$ SELECT pg_temp.front(format('SELECT notification_delivered(%s)', got #>> '{0,notification_id}')) FROM taken; UPDATE service_notification SET next_attempt_at = now() $$, 'it is delivered');
 SELECT is(pg_temp.front('SELECT count(*) FROM take_notifications()'), '0', '... and no longer taken');
+
+-- What services store has bounds.
+INSERT INTO service_data SELECT service_id, 'plan', 'bounded', now(), '1 hour', to_jsonb(repeat('x', 65534)) FROM service WHERE name = 'planner';
+SELECT throws_ok($$ UPDATE service_data SET content = to_jsonb(repeat('x', 65535)) $$, '23514', NULL, 'a service stores no more than 64 KB in a slot');
+SELECT throws_ok($$ INSERT INTO forecast (home_id, origin, slot_length, demand_kw, demand_q10_kw, demand_q50_kw, demand_q90_kw, production_q90_kw, demand_model, production_model, demand_method, made_at)
+	VALUES (1, now(), '1 min', '{1}', '{1}', '{1}', '{1}', array_fill(1.0, '{10001}'), 'weekly', 'none', 'level', now()) $$, '23514', NULL, '... and no forecast of more than 10000 slots');
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,7 +1,7 @@
 -- SMC-UC6: what services ask for, residents and developers grant, less than that, and take back;
 -- and whatever else ends access.
 \ir market.psql
-SELECT plan(56);
+SELECT plan(58);
 SELECT pg_temp.join_market(p, 'resident') FROM unnest('{anna,bert}'::text[]) AS p \g /dev/null
 SELECT pg_temp.join_market(p, 'developer') FROM unnest('{developer,rival}'::text[]) AS p \g /dev/null
 SELECT pg_temp.offer('developer', 'planner', '{"read_mainmeter_30min": "to plan", "read_production_hourly": "to use the sun"}'),
@@ -81,6 +81,13 @@ SELECT move_out(1, account_id, now() + interval '2 min') FROM pg_temp.person WHE
 SELECT is(pg_temp.live('planner'), 1::bigint, 'a move to come revokes nothing');
 SELECT pg_temp.obtain('anna', 'planner', 'read_mainmeter_30min', 'decision => ''grant'', home_ids => ''{1,2}''') \g /dev/null
 SELECT ok((SELECT max(expires_at) <= now() + interval '2 min' FROM issued_token WHERE revoked_at IS NULL), '... but no new token outlasts it');
+SELECT authenticate(issue_token(a.sub::text, 'service', 'read_mainmeter_daily', '1 hour')) FROM account a JOIN pg_temp.person p USING (account_id) WHERE p.name = 'anna' \g /dev/null
+SELECT ok(token_homes() @> '{1,2}' AND token_today() IS NOT NULL, 'a token opens the homes in which its owner lives');
+SAVEPOINT moves;
+UPDATE home_resident SET until = clock_timestamp();
+SELECT ok(token_homes() = '{}' AND token_today() IS NULL, '... and none from the move on, also to a transaction that began before it');
+ROLLBACK TO moves;
+SELECT logout() \g /dev/null
 UPDATE home_resident SET until = now() WHERE home_id = 1;
 SELECT is(pg_temp.live('planner'), 0::bigint, 'moving out revokes what shows the home');
 SELECT is((SELECT home_ids FROM consent JOIN made ON subscription_id = anna WHERE ended_at IS NULL), '{2}', '... and leaves the other home in the consent');

@@ -1,7 +1,7 @@
 -- OAuth 2.0 as an HTTP front carries it: authorisation code with PKCE, refresh with rotation, client
 -- credentials, introspection, revocation, metadata, and every refusal in the RFCs' words.
 \ir market.psql
-SELECT plan(79);
+SELECT plan(88);
 SELECT pg_temp.join_market(p, 'resident') FROM unnest('{anna,bert}'::text[]) AS p \g /dev/null
 SELECT pg_temp.join_market(p, 'developer') FROM unnest('{developer,dso}'::text[]) AS p \g /dev/null
 UPDATE account SET kind = 'superuser' WHERE email LIKE 'dso%';
@@ -117,6 +117,21 @@ CREATE TEMP TABLE sixth AS SELECT pg_temp.refresh('planner', got ->> 'refresh_to
 SELECT pg_temp.post('oauth_revoke', 'planner', 'token_type_hint=refresh_token&token=' || (got ->> 'refresh_token')) FROM sixth \g /dev/null
 SELECT is(pg_temp.live('planner'), 0::bigint, 'revoking a refresh token voids its access tokens');
 SELECT is(pg_temp.refresh('planner', got ->> 'refresh_token') ->> 'error', 'invalid_grant', '... and itself') FROM sixth;
+
+-- A developer who is suspended takes the services along.
+CREATE TEMP TABLE before AS SELECT pg_temp.obtain('anna', 'planner', 'read_mainmeter_30min') AS got, pg_temp.carried(pg_temp.authorize('anna', 'planner', 'read_mainmeter_30min')) ->> 'code' AS code;
+CREATE TEMP TABLE last_refresh AS SELECT pg_temp.exchange('planner', code) #>> '{body,refresh_token}' AS token, pg_temp.carried(pg_temp.authorize('anna', 'watcher', 'read_mainmeter_daily')) ->> 'code' AS code FROM before;
+SELECT suspend_account(account_id) FROM pg_temp.person WHERE name IN ('developer', 'dso') \g /dev/null
+SELECT is(pg_temp.live('planner'), 0::bigint, 'suspending a developer voids the tokens of the services');
+SELECT is(pg_temp.refresh('planner', token) ->> 'error', 'unauthorized_client', '... which refresh none') FROM last_refresh;
+SELECT is(pg_temp.exchange('watcher', code) #>> '{body,error}', 'unauthorized_client', '... exchange no code') FROM last_refresh;
+SELECT is(pg_temp.post('oauth_token', 'operator', 'grant_type=client_credentials') #>> '{body,error}', 'unauthorized_client', '... get none by themselves');
+SELECT is((SELECT issue_for_consent(c.consent_id, s, c.scope) FROM consent c JOIN subscription b USING (subscription_id) JOIN service s USING (service_id) WHERE s.name = 'planner' AND c.ended_at IS NULL), NULL, '... nor under a consent that is in force');
+SELECT is(pg_temp.carried(pg_temp.authorize('anna', 'watcher', 'read_mainmeter_daily')) ->> 'error', 'unauthorized_client', '... to which nobody is asked to grant more');
+SELECT is(pg_temp.front(format('SELECT count(*) FROM list_services(%L)', pg_temp.session('bert'))), '0', '... they are not listed');
+SELECT throws_ok($$ SELECT pg_temp.subscribe('bert', 'planner') $$, '22023', NULL, '... nor subscribed to');
+SELECT suspend_account(account_id, false) FROM pg_temp.person WHERE name IN ('developer', 'dso') \g /dev/null
+SELECT is(pg_temp.refresh('planner', token) ->> 'scope', 'read_mainmeter_30min', '... until the developer is let back in') FROM last_refresh;
 
 -- Upkeep.
 SELECT is(market_upkeep() > 0, true, 'what has expired is removed');
