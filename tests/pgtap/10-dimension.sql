@@ -105,8 +105,8 @@ SELECT throws_ok('SELECT ebr_dimension_surface(1, ''2023-05-01'', ''2023-05-29''
 SELECT ok((SELECT status = 'optimal' AND slots_billed = 2688 AND abs(cost_eur - s.hourly) < 0.02 * s.hourly FROM ebr_dimension(1, '2023-05-01', '2023-05-29', 50, 10, '15 min', lifetime_years => 10), (SELECT cost_eur AS hourly FROM sized) AS s), 'quarters of an hour cost about what hours do');
 SELECT ok(bool_and(proparallel = 's'), 'what sizes a home may run in parallel workers') FROM pg_proc WHERE pronamespace = 'smarthg'::regnamespace AND proname IN ('ebr_dimension', 'ebr_dimension_input', 'ebr_dimension_of', 'ebr_dimension_series', 'ebr_dimension_markups', 'ebr_dimension_products', 'ebr_dimension_surface');
 
-SELECT ok(has_function_privilege('smarthg_service', (SELECT oid FROM pg_proc WHERE proname = 'ebr_dimension_series'), 'EXECUTE') AND NOT bool_or(has_function_privilege('smarthg_service', oid, 'EXECUTE')),
-	'services may size arrays, and no stored home') FROM pg_proc WHERE pronamespace = 'smarthg'::regnamespace AND proname LIKE 'ebr\_dimension%' AND proname NOT IN ('ebr_dimension_series', 'ebr_dimension_of', 'ebr_dimension_model_text_series', 'ebr_dimension_model_text');
+SELECT ok(has_function_privilege('smarthg_service', (SELECT oid FROM pg_proc WHERE proname = 'ebr_dimension_series'), 'EXECUTE') AND NOT bool_or(has_function_privilege('smarthg_analyst', oid, 'EXECUTE') OR prosecdef),
+	'services may size arrays, and stored homes with their own rights only; analysts no stored home') FROM pg_proc WHERE pronamespace = 'smarthg'::regnamespace AND proname LIKE 'ebr\_dimension%' AND proname NOT IN ('ebr_dimension_series', 'ebr_dimension_of', 'ebr_dimension_model_text_series', 'ebr_dimension_model_text');
 SELECT ok(bool_and(has_function_privilege('smarthg_admin', oid, 'EXECUTE')), 'the operator may all') FROM pg_proc WHERE pronamespace = 'smarthg'::regnamespace AND proname LIKE 'ebr\_dimension%';
 SELECT * FROM finish();
 ROLLBACK;
