@@ -44,6 +44,9 @@ CREATE TABLE plan (
 	outside_low_kw float8[],
 	contract_high_kw float8[],
 	contract_low_kw float8[],
+	CHECK (greatest(cardinality(demand_kw), cardinality(production_kw), cardinality(energy_eur_per_kwh), cardinality(export_eur_per_kwh), cardinality(co2_eur_per_kwh),
+		cardinality(profile_low_kw), cardinality(profile_high_kw), cardinality(penalty_low_eur_per_kwh), cardinality(penalty_high_eur_per_kwh), cardinality(ess_kw), cardinality(ess_soc_kwh),
+		cardinality(pev_kw), cardinality(pev_soc_kwh), cardinality(grid_kw), cardinality(outside_high_kw), cardinality(outside_low_kw), cardinality(contract_high_kw), cardinality(contract_low_kw)) <= slots),
 	PRIMARY KEY (home_id, plan_id)
 -- Compressing a few kB of floats costs more time than the rest of storing them.
 ) WITH (toast_tuple_target = 8160);
