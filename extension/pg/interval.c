@@ -120,9 +120,9 @@ Datum smarthg_slot_means(PG_FUNCTION_ARGS)
 		                errmsg("from_slot must be finite, and slots 0 to %d", MAX_SLOTS)));
 	if (pg_mul_s64_overflow(slots, slot_us, &end) || pg_add_s64_overflow(from, end, &end) ||
 	    !IS_VALID_TIMESTAMP(end))
-		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-		                errmsg("timestamp out of range"),
-		                errdetail("So many slots end later than a time can be.")));
+		ereport(ERROR,
+		        (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range"),
+		         errdetail("So many slots end later than a time can be.")));
 	for (int i = 0; i < count; i++) {
 		double seconds = no_length && no_length[i] ? NAN : DatumGetFloat8(lengths[i]);
 
