@@ -115,9 +115,11 @@ SELECT throws_ok('SELECT * FROM eumf_h(99, ''2023-06-20'')', '42704', 'home 99 d
 SELECT throws_ok('SELECT * FROM eumf_h(1, ''2023-06-20'', 1, ''0 min'')', '22023', 'slots of 00:00:00 are not possible', 'slots of no length are refused');
 SAVEPOINT elsewhere;
 UPDATE market_price SET energy_eur_per_kwh = -0.1;
+UPDATE tariff SET import_markup_eur_per_kwh = 5;
+UPDATE home SET tariff_id = 1 WHERE home_id = 3;
 SELECT ok((SELECT bool_and(cost_q10_eur <= cost_eur AND cost_eur <= cost_q90_eur) AND min(grid_kw) < 0 FROM eumf_h(3, '2023-06-20 22:00Z', 2)), 'where feeding in is paid for, too, the cost is within its quantiles');
 INSERT INTO price_area (price_area_id, name, time_zone) VALUES (2, 'half an hour off', 'Asia/Kolkata');
-UPDATE home SET price_area_id = 2 WHERE home_id = 1;
+UPDATE home SET price_area_id = 2, time_zone = 'Asia/Kolkata' WHERE home_id = 1;
 SELECT is((SELECT count(*)::integer FROM eumf_h_daily(1, '2023-06-20 22:00Z', 3)), 3, 'zones of half hours have days, too');
 ROLLBACK TO elsewhere;
 
