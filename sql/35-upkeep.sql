@@ -84,7 +84,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
 BEGIN
 	INSERT INTO upkeep_run AS u (task, pid, began_at, reported_at, done, ended_at)
 		VALUES (report_upkeep.task, pg_backend_pid(), clock_timestamp(), clock_timestamp(), report_upkeep.done, CASE WHEN report_upkeep.ended THEN clock_timestamp() END)
-	ON CONFLICT (task) DO UPDATE SET pid = EXCLUDED.pid, began_at = CASE WHEN EXCLUDED.done = 0 THEN EXCLUDED.began_at ELSE u.began_at END,
+	ON CONFLICT (task) DO UPDATE SET pid = EXCLUDED.pid, began_at = CASE WHEN EXCLUDED.done = 0 AND EXCLUDED.ended_at IS NULL THEN EXCLUDED.began_at ELSE u.began_at END,
 		reported_at = EXCLUDED.reported_at, done = EXCLUDED.done, ended_at = EXCLUDED.ended_at;
 	IF report_upkeep.done > 0 THEN
 		RAISE NOTICE USING MESSAGE = format('upkeep %s: %s %s', report_upkeep.task, report_upkeep.done, CASE WHEN report_upkeep.ended THEN 'done' ELSE 'so far' END);
@@ -198,9 +198,28 @@ BEGIN
 	END LOOP;
 	PERFORM smarthg.report_upkeep('plans', done, true);
 	COMMIT;
-	PERFORM smarthg.report_upkeep('forecasts', smarthg.prune_forecasts(), true);
-	COMMIT;
-	PERFORM smarthg.report_upkeep('market', smarthg.market_upkeep(), true);
+
+	PERFORM smarthg.report_upkeep('forecasts', 0);
+	done := 0;
+	LOOP
+		COMMIT;
+		step := smarthg.prune_forecasts();
+		EXIT WHEN step = 0;
+		done := done + step;
+		PERFORM smarthg.report_upkeep('forecasts', done);
+	END LOOP;
+	PERFORM smarthg.report_upkeep('forecasts', done, true);
+
+	PERFORM smarthg.report_upkeep('market', 0);
+	done := 0;
+	LOOP
+		COMMIT;
+		step := smarthg.market_upkeep();
+		EXIT WHEN step = 0;
+		done := done + step;
+		PERFORM smarthg.report_upkeep('market', done);
+	END LOOP;
+	PERFORM smarthg.report_upkeep('market', done, true);
 
 	PERFORM smarthg.report_upkeep('pack', 0);
 	done := 0;

@@ -89,20 +89,20 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION make_forecasts(timestamptz, bigint[], integer, interval) IS 'Makes and stores the forecasts of all homes, or of those given, as of a moment, in parallel where the server has workers; returns how many. Calling it again for the same moment changes nothing. Errors: as eumf_k; more than 10000 slots, 23514';
 
-CREATE FUNCTION prune_forecasts(at timestamptz DEFAULT now()) RETURNS bigint
+CREATE FUNCTION prune_forecasts(at timestamptz DEFAULT now(), most integer DEFAULT 20000) RETURNS bigint
 LANGUAGE plpgsql VOLATILE STRICT SET search_path = smarthg, pg_temp AS $$
 DECLARE
-	kept interval := (settings()).forecasts_kept;
+	before timestamptz := at - (settings()).forecasts_kept;
 	homes_pruned bigint;
 	prices_pruned bigint;
 BEGIN
-	DELETE FROM forecast f WHERE f.made_at < at - kept;
+	DELETE FROM forecast WHERE ctid = ANY (ARRAY(SELECT f.ctid FROM forecast f WHERE f.made_at < before ORDER BY f.made_at LIMIT most));
 	GET DIAGNOSTICS homes_pruned = ROW_COUNT;
-	DELETE FROM price_forecast f WHERE f.made_at < at - kept;
+	DELETE FROM price_forecast WHERE ctid = ANY (ARRAY(SELECT f.ctid FROM price_forecast f WHERE f.made_at < before ORDER BY f.made_at LIMIT most - homes_pruned));
 	GET DIAGNOSTICS prices_pruned = ROW_COUNT;
 	RETURN homes_pruned + prices_pruned;
 END $$;
-COMMENT ON FUNCTION prune_forecasts(timestamptz) IS 'Deletes stored forecasts, of homes and of prices, made more than installation.forecasts_kept before a moment; returns how many rows. Null there: none';
+COMMENT ON FUNCTION prune_forecasts(timestamptz, integer) IS 'Deletes up to so many stored forecasts, of homes and of prices, made more than installation.forecasts_kept before a moment, the oldest first; returns how many rows. Null there: none';
 
 CREATE VIEW forecast_slot AS
 	SELECT f.home_id, f.made_at, f.slot_length, f.origin + (s.n - 1) * f.slot_length AS slot_start, s.demand_kw, s.demand_q10_kw, s.demand_q50_kw, s.demand_q90_kw,

@@ -7,7 +7,7 @@ LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE ROWS 168 SET search_path = smarthg,
 #variable_conflict use_variable
 DECLARE
 	own record;
-	origin timestamptz := slot_start(at, slot_length);
+	origin timestamptz;
 	slots integer;
 	hours float8 := extract(epoch FROM slot_length) / 3600;
 BEGIN
@@ -19,12 +19,16 @@ BEGIN
 	IF days NOT BETWEEN 1 AND 35 OR NOT isfinite(at) THEN
 		RAISE invalid_parameter_value USING MESSAGE = format('%s days cannot be forecast at %s', days, at), HINT = 'Ask for 1 to 35 days at a finite time.';
 	END IF;
+	IF slot_length NOT BETWEEN interval '1 min' AND interval '1 hour' THEN
+		RAISE invalid_parameter_value USING MESSAGE = format('slots of %s are not possible', slot_length), HINT = 'They last 1 minute to 1 hour.';
+	END IF;
+	origin := slot_start(at, slot_length);
 	-- To the end of the local day, days of 23 and 25 hours included.
 	slots := ceil(extract(epoch FROM ((at AT TIME ZONE own.zone)::date + days)::timestamp AT TIME ZONE own.zone - origin) / extract(epoch FROM slot_length));
 	RETURN QUERY
 		SELECT k.slot_start, (k.slot_start AT TIME ZONE own.zone)::date, k.demand_kw, k.demand_q10_kw, k.demand_q50_kw, k.demand_q90_kw, k.production_kw,
 			k.demand_kw - k.production_kw, p.energy_eur_per_kwh + own.import_markup, p.published,
-			hours * c.mean, hours * least(c.low, c.high), hours * greatest(c.low, c.high)
+			hours * c.mean, hours * least(c.low, c.high, c.mean), hours * greatest(c.low, c.high, c.mean)
 		FROM eumf_k(home_id, at, slots, slot_length) AS k
 		JOIN price_outlook(own.price_area_id, at, slots, slot_length) AS p ON p.slot_start = k.slot_start
 		CROSS JOIN LATERAL (
@@ -36,7 +40,7 @@ BEGIN
 		ORDER BY 1;
 END $$;
 COMMENT ON FUNCTION eumf_h(bigint, timestamptz, integer, interval) IS
-'EUMF-H by slot: from the slot that holds at to the end of the last of so many local days (1 to 35), demand with quantiles and production as in eumf_k, grid power without stores, the import price (published, else as in price_outlook) and what the energy costs under the home''s tariff, EUR: to expect, and where demand and production are at their outer quantiles at the price expected. Null cost where no price is known. Errors: unknown home, days that cannot be forecast (document 3.2.2)';
+'EUMF-H by slot: from the slot that holds at to the end of the last of so many local days (1 to 35), demand with quantiles and production as in eumf_k, grid power without stores, the import price (published, else as in price_outlook) and what the energy costs under the home''s tariff, EUR: to expect, and where demand and production are at their outer quantiles at the price expected, never beyond what is to expect. Null cost where no price is known. Errors: unknown home, days or slots that cannot be forecast (22023) (document 3.2.2)';
 
 CREATE FUNCTION eumf_h_daily(home_id bigint, at timestamptz, days integer DEFAULT 7)
 RETURNS TABLE (day date, demand_kwh float8, demand_q10_kwh float8, demand_q90_kwh float8, production_kwh float8, cost_eur float8, cost_q10_eur float8, cost_q90_eur float8)
@@ -56,7 +60,7 @@ BEGIN
 	-- days relative to the means of like days before them.
 	WITH past AS (
 		SELECT (d.slot_start AT TIME ZONE zone)::date AS day, sum(d.demand_kw) AS kwh
-		FROM home_demand(home_id, (today - 84)::timestamp AT TIME ZONE zone, today::timestamp AT TIME ZONE zone, '1 hour') AS d GROUP BY 1 HAVING count(*) >= 23
+		FROM home_demand(home_id, slot_start((today - 84)::timestamp AT TIME ZONE zone, '1 hour'), slot_start(today::timestamp AT TIME ZONE zone, '1 hour'), '1 hour') AS d GROUP BY 1 HAVING count(*) >= 23
 	), relative AS (
 		SELECT p.kwh / nullif(avg(q.kwh), 0) AS ratio FROM past p JOIN past q ON q.day < p.day AND q.day >= p.day - 28
 			AND (extract(isodow FROM q.day) >= 6) = (extract(isodow FROM p.day) >= 6)

@@ -36,13 +36,13 @@ BEGIN
 			WHERE y.produces OR NOT production
 		), summed AS (
 			SELECT t.home_id, t.method, sum(t.origins) AS origins, sum(t.slots) AS slots, sum(t.absolute_kw) AS absolute_kw, sum(t.square_kw2) AS square_kw2,
-				sum(t.pinball_kw) AS pinball_kw, sum(t.inside) AS inside, sum(t.naive_kw) AS naive_kw
+				sum(t.pinball_kw) AS pinball_kw, sum(t.inside) AS inside, sum(t.naive_kw) AS naive_kw, sum(t.scaled_kw) AS scaled_kw
 			FROM tested t WHERE t.slots > 0 GROUP BY GROUPING SETS ((t.home_id, t.method), (t.method))
 		)
-		SELECT s.home_id, s.method, s.origins, s.slots, s.absolute_kw / s.slots, sqrt(s.square_kw2 / s.slots), s.absolute_kw / nullif(s.naive_kw, 0),
+		SELECT s.home_id, s.method, s.origins, s.slots, s.absolute_kw / s.slots, sqrt(s.square_kw2 / s.slots), s.scaled_kw / nullif(s.naive_kw, 0),
 			s.pinball_kw / s.slots, 100 * s.inside::float8 / s.slots
 		FROM summed s
 		ORDER BY s.home_id NULLS LAST, array_position('{combined,regression,smoothing,like_days,same_weekdays,all_days,last_day,last_week}', s.method);
 END $$;
 COMMENT ON FUNCTION eumf_backtest(bigint[], date, date, interval, interval, interval, interval, boolean) IS
-'What EUMF-K would have forecast of homes (null: all) on the local days [from_day, until_day), at rolling origins every so long from the first midnight on, each from the history before it alone: mean absolute error of the median and root mean square error of the mean, kW; MASE, which measures the first by that of the weekly naive forecast within the histories; mean pinball loss of the 10, 50 and 90 % quantiles, kW; and how many slots were between the outer two. A row a home and method, and over all homes (home_id null): combined is EUMF-K, last_day and last_week the seasonal naive forecasts of 24 and 168 hours, the others its parts. production: of PV rather than demand. Errors: unknown home, days or steps that make no backtest, slot length that the stored slots do not divide';
+'What EUMF-K would have forecast of homes (null: all) on the local days [from_day, until_day), at rolling origins every so long from the first midnight on, each from the history before it alone: mean absolute error of the median and root mean square error of the mean, kW; MASE, which measures the first by that of the weekly naive forecast within the histories (of origins whose history has successive weeks; null where none has); mean pinball loss of the 10, 50 and 90 % quantiles, kW; and how many slots were between the outer two. A row a home and method, and over all homes (home_id null): combined is EUMF-K, last_day and last_week the seasonal naive forecasts of 24 and 168 hours, the others its parts. production: of PV rather than demand. Unlike eumf_k it uses neither temperature nor standard profile. Errors: unknown home, days or steps that make no backtest, slot length that the stored slots do not divide';

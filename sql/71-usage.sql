@@ -50,7 +50,7 @@ COMMENT ON COLUMN usage_hour.covered_hours IS 'How much of the hour is known of 
 CREATE FUNCTION usage_hourly(home_id bigint, from_at timestamptz, until_at timestamptz) RETURNS SETOF usage_hour
 LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 1000 SET search_path = smarthg, pg_temp AS $$
 	WITH span AS (
-		SELECT date_trunc('hour', usage_hourly.from_at, 'UTC') AS since WHERE isfinite(usage_hourly.from_at) AND isfinite(usage_hourly.until_at)
+		SELECT date_trunc('hour', usage_hourly.from_at, 'UTC') AS since WHERE isfinite(usage_hourly.from_at) AND isfinite(usage_hourly.until_at) AND usage_hourly.from_at < usage_hourly.until_at
 	)
 	SELECT e.slot_start, e.import_kwh - coalesce(e.export_kwh, 0) + coalesce(e.production_kwh, 0) - coalesce(e.ess_kwh, 0),
 		e.import_kwh, coalesce(e.export_kwh, 0), coalesce(e.production_kwh, 0), coalesce(e.ess_kwh, 0), coalesce(e.pev_kwh, 0),
@@ -59,10 +59,11 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 1000 SET search_path = smarthg, pg
 	FROM span s CROSS JOIN home_prices(usage_hourly.home_id, s.since, ceil(extract(epoch FROM usage_hourly.until_at - s.since) / 3600)::integer) AS p
 	JOIN home_energy_hourly e ON e.home_id = usage_hourly.home_id AND e.slot_start = p.slot_start
 	WHERE e.slot_start >= date_trunc('hour', usage_hourly.from_at, 'UTC') AND e.slot_start < usage_hourly.until_at
+		AND e.day BETWEEN (usage_hourly.from_at AT TIME ZONE 'UTC')::date AND (usage_hourly.until_at AT TIME ZONE 'UTC')::date
 	ORDER BY e.slot_start
 $$;
 COMMENT ON FUNCTION usage_hourly(bigint, timestamptz, timestamptz) IS
-'A home''s electricity in UTC hours, kWh: used (all but the battery, the vehicle included), drawn, fed in, produced, into (negative: out of) battery and vehicle; what it costs at market price and tariff, EUR, and the CO2 of what was drawn, kg (null where price or intensity is not known); covered_hours tells how much of the hour is known of all registers';
+'A home''s electricity in UTC hours, kWh: used (all but the battery, the vehicle included), drawn, fed in, produced, into (negative: out of) battery and vehicle; what it costs at market price and tariff, EUR, and the CO2 of what was drawn, kg (null where price or intensity is not known); covered_hours tells how much of the hour is known of all registers. No rows where a time is infinite or the first is not before the second';
 
 CREATE FUNCTION usage_hours(home_id bigint, from_at timestamptz, until_at timestamptz) RETURNS usage_hour[]
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
@@ -165,8 +166,8 @@ BEGIN
 	), use AS (
 		-- Days known entirely, and homes known for most of them.
 		SELECT e.home_id, avg(e.import_kwh - coalesce(e.export_kwh, 0) + coalesce(e.production_kwh, 0) - coalesce(e.ess_kwh, 0)) AS kwh
-		FROM span s, near h JOIN home_energy_daily e USING (home_id)
-		WHERE e.local_day >= s.since AND e.local_day < s.before AND e.covered >= interval '23 hours'
+		FROM span s, near h, LATERAL (SELECT d.* FROM home_energy_daily d WHERE d.home_id = h.home_id AND d.local_day >= s.since AND d.local_day < s.before OFFSET 0) AS e
+		WHERE e.covered >= (e.local_day + 1)::timestamp AT TIME ZONE h.time_zone - e.local_day::timestamp AT TIME ZONE h.time_zone
 		GROUP BY e.home_id HAVING count(*) >= 0.8 * max(s.before - s.since)
 	), other AS (
 		SELECT o.produces = f.produces AND o.drives = f.drives AND o.supply IS NOT DISTINCT FROM f.supply AS all_alike, o.produces = f.produces AND o.drives = f.drives AS some_alike, u.kwh

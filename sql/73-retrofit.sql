@@ -57,18 +57,28 @@ COMMENT ON FUNCTION retrofit_predict_series(float8[], float8[], float8[], text, 
 'Use to be measured in each slot of the span after a retrofit (arguments as in retrofit_option_series), mean kW, with the interval in which 90 % of measured slots lie, and the total in kWh with its interval: to be compared with what is measured then';
 
 CREATE FUNCTION payback_years(investment_eur float8, saving_eur_per_year float8, discount_rate float8 DEFAULT 0) RETURNS float8
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN investment_eur <= 0 THEN 0
-	WHEN saving_eur_per_year <= 0 THEN NULL
-	WHEN discount_rate = 0 THEN investment_eur / saving_eur_per_year
-	WHEN investment_eur * discount_rate >= saving_eur_per_year THEN NULL
-	ELSE -ln(1 - investment_eur * discount_rate / saving_eur_per_year) / ln(1 + discount_rate) END;
-COMMENT ON FUNCTION payback_years(float8, float8, float8) IS 'Years until savings at each year''s end, discounted, have paid an investment; null: never';
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
+BEGIN
+	IF NOT (discount_rate > -1 AND discount_rate < 'infinity') THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'discount_rate must be finite and more than -1';
+	END IF;
+	RETURN CASE WHEN investment_eur <= 0 THEN 0
+		WHEN saving_eur_per_year <= 0 THEN NULL
+		WHEN discount_rate = 0 THEN investment_eur / saving_eur_per_year
+		WHEN investment_eur * discount_rate >= saving_eur_per_year THEN NULL
+		ELSE -ln(1 - investment_eur * discount_rate / saving_eur_per_year) / ln(1 + discount_rate) END;
+END $$;
+COMMENT ON FUNCTION payback_years(float8, float8, float8) IS 'Years until savings at each year''s end, discounted, have paid an investment; null: never. Error: a rate of -1 or less (22023)';
 
 CREATE FUNCTION present_value_eur(investment_eur float8, saving_eur_per_year float8, years float8, discount_rate float8 DEFAULT 0) RETURNS float8
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN saving_eur_per_year * CASE WHEN discount_rate = 0 THEN years ELSE (1 - (1 + discount_rate) ^ (-years)) / discount_rate END - investment_eur;
-COMMENT ON FUNCTION present_value_eur(float8, float8, float8, float8) IS 'Net present value of an investment that saves so much at each year''s end over so many years, EUR';
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
+BEGIN
+	IF NOT (discount_rate > -1 AND discount_rate < 'infinity') THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'discount_rate must be finite and more than -1';
+	END IF;
+	RETURN saving_eur_per_year * CASE WHEN discount_rate = 0 THEN years ELSE (1 - (1 + discount_rate) ^ (-years)) / discount_rate END - investment_eur;
+END $$;
+COMMENT ON FUNCTION present_value_eur(float8, float8, float8, float8) IS 'Net present value of an investment that saves so much at each year''s end over so many years, EUR. Error: a rate of -1 or less (22023)';
 
 CREATE TABLE heating (
 	home_id bigint PRIMARY KEY REFERENCES home,
@@ -132,21 +142,26 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS $
 		SELECT heating_use.from_day + n AS local_day, extract(epoch FROM (heating_use.from_day + n + 1)::timestamp AT TIME ZONE heated.time_zone
 			- (heating_use.from_day + n)::timestamp AT TIME ZONE heated.time_zone) / 3600 AS hours
 		FROM heated, generate_series(0, heating_use.until_day - heating_use.from_day - 1) AS n
+	), total AS (
+		-- A meter may have registers of tariffs beside the total.
+		SELECT r.register_id FROM heated JOIN meter m ON m.home_id = heating_use.home_id AND m.commodity = heated.commodity AND m.kind = 'main'
+			JOIN register r ON r.meter_id = m.meter_id AND r.cumulative AND r.unit = 'kWh'
+		WHERE heated.commodity <> 'electricity'
+		ORDER BY r.obis !~ '^(6-[0-9]+:1\.0\.0|7-[0-9]+:3\.0\.0|[0-9]+-[0-9]+:1\.8\.0)\.', r.obis, r.register_id LIMIT 1
 	), used AS (
 		SELECT e.local_day, e.import_kwh - coalesce(e.export_kwh, 0) + coalesce(e.production_kwh, 0) - coalesce(e.ess_kwh, 0) - coalesce(e.pev_kwh, 0) AS kwh, e.covered
 		FROM heated, home_energy_daily e
 		WHERE heated.commodity = 'electricity' AND e.home_id = heating_use.home_id AND e.local_day >= heating_use.from_day AND e.local_day < heating_use.until_day
 		UNION ALL
 		SELECT e.local_day, e.energy_kwh, e.covered
-		FROM heated JOIN meter m ON m.home_id = heating_use.home_id AND m.commodity = heated.commodity AND m.kind = 'main'
-			JOIN register r ON r.meter_id = m.meter_id AND r.cumulative AND r.unit = 'kWh' JOIN energy_daily e USING (register_id)
-		WHERE heated.commodity <> 'electricity' AND e.local_day >= heating_use.from_day AND e.local_day < heating_use.until_day
+		FROM total r JOIN energy_daily e USING (register_id)
+		WHERE e.local_day >= heating_use.from_day AND e.local_day < heating_use.until_day
 	)
 	SELECT array_agg(u.kwh / d.hours ORDER BY d.local_day)
 	FROM day d LEFT JOIN used u ON u.local_day = d.local_day AND extract(epoch FROM u.covered) >= 3600 * d.hours
 $$;
 COMMENT ON FUNCTION heating_use(bigint, date, date) IS
-'Mean use, kW, of what heats a home on each of its local days from from_day to the day before until_day, null where not known entirely: gas or heat by its main meter in kWh, else the electricity of all appliances without ESS and PEV. Null where the home has no row in heating';
+'Mean use, kW, of what heats a home on each of its local days from from_day to the day before until_day, null where not known entirely: gas or heat by its main meter in kWh (the total register 6-x:1.0.0, 7-x:3.0.0 or x.1.8.0, else that of the lowest OBIS code), else the electricity of all appliances without ESS and PEV. Null where the home has no row in heating';
 
 CREATE FUNCTION home_temperature(home_id bigint, from_day date, until_day date) RETURNS float8[]
 LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
@@ -155,15 +170,15 @@ BEGIN
 	RETURN (
 		SELECT array_agg(w.mean_c ORDER BY n) FROM home h, generate_series(0, until_day - from_day - 1) AS n
 		LEFT JOIN LATERAL (
-			SELECT avg(l.temperature_c) AS mean_c FROM (
-				SELECT DISTINCT ON (w.slot_start) w.temperature_c FROM weather w
+			SELECT CASE WHEN sum(l.slot_length) >= interval '20 hours' THEN avg(l.temperature_c) END AS mean_c FROM (
+				SELECT DISTINCT ON (w.slot_start) w.temperature_c, w.slot_length FROM weather w
 				WHERE w.price_area_id = h.price_area_id AND w.slot_start >= (from_day + n)::timestamp AT TIME ZONE h.time_zone AND w.slot_start < (from_day + n + 1)::timestamp AT TIME ZONE h.time_zone
 				ORDER BY w.slot_start, w.published_at DESC
 			) AS l
 		) AS w ON true
 		WHERE h.home_id = home_temperature.home_id);
 END $$;
-COMMENT ON FUNCTION home_temperature(bigint, date, date) IS 'Mean outdoor temperature, deg C, of each of a home''s local days from from_day to the day before until_day, by weather; null where not known';
+COMMENT ON FUNCTION home_temperature(bigint, date, date) IS 'Mean outdoor temperature, deg C, of each of a home''s local days from from_day to the day before until_day, by weather; null where less than 20 hours of it are known';
 
 CREATE FUNCTION retrofit_estimate(home_id bigint, from_day date, until_day date, temperature_c float8[] DEFAULT NULL, sun_kw_per_m2 float8[] DEFAULT NULL)
 RETURNS TABLE (model text, reason text, known integer, outliers integer,

@@ -11,6 +11,7 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 1 SET search_path = smarthg, pg_te
 		SELECT date_bin(savings_measured.slot_length, e.slot_start, savings_measured.from_slot) AS slot_start,
 			sum(e.import_kwh - coalesce(e.export_kwh, 0)) / extract(epoch FROM savings_measured.slot_length) * 3600 AS kw
 		FROM home_energy e WHERE e.home_id = savings_measured.home_id AND e.slot_start >= savings_measured.from_slot AND e.slot_start < savings_measured.until_slot
+			AND e.day BETWEEN (savings_measured.from_slot AT TIME ZONE 'UTC')::date AND (savings_measured.until_slot AT TIME ZONE 'UTC')::date
 		GROUP BY 1
 	), billed AS (
 		-- The slots that the replay bills.
@@ -74,7 +75,9 @@ RETURNS TABLE (slot_start timestamptz, homes integer, without_ess_kw float8, gri
 LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 200 SET search_path = smarthg, pg_temp AS $$
 	WITH home_hour AS (
 		SELECT e.slot_start, e.import_kwh - coalesce(e.export_kwh, 0) AS kw, coalesce(e.ess_kwh, 0) AS ess_kw, t.low_kw, t.high_kw
-		FROM home h JOIN home_energy_hourly e USING (home_id)
+		-- A home at a time: the whole country's hours would be made otherwise.
+		FROM home h, LATERAL (SELECT e.* FROM home_energy_hourly e WHERE e.home_id = h.home_id
+			AND e.day BETWEEN (feeder_load.from_at AT TIME ZONE 'UTC')::date AND (feeder_load.until_at AT TIME ZONE 'UTC')::date OFFSET 0) AS e
 		LEFT JOIN LATERAL (SELECT f.low_kw, f.high_kw FROM power_profile f WHERE f.home_id = h.home_id AND f.slot_start <= e.slot_start AND f.slot_start > e.slot_start - interval '1 day'
 			AND f.slot_start + f.slot_length > e.slot_start ORDER BY f.slot_start DESC LIMIT 1) AS t ON true
 		WHERE h.feeder_id = feeder_load.feeder_id AND e.slot_start >= feeder_load.from_at AND e.slot_start < feeder_load.until_at AND e.covered >= interval '1 hour' AND e.import_kwh IS NOT NULL
@@ -101,7 +104,9 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 1 SET search_path = smarthg, pg_te
 		SELECT h.home_id FROM home h WHERE h.feeder_id = feeder_state.feeder_id
 	), energy AS (
 		SELECT sum(extract(epoch FROM e.covered)) / 3600 AS hours, count(*) FILTER (WHERE e.quality = 'estimated') AS estimated, count(*) AS known
-		FROM own JOIN home_energy_hourly e USING (home_id) WHERE e.slot_start >= feeder_state.from_at AND e.slot_start < feeder_state.until_at
+		FROM own, LATERAL (SELECT e.* FROM home_energy_hourly e WHERE e.home_id = own.home_id
+			AND e.day BETWEEN (feeder_state.from_at AT TIME ZONE 'UTC')::date AND (feeder_state.until_at AT TIME ZONE 'UTC')::date OFFSET 0) AS e
+		WHERE e.slot_start >= feeder_state.from_at AND e.slot_start < feeder_state.until_at
 	), gate AS (
 		SELECT count(*) AS gateways, count(*) FILTER (WHERE g.online) AS online FROM own JOIN gateway g USING (home_id) WHERE g.enabled
 	), told AS (

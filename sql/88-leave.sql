@@ -142,28 +142,28 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION move_out(bigint, bigint, timestamptz) IS 'For the DSO''s operator: a resident moves out now or later; tokens given by the resident do not outlast it. Errors: no resident of the home';
 
-CREATE FUNCTION market_upkeep() RETURNS bigint
+CREATE FUNCTION market_upkeep(most integer DEFAULT 20000) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = smarthg, pg_temp AS $$
 DECLARE
 	bound CONSTANT timestamptz := now() - (market_settings()).kept;
+	old record;
 	rows bigint;
 	removed bigint := 0;
-	statement text;
 BEGIN
-	FOREACH statement IN ARRAY ARRAY[
-		'DELETE FROM account_session WHERE expires_at <= now()',
-		'DELETE FROM password_reset WHERE expires_at <= now()',
-		'DELETE FROM used_assertion WHERE expires_at < now() - interval ''10 min''',
-		'DELETE FROM authorization_code WHERE expires_at < now() - interval ''1 day''',
-		'DELETE FROM refresh_token r USING consent c WHERE c.consent_id = r.consent_id AND least(c.ended_at, c.expires_at) <= now()',
-		'DELETE FROM access_request WHERE answered_at < $1',
-		'DELETE FROM service_notification WHERE delivered_at < $1',
-		'DELETE FROM access_log WHERE hour < $1'
-	] LOOP
-		EXECUTE statement USING bound;
+	FOR old IN SELECT * FROM (VALUES
+		('account_session', 'o.expires_at <= now()'),
+		('password_reset', 'o.expires_at <= now()'),
+		('used_assertion', 'o.expires_at < now() - interval ''10 min'''),
+		('authorization_code', 'o.expires_at < now() - interval ''1 day'''),
+		('refresh_token', 'EXISTS (SELECT FROM consent c WHERE c.consent_id = o.consent_id AND least(c.ended_at, c.expires_at) <= now())'),
+		('access_request', 'o.answered_at < $1'),
+		('service_notification', 'o.delivered_at < $1'),
+		('access_log', 'o.hour < $1')) AS o(name, condition)
+	LOOP
+		EXECUTE format('DELETE FROM %1$I WHERE ctid = ANY (ARRAY(SELECT o.ctid FROM %1$I o WHERE %2$s LIMIT $2))', old.name, old.condition) USING bound, most - removed;
 		GET DIAGNOSTICS rows = ROW_COUNT;
 		removed := removed + rows;
 	END LOOP;
 	RETURN removed + drop_tokens_before(bound);
 END $$;
-COMMENT ON FUNCTION market_upkeep() IS 'Removes what has expired: log ins, resets, codes, refresh tokens, assertions, and older than market_setting.kept answered requests, delivered notifications, the access log and tokens that expired. Returns the number of rows';
+COMMENT ON FUNCTION market_upkeep(integer) IS 'Removes what has expired, up to so many rows: log ins, resets, codes, refresh tokens, assertions, and older than market_setting.kept answered requests, delivered notifications, the access log and, all of them, tokens that expired. Returns the number of rows';

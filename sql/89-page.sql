@@ -78,8 +78,8 @@ BEGIN
 		END IF;
 	END LOOP;
 	body := body || coalesce(usage_chart(all_hours, h.time_zone, greatest(from_at, until_at - interval '3 days'), until_at, 'hour'), '') || '</section>';
-	SELECT body || '<section><h2>A mean day</h2>' || svg_chart('profile', 'Power by hour of the day', 'kW', array_agg(lpad(p.local_hour::text, 2, '0') || ':00' ORDER BY p.local_hour), '{weekdays,weekends}', '{line,line}',
-			ARRAY[array_agg(p.weekday_kw ORDER BY p.local_hour), array_agg(p.weekend_kw ORDER BY p.local_hour)])
+	SELECT body || '<section><h2>A mean day</h2>' || coalesce(svg_chart('profile', 'Power by hour of the day', 'kW', array_agg(lpad(p.local_hour::text, 2, '0') || ':00' ORDER BY p.local_hour), '{weekdays,weekends}', '{line,line}',
+			ARRAY[array_agg(p.weekday_kw ORDER BY p.local_hour), array_agg(p.weekend_kw ORDER BY p.local_hour)]), '<p class="none">No hour is known entirely.</p>')
 			|| CASE WHEN count(p.import_eur_per_kwh) > 0 THEN svg_chart('price', 'Mean price by hour of the day', 'EUR/kWh', array_agg(lpad(p.local_hour::text, 2, '0') || ':00' ORDER BY p.local_hour), '{price}', '{bar}',
 				ARRAY[array_agg(p.import_eur_per_kwh ORDER BY p.local_hour)], 3) ELSE '' END || '</section>'
 		INTO body FROM usage_profile_of(hours, h.time_zone) AS p;

@@ -136,6 +136,7 @@ Datum smarthg_eumf_backtest_series(PG_FUNCTION_ARGS)
 		put_number(&row, s->pinball_kw);
 		put(&row, Int32GetDatum(s->inside), false);
 		put_number(&row, s->naive_kw);
+		put_number(&row, s->scaled_kw);
 		tuplestore_putvalues(result->setResult, result->setDesc, row.values, row.nulls);
 	}
 	return (Datum)0;

@@ -37,20 +37,34 @@ static const char *const DAYS_QUERY =
     "AND r.obis IN ('1-0:1.8.0.255', '1-0:2.8.0.255') "
     "AND (m.kind = 'main' OR m.role <> 'consumption' AND (m.role <> 'pev' OR NOT $4))";
 
-/* Length of the stored slots; as in smarthg.settings(), 15 minutes where nothing is set. */
+/* A length in the installation's settings; as in smarthg.settings() where nothing is set. */
+static int64 setting_us(SPIPlanPtr *plan, const char *query, const char *name, int64 otherwise)
+{
+	bool null;
+
+	if (SPI_execute_plan(kept_plan(plan, query, 0, NULL), NULL, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "settings cannot be read");
+	if (SPI_processed == 0)
+		return otherwise;
+	return interval_us(
+	    DatumGetIntervalP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null)),
+	    name);
+}
+
 static int64 base_slot_us(void)
 {
 	static SPIPlanPtr plan;
-	bool null;
 
-	if (SPI_execute_plan(kept_plan(&plan, "SELECT base_slot FROM smarthg.installation", 0, NULL),
-	                     NULL, NULL, true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "settings cannot be read");
-	if (SPI_processed == 0)
-		return 15 * USECS_PER_MINUTE;
-	return interval_us(
-	    DatumGetIntervalP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null)),
-	    "base_slot");
+	return setting_us(&plan, "SELECT base_slot FROM smarthg.installation", "base_slot",
+	                  15 * USECS_PER_MINUTE);
+}
+
+static int64 interpolation_limit_us(void)
+{
+	static SPIPlanPtr plan;
+
+	return setting_us(&plan, "SELECT interpolation_limit FROM smarthg.installation",
+	                  "interpolation_limit", USECS_PER_HOUR);
 }
 
 void check_slot_length(int64 slot_us)
@@ -81,9 +95,10 @@ static slot_range range_argument(FunctionCallInfo fcinfo)
 	return (slot_range){from, slot_us, (int)((until - from) / slot_us)};
 }
 
-/* Adds one stored day of a register; what is only estimated counts as unknown. */
-static void add_day(home_history *history, TimestampTz start, int64 base_us, HeapTuple row,
-                    TupleDesc columns)
+/* Adds one stored day of a register; what is only estimated counts as unknown, and what is
+ * interpolated and ends after settled. */
+static void add_day(home_history *history, TimestampTz start, int64 base_us, TimestampTz settled,
+                    HeapTuple row, TupleDesc columns)
 {
 	static energy_slots slots;
 	bool no_day, null;
@@ -93,7 +108,9 @@ static void add_day(home_history *history, TimestampTz start, int64 base_us, Hea
 		return;
 	unpack_energy(DatumGetByteaPP(SPI_getbinval(row, columns, DAY_BLOCK, &null)), &slots);
 	for (int s = 0; s < slots.count; s++)
-		if (slots.covered[s] == 0 || slots.quality[s] == INTERVAL_ESTIMATED)
+		if (slots.covered[s] == 0 || slots.quality[s] == INTERVAL_ESTIMATED ||
+		    (slots.quality[s] == INTERVAL_INTERPOLATED &&
+		     day * USECS_PER_DAY + (s + 1) * base_us > settled))
 			slots.kwh[s] = NAN;
 	home_history_add(history, (int)((day * USECS_PER_DAY - start) / base_us), slots.kwh,
 	                 slots.count,
@@ -134,9 +151,57 @@ static HeapTuple *rows_by_register(void)
 	return rows;
 }
 
+/* Until when the slots of registers that have later readings can be known at a moment. */
+typedef struct settled_list {
+	int64 *register_id;
+	TimestampTz *until;
+	int count;
+} settled_list;
+
+static const char *const SETTLED_QUERY =
+    "SELECT r.register_id, coalesce((SELECT max(k.measured_at) "
+    "  FROM smarthg.register_readings(r.register_id, $3, $2 + interval '1 us') AS k), $3) "
+    "FROM smarthg.meter m JOIN smarthg.register r USING (meter_id) "
+    "WHERE m.home_id = $1 AND m.commodity = 'electricity' AND r.last_reading_at > $2";
+
+/* Between two readings, at most the limit apart, slots are interpolated from both: what ends after
+ * the last reading by then tells of the next one. Where readings are kept no more, the limit does.
+ */
+static settled_list read_settled(int64 home_id, TimestampTz at)
+{
+	static SPIPlanPtr plan;
+	Oid types[3] = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID};
+	Datum values[3] = {Int64GetDatum(home_id), TimestampTzGetDatum(at),
+	                   TimestampTzGetDatum(at - interpolation_limit_us())};
+	settled_list list = {0};
+
+	if (SPI_execute_plan(kept_plan(&plan, SETTLED_QUERY, 3, types), values, NULL, true, 0) !=
+	    SPI_OK_SELECT)
+		elog(ERROR, "readings cannot be read");
+	list.count = (int)SPI_processed;
+	list.register_id = palloc(sizeof(int64) * Max(list.count, 1));
+	list.until = palloc(sizeof(TimestampTz) * Max(list.count, 1));
+	for (int i = 0; i < list.count; i++) {
+		bool null;
+		HeapTuple row = SPI_tuptable->vals[i];
+
+		list.register_id[i] = register_of(row);
+		list.until[i] = DatumGetTimestampTz(SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &null));
+	}
+	return list;
+}
+
+static TimestampTz settled_until(const settled_list *list, int64 register_id)
+{
+	for (int i = 0; list && i < list->count; i++)
+		if (list->register_id[i] == register_id)
+			return list->until[i];
+	return DT_NOEND;
+}
+
 /* Reads all days into the history; returns the number of registers. */
 static int read_days(home_history *history, const slot_range *range, int64 base_us, int64 home_id,
-                     bool with_pev, bool *produces)
+                     const settled_list *settled, bool with_pev, bool *produces)
 {
 	static SPIPlanPtr plan;
 	Oid types[4] = {INT8OID, DATEOID, DATEOID, BOOLOID};
@@ -159,13 +224,14 @@ static int read_days(home_history *history, const slot_range *range, int64 base_
 		if (DatumGetInt32(
 		        SPI_getbinval(rows[i], SPI_tuptable->tupdesc, DAY_PRODUCTION_SIGN, &null)) != 0)
 			*produces = true;
-		add_day(history, range->start, base_us, rows[i], SPI_tuptable->tupdesc);
+		add_day(history, range->start, base_us, settled_until(settled, register_of(rows[i])),
+		        rows[i], SPI_tuptable->tupdesc);
 	}
 	return registers;
 }
 
-static void read_demand(int64 home_id, const slot_range *range, bool with_pev, double *demand_kw,
-                        double *production_kw, bool *produces)
+static void read_demand(int64 home_id, const slot_range *range, const settled_list *settled,
+                        bool with_pev, double *demand_kw, double *production_kw, bool *produces)
 {
 	int64 base_us = base_slot_us();
 	int base_per_slot = (int)(range->slot_us / base_us);
@@ -173,7 +239,7 @@ static void read_demand(int64 home_id, const slot_range *range, bool with_pev, d
 	home_history history = {base_slots, palloc0(sizeof(double) * Max(base_slots, 1)),
 	                        palloc0(sizeof(double) * Max(base_slots, 1)),
 	                        palloc0(sizeof(int) * Max(base_slots, 1))};
-	int registers = read_days(&history, range, base_us, home_id, with_pev, produces);
+	int registers = read_days(&history, range, base_us, home_id, settled, with_pev, produces);
 
 	home_history_means(&history, registers, base_per_slot, (double)base_us / USECS_PER_HOUR,
 	                   demand_kw, production_kw);
@@ -185,13 +251,21 @@ static void read_demand(int64 home_id, const slot_range *range, bool with_pev, d
 void read_history(int64 home_id, const slot_range *range, double *demand_kw, double *production_kw,
                   bool *produces)
 {
-	read_demand(home_id, range, false, demand_kw, production_kw, produces);
+	read_demand(home_id, range, NULL, false, demand_kw, production_kw, produces);
+}
+
+void read_history_until(int64 home_id, const slot_range *range, TimestampTz at, double *demand_kw,
+                        double *production_kw, bool *produces)
+{
+	settled_list settled = read_settled(home_id, at);
+
+	read_demand(home_id, range, &settled, false, demand_kw, production_kw, produces);
 }
 
 void read_history_with_pev(int64 home_id, const slot_range *range, double *demand_kw,
                            double *production_kw, bool *produces)
 {
-	read_demand(home_id, range, true, demand_kw, production_kw, produces);
+	read_demand(home_id, range, NULL, true, demand_kw, production_kw, produces);
 }
 
 Datum smarthg_home_history(PG_FUNCTION_ARGS)

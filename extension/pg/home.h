@@ -23,7 +23,11 @@ extern void check_slot_length(int64 slot_us);
 extern void read_history(int64 home_id, const slot_range *range, double *demand_kw,
                          double *production_kw, bool *produces);
 
-/* The same where the PEV belongs to the demand. */
+/* The same without what may have been interpolated towards a reading later than a moment. */
+extern void read_history_until(int64 home_id, const slot_range *range, TimestampTz at,
+                               double *demand_kw, double *production_kw, bool *produces);
+
+/* read_history where the PEV belongs to the demand. */
 extern void read_history_with_pev(int64 home_id, const slot_range *range, double *demand_kw,
                                   double *production_kw, bool *produces);
 

@@ -171,7 +171,7 @@ void forecast_home(const forecast_request *request, home_forecast *f)
 	int64 price_area_id;
 	char *zone = read_home(request->home_id, &in, &price_area_id);
 
-	read_history(request->home_id, &history, known, known + past, &f->produces);
+	read_history_until(request->home_id, &history, request->at, known, known + past, &f->produces);
 	read_local_phases(&all, zone, phases);
 	f->phase = phases[past];
 	read_calendar_phases(price_area_id, &all, zone, phases);

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "common/int.h"
 
 #include "../core/series/slot_means.h"
 
@@ -110,14 +111,18 @@ Datum smarthg_slot_means(PG_FUNCTION_ARGS)
 	Datum *lengths = elements_argument(fcinfo, 1, "step_seconds", FLOAT8OID, &count, &no_length);
 	double *values = series_argument(fcinfo, 2, "value", &count, true, true);
 	TimestampTz from = PG_GETARG_TIMESTAMPTZ(3);
-	int64 slot_us = slot_length_us(PG_GETARG_INTERVAL_P(5));
+	int64 slot_us = slot_length_us(PG_GETARG_INTERVAL_P(5)), end;
 	series_step *steps = palloc(sizeof(series_step) * Max(count, 1));
 	double *means, work = 0;
 
-	if (slots < 0 || slots > MAX_SLOTS || TIMESTAMP_NOT_FINITE(from) ||
-	    slot_us > INT64CONST(0x7fffffffffff) / Max(slots, 1))
+	if (slots < 0 || slots > MAX_SLOTS || TIMESTAMP_NOT_FINITE(from))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 		                errmsg("from_slot must be finite, and slots 0 to %d", MAX_SLOTS)));
+	if (pg_mul_s64_overflow(slots, slot_us, &end) || pg_add_s64_overflow(from, end, &end) ||
+	    !IS_VALID_TIMESTAMP(end))
+		ereport(ERROR,
+		        (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range"),
+		         errdetail("So many slots end later than a time can be.")));
 	for (int i = 0; i < count; i++) {
 		double seconds = no_length && no_length[i] ? NAN : DatumGetFloat8(lengths[i]);
 

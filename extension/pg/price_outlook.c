@@ -3,7 +3,23 @@
 
 #include <math.h>
 
+#include "catalog/pg_type.h"
+
 PG_FUNCTION_INFO_V1(smarthg_price_outlook);
+
+static void check_area(int64 price_area_id)
+{
+	static SPIPlanPtr plan;
+	Oid types[1] = {INT8OID};
+	Datum values[1] = {Int64GetDatum(price_area_id)};
+	const char *query = "SELECT FROM smarthg.price_area WHERE price_area_id = $1";
+
+	if (SPI_execute_plan(kept_plan(&plan, query, 1, types), values, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "price area cannot be read");
+	if (SPI_processed == 0)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+		                errmsg("price area " INT64_FORMAT " does not exist", price_area_id)));
+}
 
 Datum smarthg_price_outlook(PG_FUNCTION_ARGS)
 {
@@ -21,6 +37,7 @@ Datum smarthg_price_outlook(PG_FUNCTION_ARGS)
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	check_slot_length(slot_us);
+	check_area(PG_GETARG_INT64(0));
 	prices = read_area_prices(PG_GETARG_INT64(0), &range, at);
 	for (int i = 0; i < range.count; i++) {
 		result_row row = {.columns = 0};

@@ -1,6 +1,6 @@
 -- Bulk loading, settling, erasing, upkeep (DESIGN.md section 6).
 \ir home.psql
-SELECT plan(38);
+SELECT plan(39);
 INSERT INTO register (register_id, meter_id, obis, unit, cumulative) SELECT 1, meter_id, '1-0:1.8.0.255', 'kWh', true FROM meter LIMIT 1;
 INSERT INTO register_epoch VALUES (1, '-infinity', 1, 1000, 1000000, 'first reading');
 
@@ -91,6 +91,8 @@ SELECT is((SELECT count(*) FROM interval_energy WHERE slot_start < '2023-04-01')
 SELECT is((SELECT array_agg(local_day ORDER BY local_day) FROM energy_daily WHERE register_id = 1 AND local_day BETWEEN '2023-03-22' AND '2023-03-24'), '{2023-03-22,2023-03-24}', '... in its rollups too');
 SELECT is(drop_readings_before('2023-04-30'), 1, 'what came late is dropped in its turn');
 SELECT throws_ok('SELECT schedule_upkeep()', '0A000', NULL, 'without pg_cron a schedule is refused with a hint');
+SELECT report_upkeep('market', 0), pg_sleep(0.01), report_upkeep('market', 0, true);
+SELECT ok((SELECT ended_at - began_at >= interval '10 ms' FROM upkeep_run WHERE task = 'market'), 'a task with nothing to do began when it did');
 SELECT report_upkeep('settle', 0), report_upkeep('settle', 3, true);
 SELECT is((SELECT (state, done)::text FROM upkeep_progress WHERE task = 'settle'), '(done,3)', 'progress can be seen');
 SELECT * FROM finish();

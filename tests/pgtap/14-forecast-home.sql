@@ -1,7 +1,7 @@
 -- Forecasts of stored homes: methods, holidays, temperature, standard profiles, production, EUMF-H,
 -- as they were made, backtest; from readings and publications of before alone (DESIGN.md section 5).
 \ir home.psql
-SELECT plan(47);
+SELECT plan(55);
 
 -- Home 1: 12 weeks of hours to 2023-06-25, dear evenings, other weekends, some noise; home 3 the
 -- same with PV; home 2 has no meter.
@@ -55,6 +55,19 @@ SELECT refresh_interval_energy();
 SELECT results_eq('SELECT * FROM eumf_k(1, ''2023-06-24 12:00Z'')', 'SELECT * FROM with_later', 'readings of later do not matter');
 ROLLBACK TO poisoned;
 
+-- Readings at half past: each slot of the last hour is interpolated towards the next reading.
+INSERT INTO meter (meter_id, home_id, name, default_divisor) VALUES (2, 2, 'main 2', 1000);
+INSERT INTO register (register_id, meter_id, obis, unit, cumulative) VALUES (2, 2, '1-0:1.8.0.255', 'kWh', true);
+INSERT INTO register_epoch VALUES (2, '-infinity', 1, 1000, NULL, 'first reading');
+INSERT INTO reading (register_id, measured_at, raw_value) SELECT 2, t + interval '30 min', sum(used_wh) OVER (ORDER BY t) FROM recorded WHERE t < '2023-06-24 09:00Z';
+SELECT refresh_interval_energy();
+CREATE TEMP TABLE at_half_past AS SELECT * FROM eumf_k(2, '2023-06-24 09:20Z', 8, '15 min');
+INSERT INTO reading (register_id, measured_at, raw_value) SELECT 2, '2023-06-24 09:30Z', max(raw_value) + 9000 FROM reading WHERE register_id = 2;
+SELECT refresh_interval_energy();
+SELECT ok((SELECT quality = 'interpolated' AND energy_kwh > 2 FROM interval_energy WHERE register_id = 2 AND slot_start = '2023-06-24 09:00Z'), 'a later reading reaches back');
+SELECT results_eq('SELECT * FROM eumf_k(2, ''2023-06-24 09:20Z'', 8, ''15 min'')', 'SELECT * FROM at_half_past', '... and is not known before it');
+ROLLBACK TO poisoned;
+
 -- Days of another kind.
 SAVEPOINT holidays;
 INSERT INTO holiday (price_area_id, day, name) VALUES (1, '2023-06-22', 'a Thursday');
@@ -99,6 +112,17 @@ SELECT is((SELECT count(*)::integer FROM eumf_h(1, '2023-10-28 22:00Z', 1)), 25,
 SELECT throws_ok('SELECT * FROM eumf_h(1, ''2023-06-20'', 99)', '22023', NULL, 'more than five weeks are refused');
 SELECT throws_ok('SELECT * FROM eumf_h(99, ''2023-06-20'')', '42704', 'home 99 does not exist', 'an unknown home is refused');
 
+SELECT throws_ok('SELECT * FROM eumf_h(1, ''2023-06-20'', 1, ''0 min'')', '22023', 'slots of 00:00:00 are not possible', 'slots of no length are refused');
+SAVEPOINT elsewhere;
+UPDATE market_price SET energy_eur_per_kwh = -0.1;
+UPDATE tariff SET import_markup_eur_per_kwh = 5;
+UPDATE home SET tariff_id = 1 WHERE home_id = 3;
+SELECT ok((SELECT bool_and(cost_q10_eur <= cost_eur AND cost_eur <= cost_q90_eur) AND min(grid_kw) < 0 FROM eumf_h(3, '2023-06-20 22:00Z', 2)), 'where feeding in is paid for, too, the cost is within its quantiles');
+INSERT INTO price_area (price_area_id, name, time_zone) VALUES (2, 'half an hour off', 'Asia/Kolkata');
+UPDATE home SET price_area_id = 2, time_zone = 'Asia/Kolkata' WHERE home_id = 1;
+SELECT is((SELECT count(*)::integer FROM eumf_h_daily(1, '2023-06-20 22:00Z', 3)), 3, 'zones of half hours have days, too');
+ROLLBACK TO elsewhere;
+
 -- Stored as they were made.
 SELECT is(make_forecasts('2023-06-20 22:00Z'), 3::bigint, 'all homes'' forecasts are stored');
 SELECT is(make_forecasts('2023-06-20 22:00Z'), 0::bigint, '... once');
@@ -106,7 +130,8 @@ SELECT results_eq('SELECT slot_start, demand_kw, demand_q10_kw, demand_q50_kw, d
 	'SELECT slot_start, demand_kw, demand_q10_kw, demand_q50_kw, demand_q90_kw FROM made ORDER BY 1', 'what is stored is what was forecast');
 SELECT make_forecasts('2023-06-21 22:00Z', '{1}');
 INSERT INTO installation (forecasts_kept) VALUES ('2 days');
-SELECT is(prune_forecasts('2023-06-23 00:00Z'), 3::bigint, 'those made too long ago are pruned');
+SELECT is(prune_forecasts('2023-06-23 00:00Z', 2), 2::bigint, 'those made too long ago are pruned, so many at a time');
+SELECT is(prune_forecasts('2023-06-23 00:00Z'), 1::bigint, '... until there are none');
 SELECT is((SELECT count(*)::integer FROM forecast), 1, '... and no other');
 UPDATE installation SET forecasts_kept = NULL;
 SELECT is(prune_forecasts('2033-06-23 00:00Z'), 0::bigint, 'all are kept where nothing is said');
@@ -119,6 +144,14 @@ SELECT ok((SELECT c.mae_kw < n.mae_kw AND c.rmse_kw < n.rmse_kw AND c.mase < 1 A
 SELECT ok((SELECT abs(t.rmse_kw - sqrt(avg((d.demand_kw - l.demand_kw) ^ 2))) < 1e-9 FROM tested t, home_demand(1, '2023-06-09 22:00Z', '2023-06-19 22:00Z') AS d
 	JOIN home_demand(1, '2023-06-02 22:00Z', '2023-06-12 22:00Z') AS l ON l.slot_start = d.slot_start - interval '7 days' WHERE t.home_id = 1 AND t.method = 'last_week' GROUP BY t.rmse_kw),
 	'the error of last week is what it is');
+INSERT INTO meter (meter_id, home_id, name) VALUES (2, 2, 'main 2');
+INSERT INTO register (register_id, meter_id, obis, unit, cumulative) VALUES (2, 2, '1-0:1.8.0.255', 'kWh', true);
+INSERT INTO register_epoch VALUES (2, '-infinity', 1, 1000, NULL, 'first reading');
+INSERT INTO reading (register_id, measured_at, raw_value) SELECT 2, t, sum(1000 * used_wh) OVER (ORDER BY t) FROM recorded WHERE t BETWEEN '2023-06-13' AND '2023-06-22 22:00Z';
+SELECT refresh_interval_energy();
+SELECT ok((SELECT bool_and(abs(a.mase - b.mase) < 1e-9) AND count(*) = 8 FROM eumf_backtest('{1,2}', '2023-06-10', '2023-06-20') AS a JOIN tested b USING (method) WHERE a.home_id IS NULL AND b.home_id = 1),
+	'a home without two weeks does not count into MASE');
+SELECT ok((SELECT bool_and(mase > 0) AND count(*) = 8 FROM eumf_backtest('{2}', '2023-06-13', '2023-06-23') WHERE home_id = 2), 'origins before them do not spoil that of others');
 SELECT throws_ok('SELECT * FROM eumf_backtest(''{99}'', ''2023-06-10'', ''2023-06-20'')', '42704', 'home 99 does not exist', 'an unknown home is refused');
 SELECT throws_ok('SELECT * FROM eumf_backtest(''{1}'', ''2023-06-20'', ''2023-06-10'')', '22023', NULL, 'days upside down are refused');
 SELECT * FROM finish();

@@ -1,7 +1,7 @@
 -- Prices and CO2 cost beyond publication: by local days, holidays, temperature as known then, stored
 -- as they were made and used by plans (DESIGN.md section 3).
 \ir home.psql
-SELECT plan(30);
+SELECT plan(32);
 
 -- 120 days until 2023-07-09, published at noon of the day before; cheap Sundays, dear evenings.
 INSERT INTO market_price (price_area_id, slot_start, energy_eur_per_kwh, published_at)
@@ -74,5 +74,7 @@ SELECT is((SELECT count(*)::integer FROM price_days_series((SELECT array_agg(n %
 SELECT is((SELECT count(*)::integer || ' ' || count(energy_eur_per_kwh) FROM area_days(1, '2023-03-26', 1, 'infinity')), '24 23', 'a day of 23 hours skips one');
 SELECT is((SELECT count(*)::integer FROM area_days(1, '2023-10-29', 1, 'infinity')), 24, 'one of 25 hours has 24 by the clock');
 SELECT is((SELECT count(*)::integer FROM price_days_series((SELECT array_agg(CASE WHEN n % 100 <> 7 THEN n % 24 END ORDER BY n)::float8[] FROM generate_series(0, 959) AS n), (SELECT array_agg(n % 7 ORDER BY n) FROM generate_series(0, 40) AS n), 1, lowest => 5) WHERE mean < 5), 0, 'nothing is below what is possible');
+SELECT throws_ok('SELECT * FROM price_days_series((SELECT array_agg(CASE WHEN n = 7 THEN 1e200 ELSE n % 24 END ORDER BY n)::float8[] FROM generate_series(0, 959) AS n), (SELECT array_agg(n % 7 ORDER BY n) FROM generate_series(0, 40) AS n), 1)', '22023', NULL, 'prices that no sum can hold are refused');
+SELECT throws_ok('SELECT * FROM price_outlook(99, ''2023-07-06'')', '42704', 'price area 99 does not exist', 'an outlook of an unknown area is refused');
 SELECT * FROM finish();
 ROLLBACK;

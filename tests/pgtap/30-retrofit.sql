@@ -1,6 +1,6 @@
 -- EUR-K in SQL: signatures, options on arrays and of stored homes (document section 2.3).
 \ir home.psql
-SELECT plan(29);
+SELECT plan(36);
 
 -- A year of days: season and weather; a gas boiler, 0.2 kW/K, base 16 deg C, load 0.5 kW.
 CREATE TEMP TABLE day AS SELECT n, '2023-01-01'::date + n AS local_day, 9.5 - 8.5 * cos((n - 20) / 365.0 * 6.283185) + 3 * sin(n * 1.7) AS t FROM generate_series(0, 364) AS n;
@@ -35,6 +35,11 @@ SELECT is(payback_years(1000, 100), 10::float8, 'simple payback');
 SELECT ok(abs(present_value_eur(1000, 100, payback_years(1000, 100, 0.03), 0.03)) < 1e-9, 'after the discounted payback the present value is 0');
 SELECT is(payback_years(1000, 20, 0.03), NULL, 'savings below the interest never pay');
 
+SELECT throws_ok('SELECT payback_years(1000, 100, -1)', '22023', NULL, 'a rate that leaves nothing is refused');
+SELECT throws_ok('SELECT present_value_eur(1000, 100, 10, -1)', '22023', NULL, '... by the present value, too');
+SELECT ok(payback_years(1000, 100, -0.02) < 10 AND abs(present_value_eur(1000, 100, payback_years(1000, 100, -0.02), -0.02)) < 1e-9, '... a negative one above it is not');
+SELECT is((SELECT o.reason FROM year, retrofit_option_series(use, t, supply => 'gas', span_temperature_c => '{}') AS o), 'the span has no slots', 'an empty span has a reason');
+
 -- Stored: gas in quarters of an hour, half the day's use at night.
 INSERT INTO meter (meter_id, home_id, commodity, name) VALUES (2, 1, 'gas', 'gas');
 INSERT INTO register (register_id, meter_id, obis, unit, cumulative) VALUES (2, 2, '7-0:3.0.0.255', 'kWh', true);
@@ -46,6 +51,17 @@ SELECT roll_up_again('{2}') \g /dev/null
 INSERT INTO market_price (price_area_id, slot_start, energy_eur_per_kwh) SELECT 1, t, 0.15 FROM generate_series('2022-12-31'::timestamptz, '2024-01-01', '1 hour') AS t;
 SELECT ok((SELECT bool_and(abs(a - b) < 1e-6) AND count(*) = 365 FROM year, unnest(heating_use(1, '2023-01-01', '2024-01-01'), use) AS u(a, b)), 'a stored home''s use is that of its local days');
 SELECT ok((SELECT model = 'change point' AND 0.2 BETWEEN e.heat_loss_low_kw_per_k AND e.heat_loss_high_kw_per_k FROM year, retrofit_estimate(1, '2023-01-01', '2024-01-01', t) AS e), '... and its signature is found');
+-- A total and two tariffs of one meter; then the tariffs alone.
+SAVEPOINT registers;
+CREATE TEMP TABLE one_total AS SELECT heating_use(1, '2023-01-01', '2023-02-01') AS kw;
+INSERT INTO register (register_id, meter_id, obis, unit, cumulative) VALUES (21, 2, '7-0:3.0.1.255', 'kWh', true), (22, 2, '7-0:1.0.0.255', 'kWh', true);
+INSERT INTO energy_day SELECT r, day::date, energy_pack(array_fill(1::float8, '{96}')) FROM generate_series('2022-12-31'::timestamp, '2023-02-02', '1 day') AS day, unnest('{21,22}'::bigint[]) AS r;
+SELECT roll_up_again('{21,22}') \g /dev/null
+SELECT is(heating_use(1, '2023-01-01', '2023-02-01'), (SELECT kw FROM one_total), 'of a meter with several registers the total counts, a day once');
+DELETE FROM register WHERE register_id = 2;
+SELECT ok((SELECT cardinality(kw) = 31 AND kw[1] = 4 FROM heating_use(1, '2023-01-01', '2023-02-01') AS kw), '... and without a total that of the lowest code');
+ROLLBACK TO registers;
+
 INSERT INTO retrofit_option (retrofit_option_id, home_id, name, heat_loss_reduction_percent, new_supply, investment_eur, lifetime_years) VALUES
 	(1, NULL, 'walls', 30, NULL, 4000, 30), (2, 1, 'heat pump', 0, 'air heat pump', 12000, 20), (3, 1, 'gold leaf', 1, NULL, 90000, 30);
 CREATE TEMP TABLE ranked AS SELECT r.* FROM year, retrofit_options(1, '2023-01-01', '2024-01-01', t) AS r;
@@ -60,8 +76,10 @@ SELECT to_regclass('smarthg.weather') IS NOT NULL AS has_weather \gset
 INSERT INTO weather (price_area_id, slot_start, temperature_c) SELECT 1, hour, t FROM day, generate_series(local_day::timestamp AT TIME ZONE 'Europe/Copenhagen', (local_day + 1)::timestamp AT TIME ZONE 'Europe/Copenhagen' - interval '1 hour', '1 hour') AS hour;
 INSERT INTO weather (price_area_id, slot_start, temperature_c, published_at) VALUES (1, '2023-05-01 12:00Z', 40, '2023-04-30');
 SELECT ok((SELECT count(*) = 3 AND bool_and(abs(o.saving_kwh_per_year - r.saving_kwh_per_year) < 1e-6) FROM retrofit_options(1, '2023-01-01', '2024-01-01') AS o JOIN ranked r USING (rank, name)), 'temperatures come from the weather as last published');
+DELETE FROM weather WHERE slot_start >= '2023-05-02 22:00Z' AND slot_start < '2023-05-03 03:00Z';
+SELECT is((SELECT array_agg(t IS NULL) FROM unnest(home_temperature(1, '2023-05-02', '2023-05-05')) AS t), '{f,t,f}', 'a day of which 20 hours are not known has no mean');
 \else
-SELECT skip('there is no table of the weather', 1);
+SELECT skip('there is no table of the weather', 2);
 \endif
 SELECT ok(bool_and(provolatile = 'i' AND proparallel = 's') AND bool_and(has_function_privilege('public', oid, 'EXECUTE')), 'the functions on arrays are for everybody, in parallel')
 	FROM pg_proc WHERE pronamespace = 'smarthg'::regnamespace AND proname IN ('retrofit_estimate_series', 'retrofit_option_series', 'retrofit_predict_series', 'heat_pump_cop', 'heat_pump_cop_series', 'payback_years', 'present_value_eur');

@@ -1,6 +1,6 @@
 -- EUR-H: usage by period, against past and similar homes, base load, appliances (document section 2.3).
 \ir home.psql
-SELECT plan(24);
+SELECT plan(27);
 
 -- Ten weeks of quarters of an hour, UTC: 0.4 kW always, 2 kW more from 18 to 19 local time.
 INSERT INTO register (register_id, meter_id, obis, unit, cumulative) VALUES (1, 1, '1-0:1.8.0.255', 'kWh', true);
@@ -57,6 +57,13 @@ SELECT is((SELECT homes FROM usage_similar(1, '2023-03-01', '2023-03-15')), 5, '
 INSERT INTO pev (home_id, capacity_kwh, min_kw, max_kw) VALUES (12, 40, 0, 7);
 SELECT is((SELECT (homes, alike)::text FROM usage_similar(1, '2023-03-01', '2023-03-15')), '(5,"price area")', 'in the end by area');
 
+-- The autumn's day of 25 hours, an hour of which is missing.
+SELECT pg_temp.days(1, 1, '2023-10-26', '2023-10-31');
+SELECT is((SELECT round(own_kwh_per_day::numeric, 3) FROM usage_similar(1, '2023-10-28 22:00Z', '2023-10-29 23:00Z')), 12.0, 'a day of 25 hours counts with all of them');
+UPDATE energy_day SET block = (SELECT energy_pack(array_agg(CASE WHEN slot >= 4 THEN energy_kwh END ORDER BY slot)) FROM energy_unpack(block)) WHERE register_id = 1 AND day = '2023-10-29';
+SELECT roll_up_again('{1}') \g /dev/null
+SELECT is((SELECT own_kwh_per_day FROM usage_similar(1, '2023-10-28 22:00Z', '2023-10-29 23:00Z')), NULL, '... and not with 24');
+SELECT is_empty('SELECT * FROM usage_hourly(1, ''2023-03-11'', ''2023-03-10'')', 'ends swapped hold no hours');
 SELECT is_empty('SELECT * FROM usage_hourly(99, ''2023-03-10'', ''2023-03-11'')', 'an unknown home has no hours');
 SELECT ok(NOT bool_or(prosecdef) AND bool_and(provolatile = 's' AND proparallel = 's'), 'all of it sees with the caller''s eyes, in parallel') FROM pg_proc WHERE pronamespace = 'smarthg'::regnamespace AND proname LIKE 'usage\_%' AND proname <> 'usage_similar';
 SELECT * FROM finish();

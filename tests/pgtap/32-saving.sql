@@ -1,6 +1,6 @@
 -- The saving as measured, a feeder as the DSO sees it, and what pages are made of (document section 2.3).
 \ir home.psql
-SELECT plan(31);
+SELECT plan(38);
 
 -- Two weeks of hours: 1 kW always, dear from 12 to 24 UTC; a battery that takes 2 kW from 0 to 1
 -- and gives 1 kW from 12 to 13 and 13 to 14.
@@ -52,6 +52,33 @@ SELECT throws_ok('SELECT eurh_page(99, ''2023-05-01'', ''2023-05-15'')', '42704'
 SELECT throws_ok('SELECT feeder_page(99, ''2023-05-01'', ''2023-05-15'')', '42704', 'feeder 99 does not exist', 'and an unknown feeder');
 SELECT throws_ok('SELECT eurh_page(1, ''2023-05-15'', ''2023-05-01'')', '22023', NULL, 'a range upside down is refused');
 SELECT throws_ok('SELECT eurh_page(1, ''2023-05-15'', ''infinity'')', '22023', NULL, 'and one without end');
+SELECT ok(eurh_page(1, '2023-05-15', '2033-05-15') LIKE '<!DOCTYPE html>%</html>', 'ten years are a page, too');
+SELECT is((SELECT array_agg(DISTINCT extract(year FROM period_start AT TIME ZONE 'Europe/Copenhagen')) FROM usage_periods(1, '2013-05-15', '2023-05-15', 'year')), '{2023}', '... and periods');
+SELECT is(cardinality(slot_means('{}', '{}', '{}', '2000-01-01', 876600, '1 hour')), 876600, 'a century of hours can be averaged');
+SELECT throws_ok('SELECT slot_means(''{}'', ''{}'', ''{}'', ''294000-01-01'', 10000000, ''1 hour'')', '22008', NULL, '... but not beyond the last time there is');
+
+-- An hour half of which is known.
+SAVEPOINT half_hours;
+DELETE FROM energy_day;
+INSERT INTO energy_day SELECT 1, '2023-05-02', energy_pack(array_agg(CASE WHEN q IN (5, 6, 20) THEN 0.25 END ORDER BY q)) FROM generate_series(1, 96) AS q;
+INSERT INTO energy_day SELECT r, '2023-05-02', energy_pack(array_fill(0::float8, '{96}')) FROM generate_series(2, 3) AS r;
+SELECT roll_up_again('{1,2,3}') \g /dev/null
+SELECT ok(eurh_page(1, '2023-05-02 01:00Z', '2023-05-02 02:00Z') LIKE '%No hour is known entirely%</html>', 'where no hour is known entirely there is a page still');
+ROLLBACK TO half_hours;
+
+-- A feeder's day takes the hours of its own homes alone.
+INSERT INTO feeder (feeder_id, substation_id, name) VALUES (2, 1, 'next feeder');
+INSERT INTO home (home_id, feeder_id, price_area_id, name) VALUES (2, 2, 1, 'next home');
+CREATE FUNCTION pg_temp.hours_read() RETURNS bigint LANGUAGE sql AS $$
+	SELECT pg_stat_get_xact_tuples_returned(c) + pg_stat_get_xact_tuples_fetched(c) FROM CAST('smarthg.energy_rollup_hourly' AS regclass) AS c
+$$;
+SET LOCAL enable_seqscan = off;
+SET LOCAL enable_hashjoin = off;
+SET LOCAL enable_mergejoin = off;
+SELECT pg_temp.hours_read() AS before \gset
+SELECT is((SELECT count(*)::integer || ' ' || (pg_temp.hours_read() - :before) FROM feeder_load(2, '2023-05-02', '2023-05-03')), '0 0', 'a feeder''s load reads no hours of others');
+SELECT pg_temp.hours_read() AS before \gset
+SELECT is((SELECT max(homes) || ' ' || (pg_temp.hours_read() - :before) FROM feeder_state(2, '2023-05-02', '2023-05-03')), '1 0', '... nor does its state');
 SELECT ok(NOT bool_or(prosecdef) AND bool_and(provolatile IN ('s', 'i')), 'all of it sees with the caller''s eyes') FROM pg_proc
 	WHERE pronamespace = 'smarthg'::regnamespace AND (proname LIKE 'savings\_%' OR proname LIKE 'feeder\_%' AND proname <> 'feeder_energy' OR proname LIKE 'html\_%' OR proname IN ('eurh_page', 'svg_chart', 'usage_chart', 'page_range'));
 SELECT * FROM finish();

@@ -43,15 +43,21 @@ static void score(const double *value, int count, int method, const eumf_k_forec
 	sums->origins++;
 	for (int h = 0; h < count; h++) {
 		const double quantile[QUANTILES] = {f->q10_kw[h], f->q50_kw[h], f->q90_kw[h]};
+		double absolute;
 
 		if (isnan(value[h]))
 			continue;
 		sums->slots++;
-		sums->absolute_kw += fabs(value[h] - (is_naive(method) ? f->mean_kw[h] : quantile[1]));
+		absolute = fabs(value[h] - (is_naive(method) ? f->mean_kw[h] : quantile[1]));
+		sums->absolute_kw += absolute;
 		sums->square_kw2 += (value[h] - f->mean_kw[h]) * (value[h] - f->mean_kw[h]);
 		for (int k = 0; k < QUANTILES; k++)
 			sums->pinball_kw += pinball(LEVELS[k], value[h], quantile[k]) / QUANTILES;
 		sums->inside += value[h] >= quantile[0] && value[h] <= quantile[2];
+		/* Without two weeks there is nothing to measure by. */
+		if (isnan(naive))
+			continue;
+		sums->scaled_kw += absolute;
 		sums->naive_kw += naive;
 	}
 }

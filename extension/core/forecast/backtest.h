@@ -26,6 +26,7 @@ typedef struct eumf_backtest_sums {
 	double absolute_kw;         /* errors of the median; of the naive methods: of the forecast */
 	double square_kw2;          /* errors of the mean */
 	double pinball_kw;          /* mean of the losses of the three quantiles */
+	double scaled_kw;           /* absolute_kw of the slots that naive_kw is summed over */
 	double naive_kw; /* mean absolute error of the weekly naive forecast of the origin's history */
 } eumf_backtest_sums;
 

@@ -400,12 +400,15 @@ static bool forecast_day(fit *f, int lead, price_days_forecast *forecast)
 	return true;
 }
 
+/* Squares of more would drown the rest of a sum, or overflow. */
+static const double LARGEST = 1e9;
+
 static outcome_status check_series(const char *name, const double *value, int count, outcome *out)
 {
 	for (int i = 0; value && i < count; i++)
-		if (isinf(value[i]))
-			return outcome_set(out, OUTCOME_BAD_INPUT, NULL, NULL, "%s of hour %d is infinite",
-			                   name, i + 1);
+		if (fabs(value[i]) > LARGEST)
+			return outcome_set(out, OUTCOME_BAD_INPUT, NULL, NULL, "%s of hour %d is beyond %g",
+			                   name, i + 1, LARGEST);
 	return OUTCOME_OK;
 }
 

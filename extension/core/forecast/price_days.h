@@ -43,7 +43,8 @@ typedef struct price_days_forecast {
 	double *past; /* [back][24]: what a fit without them says of them a day ahead, latest first */
 } price_days_forecast;
 
-/* Errors: bad sizes, weekdays, infinite values, too few days known; out of memory; interrupted. */
+/* Errors: bad sizes, weekdays, values beyond 1e9, too few days known; out of memory; interrupted.
+ */
 outcome_status price_days(const price_days_input *input, price_days_forecast *forecast,
                           outcome *out);
 

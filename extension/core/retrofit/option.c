@@ -159,6 +159,8 @@ void retrofit_evaluate(const signature *s, const retrofit_span *span, const retr
 	else if (s->model == SIGNATURE_LINE && o->replaces)
 		result->reason =
 		    "the base load is not known, nor then the heat that is to be made otherwise";
+	else if (span->slots == 0)
+		result->reason = "the span has no slots";
 	if (result->reason)
 		return;
 	factors_of(s, span, factor);
