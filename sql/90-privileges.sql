@@ -11,7 +11,7 @@ GRANT EXECUTE ON FUNCTION
 	reading_pack(timestamptz, bigint, timestamptz, bigint, bigint, tid), reading_merge(bytea, bytea), reading_unpack(bytea), reading_without(bytea, timestamptz, timestamptz),
 	reading_later(bytea, timestamptz, timestamptz),
 	interval_energy_days(bytea[], timestamptz[], float8[], bigint[], timestamptz, timestamptz, interval, interval, interval, float8),
-	energy_pack(float8[], energy_quality[]), energy_unpack(bytea), energy_roll_up(date[], date[], bytea[], date[], bytea[], date[], bytea[], date, interval, text),
+	energy_pack(float8[], energy_quality[]), energy_unpack(bytea), energy_roll_up(date[], date[], bytea[], date[], bytea[], date[], bytea[], date, bytea, interval, text),
 	reading_quality_series(bytea[], timestamptz[], float8[], bigint[], timestamptz, timestamptz, float8, boolean), energy_slots_measured(bytea, integer, integer),
 	slot_means(timestamptz[], float8[], float8[], timestamptz, integer, interval), local_phases(timestamptz, integer, interval, text), eumf_k_series(float8[], integer[], integer[], integer, boolean, text, float8[], float8[], float8[]),
 	eumf_backtest_series(float8[], integer[], integer, integer, integer, integer, integer, boolean), price_days_series(float8[], integer[], integer, float8[], float8[], float8),
