@@ -124,6 +124,13 @@ CREATE FUNCTION reading_later(block bytea, measured_at timestamptz, received_at 
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'smarthg_reading_later';
 COMMENT ON FUNCTION reading_later(bytea, timestamptz, timestamptz) IS 'Whether a packed block holds a reading of that time received later than that. Error: not a block';
 
+CREATE FUNCTION first_reading_since(register_id bigint, day date) RETURNS timestamptz
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
+	SELECT min(u.measured_at) FROM (SELECT d.block FROM reading_day d WHERE d.register_id = first_reading_since.register_id AND d.day >= first_reading_since.day ORDER BY d.day LIMIT 1) AS d,
+		reading_unpack(d.block) AS u
+$$;
+COMMENT ON FUNCTION first_reading_since(bigint, date) IS 'Time of the first settled reading of a register from a UTC day on; null: none';
+
 -- What was received last may be settled before what was received first, since vacuum frees places
 -- anywhere in the landing table: each side gives way to the later one of the other.
 CREATE VIEW reading WITH (security_invoker = true) AS
@@ -267,13 +274,16 @@ BEGIN
 	), kept AS (
 		INSERT INTO reading_correction (register_id, measured_at, raw_value, received_at, gateway_id, record_no)
 		SELECT m.register_id, u.* FROM merged m, reading_unpack(m.replaced) AS u
+	), islands AS (
+		-- Days apart are marked apart: a reading of long ago must not redo the years since.
+		SELECT m.*, m.day - dense_rank() OVER (PARTITION BY m.register_id ORDER BY m.day)::integer AS island FROM merged m WHERE m.changed_from IS NOT NULL
 	), changed AS (
-		SELECT m.register_id, min(m.changed_from) AS dirty_from, max(m.changed_until) AS dirty_until,
-			(array_agg(m.newest_raw_value ORDER BY m.day DESC))[1] AS newest_raw_value
-		FROM merged m WHERE m.changed_from IS NOT NULL GROUP BY m.register_id
+		SELECT i.register_id, min(i.changed_from) AS dirty_from, max(i.changed_until) AS dirty_until,
+			(array_agg(i.newest_raw_value ORDER BY i.day DESC))[1] AS newest_raw_value
+		FROM islands i GROUP BY i.register_id, i.island
 	), newest AS (
 		UPDATE register r SET last_reading_at = c.dirty_until, last_raw_value = c.newest_raw_value
-		FROM changed c WHERE r.register_id = c.register_id AND c.dirty_until >= coalesce(r.last_reading_at, '-infinity')
+		FROM (SELECT DISTINCT ON (register_id) * FROM changed ORDER BY register_id, dirty_until DESC) AS c WHERE r.register_id = c.register_id AND c.dirty_until >= coalesce(r.last_reading_at, '-infinity')
 	), marked AS (
 		INSERT INTO interval_dirty (register_id, dirty_from, dirty_until)
 		SELECT c.register_id, c.dirty_from, c.dirty_until FROM changed c JOIN register r USING (register_id) WHERE r.cumulative AND r.unit = 'kWh'
@@ -324,9 +334,15 @@ LANGUAGE plpgsql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone
 DECLARE
 	registers bigint[];
 	days date[];
+	horizon date;
+	first_before timestamptz;
+	gone_until timestamptz;
+	slot_s numeric;
 BEGIN
 	-- Whoever settles at the moment is waited for.
 	LOCK TABLE installation IN SHARE UPDATE EXCLUSIVE MODE;
+	horizon := reading_horizon();
+	first_before := first_reading_since(register_id, horizon);
 	DELETE FROM reading_landing l WHERE l.register_id = forget_readings.register_id AND l.measured_at >= from_time AND l.measured_at < until_time;
 	DELETE FROM reading_correction c WHERE c.register_id = forget_readings.register_id AND c.measured_at >= from_time AND c.measured_at < until_time;
 	WITH rest AS (
@@ -337,12 +353,26 @@ BEGIN
 	)
 	UPDATE reading_day d SET block = rest.block, readings = (SELECT count(*) FROM reading_unpack(rest.block))
 		FROM rest WHERE d.register_id = rest.register_id AND d.day = rest.day AND rest.block IS NOT NULL AND rest.block <> d.block;
-	-- Energy that outlived its readings goes here: there is nothing to compute it anew from.
-	WITH gone AS (
-		DELETE FROM energy_day e WHERE e.register_id = forget_readings.register_id AND e.day < reading_horizon()
-			AND e.day >= from_time::date AND e.day + interval '1 day' <= until_time RETURNING e.register_id, e.day
-	)
-	SELECT array_agg(g.register_id), array_agg(g.day) INTO registers, days FROM gone g;
+	-- Energy before the first reading that was not dropped goes here: there is nothing to compute it
+	-- anew from. With that reading what it began goes too.
+	IF isfinite(horizon) THEN
+		gone_until := coalesce(first_reading_since(register_id, horizon), 'infinity');
+		IF first_before IS NULL OR first_before < from_time OR first_before >= until_time THEN
+			gone_until := least(gone_until, until_time);
+		END IF;
+		slot_s := extract(epoch FROM (settings()).base_slot);
+		WITH rest AS (
+			SELECT e.register_id, e.day, energy_splice(
+				energy_splice(e.block, NULL, floor(extract(epoch FROM greatest(from_time, e.day) - e.day) / slot_s)::integer),
+				e.block, ceil(extract(epoch FROM least(gone_until, e.day + 1) - e.day) / slot_s)::integer) AS block
+			FROM energy_day e WHERE e.register_id = forget_readings.register_id AND e.day > from_time - interval '1 day' AND e.day < gone_until
+		), gone AS (
+			DELETE FROM energy_day e USING rest WHERE e.register_id = rest.register_id AND e.day = rest.day AND rest.block IS NULL RETURNING e.register_id, e.day
+		), cut AS (
+			UPDATE energy_day e SET block = rest.block FROM rest WHERE e.register_id = rest.register_id AND e.day = rest.day AND rest.block <> e.block RETURNING e.register_id, e.day
+		)
+		SELECT array_agg(g.register_id), array_agg(g.day) INTO registers, days FROM (SELECT * FROM gone UNION ALL SELECT * FROM cut) AS g;
+	END IF;
 	PERFORM roll_up(registers, days);
 	UPDATE reading_month m SET changed_at = clock_timestamp() WHERE m.month + interval '1 month' > from_time AND m.month <= until_time;
 	INSERT INTO interval_dirty (register_id, dirty_from, dirty_until)
@@ -354,4 +384,4 @@ BEGIN
 				reading_unpack(d.block) AS u ORDER BY u.measured_at DESC LIMIT 1) AS n ON true
 		WHERE r.register_id = forget_readings.register_id AND r.last_reading_at >= from_time AND r.last_reading_at < until_time;
 END $$;
-COMMENT ON FUNCTION forget_readings(bigint, timestamptz, timestamptz) IS 'Erases the readings of a register in [from_time, until_time) with their corrections, and marks its interval energy to be computed anew without them; of readings dropped before, the energy of whole days';
+COMMENT ON FUNCTION forget_readings(bigint, timestamptz, timestamptz) IS 'Erases the readings of a register in [from_time, until_time) with their corrections, and marks its interval energy to be computed anew without them; of readings dropped before, the energy of the slots that it touches';

@@ -26,6 +26,11 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 50 AS 'MODULE_PATHNAME', 'smarthg
 COMMENT ON FUNCTION energy_unpack(bytea) IS
 'The slots of a packed block of which something is known: number from 0, energy of the part that is known, kWh, the worst quality in it, and of how many base slots it is made. Error: not a block';
 
+CREATE FUNCTION energy_splice(earlier bytea, later bytea, from_slot integer) RETURNS bytea
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'smarthg_energy_splice';
+COMMENT ON FUNCTION energy_splice(bytea, bytea, integer) IS
+'A block with the slots before number from_slot (from 0) of earlier and the others of later; in a null block no slot is known, and the result is null where none is. Errors: not a block, blocks of different length';
+
 CREATE VIEW interval_energy WITH (security_invoker = true) AS
 SELECT d.register_id, (d.day + s.slot * (SELECT (settings()).base_slot)) AT TIME ZONE 'UTC' AS slot_start, s.energy_kwh, s.quality, d.day
 FROM energy_day d, energy_unpack(d.block) AS s;
@@ -56,41 +61,50 @@ COMMENT ON FUNCTION interval_energy_series(timestamptz[], bigint[], integer[], f
 'Energy per slot, kWh, from readings of a cumulative register in ascending time: raw_value in counts, epoch the 1-based index into epoch_kwh_per_count and epoch_modulus (null modulus: rollover unknown); no difference is taken across epochs, over more than gap_limit, or where it would be more than plausible_kw; a single reading out of line with both neighbours is passed over. Only slots of [from_slot, until_slot) that are covered entirely come out. Errors: arrays of different length, null elements, times not ascending (DESIGN.md section 6)';
 
 CREATE FUNCTION interval_energy_days(blocks bytea[], epoch_from timestamptz[], epoch_kwh_per_count float8[], epoch_modulus bigint[],
-	dirty_from timestamptz, dirty_until timestamptz, slot_length interval, interpolation_limit interval, gap_limit interval, plausible_kw float8)
+	dirty_from timestamptz, dirty_until timestamptz, slot_length interval, interpolation_limit interval, gap_limit interval, plausible_kw float8,
+	begins boolean, ends boolean)
 RETURNS TABLE (day date, block bytea)
 LANGUAGE c STABLE PARALLEL SAFE ROWS 2 AS 'MODULE_PATHNAME', 'smarthg_interval_energy_days';
-COMMENT ON FUNCTION interval_energy_days(bytea[], timestamptz[], float8[], bigint[], timestamptz, timestamptz, interval, interval, interval, float8) IS
-'interval_energy_series for the whole UTC days that readings new or changed in [dirty_from, dirty_until] reach, packed, from the packed readings of these days and their neighbours in ascending time and the epochs in ascending order; a null block for a day of which nothing is known. An endless range is that of the readings. Errors: as there, more than 100,000 days';
+COMMENT ON FUNCTION interval_energy_days(bytea[], timestamptz[], float8[], bigint[], timestamptz, timestamptz, interval, interval, interval, float8, boolean, boolean) IS
+'interval_energy_series for the whole UTC days that readings new or changed in [dirty_from, dirty_until] reach, packed, from the packed readings of these days and their neighbours in ascending time and the epochs in ascending order; a null block for a day of which nothing is known. begins and ends tell whether the register has no readings before and none after these; one row of a null day tells that they are not enough for the same as from all of them. An endless range is that of the readings. Errors: as there, more than 100,000 days';
 
-CREATE FUNCTION refresh_registers(registers bigint[], dirty_from timestamptz[], dirty_until timestamptz[]) RETURNS bigint
+CREATE FUNCTION refresh_registers(registers bigint[], dirty_from timestamptz[], dirty_until timestamptz[], neighbours integer DEFAULT 4) RETURNS bigint
 LANGUAGE plpgsql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = 'UTC' SET work_mem = '64MB' SET jit = off
 	SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
+	horizon date := reading_horizon();
 	changed_registers bigint[];
 	changed_days date[];
+	lacking bigint[];
+	lacking_from timestamptz[];
+	lacking_until timestamptz[];
 BEGIN
 	WITH dirty AS MATERIALIZED (
-		SELECT i.*, e.* FROM unnest(registers, refresh_registers.dirty_from, refresh_registers.dirty_until) AS i(register_id, dirty_from, dirty_until),
+		-- Where readings were dropped for their age, those that come late still are not all there were.
+		SELECT i.register_id, greatest(i.dirty_from, horizon) AS dirty_from, i.dirty_until, e.*
+		FROM unnest(registers, refresh_registers.dirty_from, refresh_registers.dirty_until) AS i(register_id, dirty_from, dirty_until),
 			LATERAL (SELECT array_agg(e.valid_from ORDER BY e.valid_from) AS epoch_from, array_agg(e.multiplier::float8 / e.divisor ORDER BY e.valid_from) AS scale,
 				array_agg(e.modulus ORDER BY e.valid_from) AS modulus FROM register_epoch e WHERE e.register_id = i.register_id) AS e
-		WHERE e.epoch_from IS NOT NULL
-	), fresh AS MATERIALIZED (
-		SELECT DISTINCT ON (d.register_id, f.day) d.register_id, f.*
+		WHERE e.epoch_from IS NOT NULL AND i.dirty_until >= horizon
+	), computed AS MATERIALIZED (
+		SELECT d.register_id, d.dirty_from, d.dirty_until, f.*, setting.base_slot,
+			CASE WHEN stored.begins AND isfinite(horizon) THEN coalesce(first_reading_since(d.register_id, horizon), 'infinity') ELSE '-infinity' END AS kept_until
 		FROM (SELECT s.* FROM settings() AS s OFFSET 0) AS setting, dirty d,
-			-- A range reaches two readings further out, the energy of their days one more: with a
-			-- reading a day, or a day without, that is a neighbour each.
-			LATERAL (SELECT array_agg(b.block ORDER BY b.day) AS blocks FROM (
-				(SELECT r.day, r.block FROM reading_day r WHERE r.register_id = d.register_id AND r.day < d.dirty_from::date ORDER BY r.day DESC LIMIT 3)
-				UNION ALL SELECT r.day, r.block FROM reading_day r WHERE r.register_id = d.register_id AND r.day BETWEEN d.dirty_from::date AND d.dirty_until::date
-				UNION ALL (SELECT r.day, r.block FROM reading_day r WHERE r.register_id = d.register_id AND r.day > d.dirty_until::date ORDER BY r.day LIMIT 3)
+			LATERAL (SELECT array_agg(b.block ORDER BY b.day) AS blocks, count(*) FILTER (WHERE side = 'before') < neighbours AS begins, count(*) FILTER (WHERE side = 'after') < neighbours AS ends FROM (
+				(SELECT 'before' AS side, r.day, r.block FROM reading_day r WHERE r.register_id = d.register_id AND r.day < d.dirty_from::date AND r.day >= horizon ORDER BY r.day DESC LIMIT neighbours)
+				UNION ALL SELECT 'within', r.day, r.block FROM reading_day r WHERE r.register_id = d.register_id AND r.day BETWEEN d.dirty_from::date AND d.dirty_until::date
+				UNION ALL (SELECT 'after', r.day, r.block FROM reading_day r WHERE r.register_id = d.register_id AND r.day > d.dirty_until::date ORDER BY r.day LIMIT neighbours)
 			) AS b) AS stored,
 			interval_energy_days(stored.blocks, d.epoch_from, d.scale, d.modulus, d.dirty_from, d.dirty_until,
-				setting.base_slot, setting.interpolation_limit, setting.gap_limit, setting.plausible_kw) AS f
-		-- Where readings were dropped for their age, those that come late still are not all there were.
-		WHERE f.day >= (SELECT reading_horizon())
-		-- Where two ranges reach one day it is the same from both.
-		ORDER BY d.register_id, f.day, f.block IS NULL
+				setting.base_slot, setting.interpolation_limit, setting.gap_limit, setting.plausible_kw, stored.begins, stored.ends) AS f
+	), fresh AS MATERIALIZED (
+		-- Where two ranges reach one day it is the same from both. Energy before the first reading that
+		-- was not dropped stays.
+		SELECT DISTINCT ON (c.register_id, c.day) c.register_id, c.day, CASE WHEN c.kept_until <= c.day THEN c.block ELSE
+			energy_splice((SELECT e.block FROM energy_day e WHERE e.register_id = c.register_id AND e.day = c.day), c.block,
+				ceil(extract(epoch FROM least(c.kept_until, c.day + 1) - c.day) / extract(epoch FROM c.base_slot))::integer) END AS block
+		FROM computed c WHERE c.day >= horizon ORDER BY c.register_id, c.day, c.block IS NULL
 	), gone AS (
 		DELETE FROM energy_day old USING fresh WHERE old.register_id = fresh.register_id AND old.day = fresh.day AND fresh.block IS NULL RETURNING old.register_id, old.day
 	), updated AS (
@@ -102,12 +116,13 @@ BEGIN
 			AND NOT EXISTS (SELECT FROM energy_day old WHERE old.register_id = fresh.register_id AND old.day = fresh.day)
 		RETURNING energy_day.register_id, energy_day.day
 	)
-	SELECT array_agg(c.register_id), array_agg(c.day) INTO changed_registers, changed_days
-		FROM (SELECT * FROM gone UNION ALL SELECT * FROM updated UNION ALL SELECT * FROM inserted) AS c;
+	SELECT c.registers, c.days, l.registers, l.froms, l.untils INTO changed_registers, changed_days, lacking, lacking_from, lacking_until
+		FROM (SELECT array_agg(c.register_id) AS registers, array_agg(c.day) AS days FROM (SELECT * FROM gone UNION ALL SELECT * FROM updated UNION ALL SELECT * FROM inserted) AS c) AS c,
+			(SELECT array_agg(c.register_id) AS registers, array_agg(c.dirty_from) AS froms, array_agg(c.dirty_until) AS untils FROM computed c WHERE c.day IS NULL) AS l;
 	PERFORM roll_up(changed_registers, changed_days);
-	RETURN coalesce(cardinality(changed_days), 0);
+	RETURN coalesce(cardinality(changed_days), 0) + coalesce(refresh_registers(lacking, lacking_from, lacking_until, 8 * neighbours), 0);
 END $$;
-COMMENT ON FUNCTION refresh_registers(bigint[], timestamptz[], timestamptz[]) IS 'Computes interval energy of registers anew around their settled readings from dirty_from to dirty_until, both included, and what is rolled up from it, but not of days whose readings were dropped; returns the number of register days changed';
+COMMENT ON FUNCTION refresh_registers(bigint[], timestamptz[], timestamptz[], integer) IS 'Computes interval energy of registers anew around their settled readings from dirty_from to dirty_until, both included, and what is rolled up from it, but nothing before the first reading that was not dropped. Looks at so many neighbouring days with readings on either side, and at more where they are not enough; returns the number of register days changed';
 
 CREATE FUNCTION refresh_register(register_id bigint, dirty_from timestamptz, dirty_until timestamptz) RETURNS bigint
 LANGUAGE sql VOLATILE STRICT SET search_path = smarthg, pg_temp AS $$
@@ -121,13 +136,13 @@ LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
 BEGIN
 	INSERT INTO register_epoch (register_id, valid_from, multiplier, divisor, modulus, reason)
 		VALUES (begin_epoch.register_id, begin_epoch.valid_from, begin_epoch.multiplier, begin_epoch.divisor, begin_epoch.modulus, begin_epoch.reason)
-		ON CONFLICT DO NOTHING;
+		ON CONFLICT (register_id, valid_from) DO UPDATE SET multiplier = EXCLUDED.multiplier, divisor = EXCLUDED.divisor, modulus = EXCLUDED.modulus, reason = EXCLUDED.reason;
 	-- What was computed with the scale before is computed anew.
 	INSERT INTO interval_dirty (register_id, dirty_from, dirty_until)
 		SELECT r.register_id, begin_epoch.valid_from, r.last_reading_at FROM register r
 		WHERE r.register_id = begin_epoch.register_id AND r.cumulative AND r.unit = 'kWh' AND r.last_reading_at >= begin_epoch.valid_from;
 END $$;
-COMMENT ON FUNCTION begin_epoch(bigint, timestamptz, bigint, bigint, bigint, text) IS 'From a moment on a register counts with another scale or on another meter (exchange): no difference is taken across it; the energy after it is marked to be computed anew';
+COMMENT ON FUNCTION begin_epoch(bigint, timestamptz, bigint, bigint, bigint, text) IS 'From a moment on a register counts with another scale or on another meter (exchange): no difference is taken across it. Said again of the same moment, the last holds; the energy after it is marked to be computed anew';
 
 CREATE FUNCTION base_slot_kept() RETURNS trigger
 LANGUAGE plpgsql SET search_path = smarthg, pg_temp AS $$

@@ -11,14 +11,16 @@ CREATE TABLE energy_rollup (
 	period date NOT NULL,
 	granularity energy_granularity NOT NULL,
 	block bytea NOT NULL,
+	is_over boolean NOT NULL,
 	PRIMARY KEY (register_id, period, granularity)
 ) PARTITION BY LIST (granularity);
 ALTER TABLE energy_rollup ALTER block SET STORAGE EXTERNAL;
-COMMENT ON TABLE energy_rollup IS 'Energy of registers rolled up from energy_day; a partition for each granularity, filled where it is longer than installation.base_slot and a multiple of it, shown a row a slot by energy_5min to energy_monthly. It stays when readings are dropped';
+COMMENT ON TABLE energy_rollup IS 'Energy of registers rolled up from energy_day; a partition for each granularity, filled where it is longer than installation.base_slot and a multiple of it, shown a row a slot by energy_5min to energy_yearly. It stays when readings are dropped';
 COMMENT ON COLUMN energy_rollup.register_id IS 'The register';
-COMMENT ON COLUMN energy_rollup.period IS 'What the row holds: a UTC day of 5 minutes to hours, a month of local days or a year of local months, by its first day';
+COMMENT ON COLUMN energy_rollup.period IS 'What the row holds, by its first day: a UTC day of 5 minutes to hours; a local day, month or year';
 COMMENT ON COLUMN energy_rollup.granularity IS 'Length of its slots';
 COMMENT ON COLUMN energy_rollup.block IS 'Packed energy, quality and number of known base slots of each slot; energy_unpack gives rows';
+COMMENT ON COLUMN energy_rollup.is_over IS 'Whether its slots are over as far as is known of the register: false for a local day, month or year that goes on at the end of the last known base slot';
 
 CREATE TABLE energy_rollup_5min PARTITION OF energy_rollup FOR VALUES IN ('5min') WITH (fillfactor = 85);
 CREATE TABLE energy_rollup_15min PARTITION OF energy_rollup FOR VALUES IN ('15min') WITH (fillfactor = 85);
@@ -36,11 +38,11 @@ COMMENT ON TABLE energy_rollup_monthly IS 'Energy by months of the home''s time 
 COMMENT ON TABLE energy_rollup_yearly IS 'Energy by years of the home''s time zone, a row each, named by its first day';
 
 CREATE FUNCTION energy_roll_up(changed date[], days date[], blocks bytea[], daily_days date[], daily_blocks bytea[], monthly_months date[], monthly_blocks bytea[],
-	last_day date, base_slot interval, time_zone text)
-RETURNS TABLE (granularity energy_granularity, period date, block bytea)
+	last_day date, last_block bytea, base_slot interval, time_zone text)
+RETURNS TABLE (granularity energy_granularity, period date, block bytea, is_over boolean)
 LANGUAGE c STABLE PARALLEL SAFE ROWS 4 AS 'MODULE_PATHNAME', 'smarthg_energy_roll_up';
-COMMENT ON FUNCTION energy_roll_up(date[], date[], bytea[], date[], bytea[], date[], bytea[], date, interval, text) IS
-'The rows of energy_rollup that changed UTC days of a register reach, from the packed base slots of these days and of the days beside them, and the rows of daily that are stored of the months and of monthly that are of the years; all dates ascending. Slots within last_day, the last of which anything is known, that still go on are left out. A null block where nothing is known. Errors: not a block, dates not ascending, unknown time zone';
+COMMENT ON FUNCTION energy_roll_up(date[], date[], bytea[], date[], bytea[], date[], bytea[], date, bytea, interval, text) IS
+'The rows of energy_rollup that changed UTC days of a register reach, from the packed base slots of these days and of the days beside them, and the rows of daily that are stored of the months and of monthly that are of the years; all dates ascending. last_day and last_block are the last UTC day of which anything is known and its base slots: slots within it that still go on are left out, local days, months and years that do are told by is_over. A null block where nothing is known. Errors: not a block, dates not ascending, unknown time zone';
 
 CREATE FUNCTION roll_up(registers bigint[], days date[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE STRICT SET search_path = smarthg, pg_temp SET timezone = 'UTC' SET work_mem = '64MB' SET jit = off
@@ -50,16 +52,15 @@ DECLARE
 BEGIN
 	WITH dirty AS (
 		SELECT u.register_id, u.day FROM unnest(registers, roll_up.days) AS u(register_id, day)
-		-- What went on at the end of what was known before may be over now.
-		UNION SELECT n.register_id, (SELECT max(e.day) FROM energy_day e WHERE e.register_id = n.register_id AND e.day < n.day)
-			FROM (SELECT u.register_id, min(u.day) AS day FROM unnest(registers, roll_up.days) AS u(register_id, day) GROUP BY 1) AS n
+		-- What went on at the end of what was known before may be over now, and the other way round.
+		UNION SELECT u.register_id, (SELECT max(e.day) FROM energy_day e WHERE e.register_id = u.register_id AND e.day < u.day)
+			FROM unnest(registers, roll_up.days) AS u(register_id, day)
 	), work AS MATERIALIZED (
 		SELECT w.register_id, array_agg(w.day ORDER BY w.day) AS changed,
 			array_agg(w.day - 1) || array_agg(w.day) || array_agg(w.day + 1) AS days,
 			array_agg(DISTINCT date_trunc('month', w.day - 1)::date) || array_agg(DISTINCT date_trunc('month', w.day + 1)::date) AS months,
 			date_trunc('month', min(w.day) - 1)::date AS first_month, date_trunc('month', max(w.day) + 32)::date AS until_month,
-			date_trunc('year', min(w.day) - 1)::date AS first_year, date_trunc('year', max(w.day) + 367)::date AS until_year,
-			(SELECT max(e.day) FROM energy_day e WHERE e.register_id = w.register_id) AS last_day
+			date_trunc('year', min(w.day) - 1)::date AS first_year, date_trunc('year', max(w.day) + 367)::date AS until_year
 		FROM dirty w WHERE w.day IS NOT NULL GROUP BY w.register_id
 	), fresh AS MATERIALIZED (
 		SELECT w.register_id, f.*
@@ -70,12 +71,14 @@ BEGIN
 				WHERE e.register_id = w.register_id AND e.period >= w.first_month AND e.period < w.until_month AND date_trunc('month', e.period)::date = ANY (w.months)) AS daily,
 			LATERAL (SELECT array_agg(e.period ORDER BY e.period) AS months, array_agg(e.block ORDER BY e.period) AS blocks FROM energy_rollup_monthly e
 				WHERE e.register_id = w.register_id AND e.period >= w.first_year AND e.period < w.until_year) AS monthly,
-			energy_roll_up(w.changed, base.days, base.blocks, daily.days, daily.blocks, monthly.months, monthly.blocks, w.last_day, setting.base_slot, h.time_zone) AS f
+			LATERAL (SELECT max(e.day) AS day, (array_agg(e.block))[1] AS block FROM (SELECT e.day, e.block FROM energy_day e
+				WHERE e.register_id = w.register_id ORDER BY e.day DESC LIMIT 1) AS e) AS last,
+			energy_roll_up(w.changed, base.days, base.blocks, daily.days, daily.blocks, monthly.months, monthly.blocks, last.day, last.block, setting.base_slot, h.time_zone) AS f
 	)
 	MERGE INTO energy_rollup old USING fresh ON old.register_id = fresh.register_id AND old.period = fresh.period AND old.granularity = fresh.granularity
 	WHEN MATCHED AND fresh.block IS NULL THEN DELETE
-	WHEN MATCHED AND old.block <> fresh.block THEN UPDATE SET block = fresh.block
-	WHEN NOT MATCHED AND fresh.block IS NOT NULL THEN INSERT VALUES (fresh.register_id, fresh.period, fresh.granularity, fresh.block);
+	WHEN MATCHED AND (old.block <> fresh.block OR old.is_over <> fresh.is_over) THEN UPDATE SET block = fresh.block, is_over = fresh.is_over
+	WHEN NOT MATCHED AND fresh.block IS NOT NULL THEN INSERT VALUES (fresh.register_id, fresh.period, fresh.granularity, fresh.block, fresh.is_over);
 	GET DIAGNOSTICS changed = ROW_COUNT;
 	RETURN changed;
 END $$;
@@ -91,6 +94,8 @@ COMMENT ON FUNCTION roll_up_again(bigint[]) IS 'Computes energy_rollup of regist
 CREATE FUNCTION home_days_moved() RETURNS trigger
 LANGUAGE plpgsql SET search_path = smarthg, pg_temp AS $$
 BEGIN
+	-- A refresh at work rolls up by the days as they were: it is waited for.
+	LOCK TABLE installation IN SHARE UPDATE EXCLUSIVE MODE;
 	PERFORM roll_up_again(array_agg(r.register_id)) FROM register r JOIN meter m USING (meter_id) WHERE m.home_id = NEW.home_id;
 	RETURN NULL;
 END $$;
@@ -119,7 +124,7 @@ WHERE NOT e.base OR (SELECT (settings()).base_slot) = '1 hour';
 COMMENT ON VIEW energy_5min IS 'Energy of a register by 5 minutes, kWh, where base slots are of that length or a part of it; as energy_hourly';
 COMMENT ON VIEW energy_15min IS 'Energy of a register by quarters of an hour, kWh, where base slots are of that length or a part of it; as energy_hourly';
 COMMENT ON VIEW energy_30min IS 'Energy of a register by half hours, kWh, where base slots are of that length or a part of it; as energy_hourly';
-COMMENT ON VIEW energy_hourly IS 'Energy of a register by UTC hours: what is known of them, kWh, the worst quality in it, and how much of the hour is covered; an hour of which nothing is known has no row. Restrict it by register_id, and a long history by day (UTC) too';
+COMMENT ON VIEW energy_hourly IS 'Energy of a register by UTC hours: what is known of them, kWh, the worst quality in it, and how much of the hour is covered; an hour of which nothing is known has no row, nor has one that still goes on at the end of what is known of the register. Restrict it by register_id, and a long history by day (UTC) too';
 
 CREATE VIEW energy_daily WITH (security_invoker = true) AS
 SELECT r.register_id, r.period AS local_day, s.energy_kwh, s.quality, s.covered * (SELECT (settings()).base_slot) AS covered

@@ -232,7 +232,7 @@ BEGIN
 	PERFORM smarthg.report_upkeep('pack', done, true);
 END $$;
 COMMENT ON PROCEDURE upkeep() IS
-'Takes over reading_import, makes partitions of reading_day ahead, settles what has landed, brings interval energy up to date and drops readings older than installation.readings_kept plans older than plans_kept and forecasts older than forecasts_kept, removes what has expired in the market, packs months that are over; each step committed, progress as notices and in upkeep_progress. Cancelled, it has done what it told; the next call does the rest';
+'Takes over reading_import, makes partitions of reading_day ahead, settles what has landed, brings interval energy up to date and drops readings older than installation.readings_kept, plans older than plans_kept and forecasts older than forecasts_kept, removes what has expired in the market, packs months that are over; each step committed, progress as notices and in upkeep_progress. Cancelled, it has done what it told; the next call does the rest';
 
 CREATE FUNCTION schedule_upkeep(schedule text DEFAULT '* * * * *') RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$

@@ -50,13 +50,14 @@ CREATE POLICY service ON energy_rollup_30min FOR SELECT TO smarthg_service
 	USING (register_id = ANY ((SELECT token_registers('30min'))::bigint[]) AND period >= (SELECT token_first_day()));
 CREATE POLICY service ON energy_rollup_hourly FOR SELECT TO smarthg_service
 	USING (register_id = ANY ((SELECT token_registers('hourly'))::bigint[]) AND period >= (SELECT token_first_day()));
--- Days, months and years of services are over: one that goes on would tell finer ones bit by bit.
+-- Days, months and years of services are over, by the clock and by what is known: one that goes on, or
+-- comes in late piece by piece, would tell finer ones.
 CREATE POLICY service ON energy_rollup_daily FOR SELECT TO smarthg_service
-	USING (register_id = ANY ((SELECT token_registers('daily'))::bigint[]) AND period >= (SELECT token_first_local_day()) AND period < (SELECT token_today()));
+	USING (register_id = ANY ((SELECT token_registers('daily'))::bigint[]) AND is_over AND period >= (SELECT token_first_local_day()) AND period < (SELECT token_today()));
 CREATE POLICY service ON energy_rollup_monthly FOR SELECT TO smarthg_service
-	USING (register_id = ANY ((SELECT token_registers('monthly'))::bigint[]) AND period >= (SELECT token_first_local_day()) AND period < (SELECT date_trunc('month', token_today())::date));
+	USING (register_id = ANY ((SELECT token_registers('monthly'))::bigint[]) AND is_over AND period >= (SELECT token_first_local_day()) AND period < (SELECT date_trunc('month', token_today())::date));
 CREATE POLICY service ON energy_rollup_yearly FOR SELECT TO smarthg_service
-	USING (register_id = ANY ((SELECT token_registers('yearly'))::bigint[]) AND period >= (SELECT token_first_local_day()) AND period < (SELECT date_trunc('year', token_today())::date));
+	USING (register_id = ANY ((SELECT token_registers('yearly'))::bigint[]) AND is_over AND period >= (SELECT token_first_local_day()) AND period < (SELECT date_trunc('year', token_today())::date));
 
 -- Stores.
 CREATE POLICY service ON ess FOR SELECT TO smarthg_service USING (home_id = ANY ((SELECT token_homes('read', 'ess'))::bigint[]));

@@ -8,6 +8,7 @@
 
 PG_FUNCTION_INFO_V1(smarthg_energy_pack);
 PG_FUNCTION_INFO_V1(smarthg_energy_unpack);
+PG_FUNCTION_INFO_V1(smarthg_energy_splice);
 
 Datum enum_label(Oid type, const char *name)
 {
@@ -110,4 +111,37 @@ Datum smarthg_energy_unpack(PG_FUNCTION_ARGS)
 			tuplestore_putvalues(result->setResult, result->setDesc, row, nulls);
 	}
 	return (Datum)0;
+}
+
+Datum smarthg_energy_splice(PG_FUNCTION_ARGS)
+{
+	energy_slots *both = palloc(sizeof(*both)), *later = palloc(sizeof(*later));
+	int from;
+
+	if (PG_ARGISNULL(2))
+		PG_RETURN_NULL();
+	if (PG_ARGISNULL(0) && PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	both->count = later->count = 0;
+	if (!PG_ARGISNULL(0))
+		unpack_energy(PG_GETARG_BYTEA_PP(0), both);
+	if (!PG_ARGISNULL(1))
+		unpack_energy(PG_GETARG_BYTEA_PP(1), later);
+	if (PG_ARGISNULL(0))
+		energy_slots_clear(both, later->count);
+	if (PG_ARGISNULL(1))
+		energy_slots_clear(later, both->count);
+	if (both->count != later->count)
+		ereport(ERROR,
+		        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		         errmsg("blocks of %d and %d slots cannot be joined", both->count, later->count)));
+	from = Max(PG_GETARG_INT32(2), 0);
+	for (int s = from; s < both->count; s++) {
+		both->kwh[s] = later->kwh[s];
+		both->covered[s] = later->covered[s];
+		both->quality[s] = later->quality[s];
+	}
+	if (!energy_slots_known(both))
+		PG_RETURN_NULL();
+	PG_RETURN_BYTEA_P(pack_energy(both));
 }

@@ -5,6 +5,8 @@
 #include "energy.h"
 #include "packed_readings.h"
 
+#include "../core/series/interval_reach.h"
+
 #include <math.h>
 
 #include "utils/date.h"
@@ -19,6 +21,8 @@ enum {
 	ARG_INTERPOLATION_LIMIT,
 	ARG_GAP_LIMIT,
 	ARG_PLAUSIBLE_KW,
+	ARG_BEGINS,
+	ARG_ENDS,
 };
 
 static const int MAX_DAYS = 100000;
@@ -30,27 +34,17 @@ static int64 day_of(TimestampTz at)
 	return at % USECS_PER_DAY < 0 ? day - 1 : day;
 }
 
-/*
- * The days that a change of readings in [from, until] reaches: to the second reading further out,
- * since a change may make its neighbour a glitch or none.
- */
-static void reached_days(const packed_readings *work, TimestampTz from, TimestampTz until,
+/* The days that a change of readings in [from, until] reaches; false where readings are lacking to
+ * tell, or to compute them. */
+static bool days_reached(const readings_at_hand *hand, TimestampTz from, TimestampTz until,
                          int64 *first_day, int64 *last_day)
 {
-	int before = 0, after = work->count;
-
-	while (before < work->count && work->readings[before].at_us < from)
-		before++;
-	while (after > before && work->readings[after - 1].at_us > until)
-		after--;
-	before -= 2;
-	after += 1;
-	if (work->count > 0 && work->readings[Max(before, 0)].at_us < from)
-		from = work->readings[Max(before, 0)].at_us;
-	if (work->count > 0 && work->readings[Min(after, work->count - 1)].at_us > until)
-		until = work->readings[Min(after, work->count - 1)].at_us;
+	if (!interval_reach(hand, &from, &until))
+		return false;
 	*first_day = day_of(from);
 	*last_day = day_of(until);
+	return interval_readings_suffice(hand, *first_day * USECS_PER_DAY,
+	                                 (*last_day + 1) * USECS_PER_DAY);
 }
 
 static interval_grid grid_of(FunctionCallInfo fcinfo, int64 first_day, int64 last_day)
@@ -95,6 +89,15 @@ static void put_day(ReturnSetInfo *result, int64 day, const double *kwh,
 	tuplestore_putvalues(result->setResult, result->setDesc, row, nulls);
 }
 
+/* The row that tells that readings are lacking. */
+static void put_lack(ReturnSetInfo *result)
+{
+	bool nulls[2] = {true, true};
+	Datum row[2] = {(Datum)0, (Datum)0};
+
+	tuplestore_putvalues(result->setResult, result->setDesc, row, nulls);
+}
+
 Datum smarthg_interval_energy_days(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
@@ -105,14 +108,17 @@ Datum smarthg_interval_energy_days(PG_FUNCTION_ARGS)
 	interval_quality *quality;
 	double *kwh;
 	packed_readings work;
+	readings_at_hand hand;
 	energy_slots *slots = palloc(sizeof(*slots));
 	outcome failed;
 	int per_day;
 
-	for (int i = ARG_BLOCKS + 1; i <= ARG_PLAUSIBLE_KW; i++)
+	for (int i = ARG_BLOCKS + 1; i <= ARG_ENDS; i++)
 		if (PG_ARGISNULL(i))
-			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-			                errmsg("epochs, range, slot_length and limits must not be null")));
+			ereport(
+			    ERROR,
+			    (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			     errmsg("epochs, range, slot_length, limits, begins and ends must not be null")));
 	packed_readings_arguments(fcinfo, ARG_BLOCKS, &work);
 	InitMaterializedSRF(fcinfo, 0);
 	/* An endless range is that of the readings. */
@@ -125,7 +131,13 @@ Datum smarthg_interval_energy_days(PG_FUNCTION_ARGS)
 	if (TIMESTAMP_NOT_FINITE(from) || TIMESTAMP_NOT_FINITE(until) || until < from)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 		                errmsg("the range of changed readings must ascend")));
-	reached_days(&work, from, until, &first_day, &last_day);
+	hand = (readings_at_hand){work.readings, work.count, PG_GETARG_BOOL(ARG_BEGINS),
+	                          PG_GETARG_BOOL(ARG_ENDS),
+	                          interval_us(PG_GETARG_INTERVAL_P(ARG_GAP_LIMIT), "gap_limit")};
+	if (!days_reached(&hand, from, until, &first_day, &last_day)) {
+		put_lack(result);
+		return (Datum)0;
+	}
 	grid = grid_of(fcinfo, first_day, last_day);
 	kwh = palloc_extended(sizeof(double) * grid.slots, MCXT_ALLOC_HUGE);
 	quality = palloc_extended(sizeof(interval_quality) * grid.slots, MCXT_ALLOC_HUGE);

@@ -4,8 +4,8 @@
  * changed days reach is computed anew; of a month's other days, and a year's other months, what is
  * stored goes on.
  *
- * A slot within a day that still goes on is left out: whoever may see hours only could else tell
- * quarters of an hour by looking again and again.
+ * A slot within a day that still goes on is left out, and a day, month or year that does is marked:
+ * whoever may see hours only could else tell quarters of an hour by looking again and again.
  */
 #include "energy.h"
 
@@ -27,6 +27,7 @@ enum {
 	ARG_MONTHLY_MONTHS,
 	ARG_MONTHLY_BLOCKS,
 	ARG_LAST_DAY,
+	ARG_LAST_BLOCK,
 	ARG_BASE_SLOT,
 	ARG_TIME_ZONE,
 };
@@ -53,6 +54,7 @@ typedef struct rollup_work {
 	const Datum *labels; /* of the granularities */
 	packed_rows base, daily, monthly;
 	DateADT last_day; /* after it nothing is known of the register */
+	DateADT today;    /* the local day of the end of its last known base slot */
 	int64 base_us;
 	pg_tz *zone;
 	energy_slots from, to, one, days, months; /* room to work in */
@@ -141,12 +143,13 @@ static const Datum *granularity_labels(FunctionCallInfo fcinfo, Oid type)
 }
 
 static void put_rollup(rollup_work *work, int granularity, DateADT period,
-                       const energy_slots *slots)
+                       const energy_slots *slots, bool is_over)
 {
-	enum { BLOCK = 2, COLUMNS };
+	enum { BLOCK = 2, IS_OVER, COLUMNS };
 	TupleDesc shape = work->result->setDesc;
-	bool nulls[COLUMNS] = {false, false, !energy_slots_known(slots)};
-	Datum row[COLUMNS] = {work->labels[granularity], DateADTGetDatum(period), (Datum)0};
+	bool nulls[COLUMNS] = {[BLOCK] = !energy_slots_known(slots)};
+	Datum row[COLUMNS] = {work->labels[granularity],
+	                      DateADTGetDatum(period), [IS_OVER] = BoolGetDatum(is_over)};
 
 	if (!nulls[BLOCK])
 		row[BLOCK] = PointerGetDatum(pack_energy(slots));
@@ -158,14 +161,20 @@ static int base_slots(const rollup_work *work)
 	return (int)(USECS_PER_DAY / work->base_us);
 }
 
-/* Forgets the slots, of `per` base slots each, that go on after the last known base slot. */
-static void forget_open(const energy_slots *base, int per, energy_slots *slots)
+/* The number of slots up to the last known one. */
+static int known_slots(const energy_slots *base)
 {
 	int known = base->count;
 
 	while (known > 0 && base->covered[known - 1] == 0)
 		known--;
-	for (int k = known / per; k < slots->count; k++)
+	return known;
+}
+
+/* Forgets the slots, of `per` base slots each, that go on after the last known base slot. */
+static void forget_open(const energy_slots *base, int per, energy_slots *slots)
+{
+	for (int k = known_slots(base) / per; k < slots->count; k++)
 		slots->covered[k] = 0;
 }
 
@@ -180,7 +189,7 @@ static void roll_up_day(rollup_work *work, DateADT day)
 		energy_slots_sum(&work->from, (int)per, &work->to);
 		if (day >= work->last_day)
 			forget_open(&work->from, (int)per, &work->to);
-		put_rollup(work, g, day, &work->to);
+		put_rollup(work, g, day, &work->to, true);
 	}
 }
 
@@ -257,14 +266,14 @@ static void read_single(rollup_work *work, const packed_rows *rows, DateADT firs
 		energy_slots_add(slots, slot, &work->one, 0);
 }
 
-/* Slot number slot of slots as a row of its own. */
+/* Slot number slot of slots as a row of its own, over where the next one begins by today. */
 static void put_single(rollup_work *work, int granularity, DateADT period,
-                       const energy_slots *slots, int slot)
+                       const energy_slots *slots, int slot, DateADT next)
 {
 	energy_slots_clear(&work->one, 1);
 	if (slots->covered[slot])
 		energy_slots_add(&work->one, 0, slots, slot);
-	put_rollup(work, granularity, period, &work->one);
+	put_rollup(work, granularity, period, &work->one, work->today >= next);
 }
 
 /* Computes the wanted days of a month anew, puts them, and has all of it in work->days. */
@@ -281,7 +290,7 @@ static void roll_up_month(rollup_work *work, DateADT month, int days, const bool
 			add_local(work, month + d, month, wanted);
 	for (int d = 0; d < days; d++)
 		if (wanted[d])
-			put_single(work, DAILY, month + d, &work->days, d);
+			put_single(work, DAILY, month + d, &work->days, d, month + d + 1);
 }
 
 /* The local days that changed UTC days reach, in ascending order and each once; returns how many.
@@ -329,7 +338,7 @@ static void roll_up_local(rollup_work *work, const DateADT *changed, int count)
 				wanted[local[i] - first] = true;
 			roll_up_month(work, first, days, wanted);
 			energy_slots_sum(&work->days, days, &work->to);
-			put_single(work, MONTHLY, first, &work->to, 0);
+			put_single(work, MONTHLY, first, &work->to, 0, first + days);
 			if (work->to.covered[0])
 				energy_slots_add(&work->months, month - 1, &work->to, 0);
 			new_month[month - 1] = true;
@@ -338,8 +347,23 @@ static void roll_up_local(rollup_work *work, const DateADT *changed, int count)
 			if (!new_month[m])
 				read_single(work, &work->monthly, month_first(this_year, m + 1), &work->months, m);
 		energy_slots_sum(&work->months, MONTHS, &work->to);
-		put_single(work, YEARLY, month_first(this_year, 1), &work->to, 0);
+		put_single(work, YEARLY, month_first(this_year, 1), &work->to, 0,
+		           month_first(this_year + 1, 1));
 	}
+}
+
+/* Takes from the base slots of the last day how far the register is known. */
+static void last_known(FunctionCallInfo fcinfo, rollup_work *work)
+{
+	work->last_day = work->today = DATEVAL_NOBEGIN;
+	if (PG_ARGISNULL(ARG_LAST_DAY) || PG_ARGISNULL(ARG_LAST_BLOCK))
+		return;
+	work->last_day = PG_GETARG_DATEADT(ARG_LAST_DAY);
+	if (DATE_NOT_FINITE(work->last_day))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		                errmsg("the last day of a rollup must be finite")));
+	unpack_energy(PG_GETARG_BYTEA_PP(ARG_LAST_BLOCK), &work->from);
+	work->today = local_day(slot_at(work, work->last_day, known_slots(&work->from)), work->zone);
 }
 
 Datum smarthg_energy_roll_up(PG_FUNCTION_ARGS)
@@ -356,7 +380,6 @@ Datum smarthg_energy_roll_up(PG_FUNCTION_ARGS)
 	work->base = rows_argument(fcinfo, ARG_DAYS);
 	work->daily = rows_argument(fcinfo, ARG_DAILY_DAYS);
 	work->monthly = rows_argument(fcinfo, ARG_MONTHLY_MONTHS);
-	work->last_day = PG_ARGISNULL(ARG_LAST_DAY) ? DATEVAL_NOBEGIN : PG_GETARG_DATEADT(ARG_LAST_DAY);
 	work->base_us = slot_length_us(PG_GETARG_INTERVAL_P(ARG_BASE_SLOT));
 	if (USECS_PER_DAY % work->base_us != 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -366,6 +389,7 @@ Datum smarthg_energy_roll_up(PG_FUNCTION_ARGS)
 	if (work->zone == NULL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 		                errmsg("time zone \"%s\" not recognized", zone)));
+	last_known(fcinfo, work);
 	InitMaterializedSRF(fcinfo, 0);
 	work->result = (ReturnSetInfo *)fcinfo->resultinfo;
 	work->labels = granularity_labels(fcinfo, TupleDescAttr(work->result->setDesc, 0)->atttypid);

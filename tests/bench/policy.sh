@@ -24,8 +24,8 @@ CREATE TEMP TABLE day AS SELECT d.d::date AS day,
 	(SELECT energy_pack(array_agg((0.05 + 0.01 * ((n * 7 + k) % (1 + k)))::float8)) FROM generate_series(1, 96) AS n) AS quarters,
 	(SELECT energy_pack(array_agg((0.2 + 0.01 * ((n * 7 + k) % (1 + k)))::float8)) FROM generate_series(1, 24) AS n) AS hours
 	FROM generate_series('2025-01-01'::timestamp, '2025-12-31', '1 day') WITH ORDINALITY AS d(d, k);
-INSERT INTO energy_rollup SELECT r, day, 'hourly', hours FROM generate_series(1, :homes) AS r, day;
-INSERT INTO energy_rollup SELECT r, day, 'daily', energy_pack('{7.5}') FROM generate_series(1, :homes) AS r, day;
+INSERT INTO energy_rollup SELECT r, day, 'hourly', hours, true FROM generate_series(1, :homes) AS r, day;
+INSERT INTO energy_rollup SELECT r, day, 'daily', energy_pack('{7.5}'), true FROM generate_series(1, :homes) AS r, day;
 -- Quarters of an hour of every tenth home, to save time.
 INSERT INTO energy_day SELECT r, day, quarters FROM generate_series(5, :homes, 10) AS r, day;
 INSERT INTO account (account_id, email, kind, verified_at, verified_by) SELECT n, n || '@example.org', 'resident', now(), 'bench' FROM generate_series(1, :homes) AS n;

@@ -92,4 +92,28 @@ is "$(sql "SELECT count(*), count(DISTINCT (register_id, measured_at)), max(raw_
 	"$((120 * writers * rounds))|$((120 * writers * rounds))|-1" "... and each wrong value once in the history"
 is "$(sql "SELECT string_agg(inhrelid::regclass::text, ' ' ORDER BY 1) FROM (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'reading_day'::regclass) AS p WHERE inhrelid::regclass::text ~ '2026_0[34]'")" \
 	"reading_day_2026_03" "months made their partitions on the way"
+
+# The home moves to another time zone while a refresh is not committed yet.
+sql "INSERT INTO price_area (price_area_id, name) VALUES (1, 'area'); INSERT INTO substation (substation_id, name) VALUES (1, 'substation'); INSERT INTO feeder (feeder_id, substation_id, name) VALUES (1, 1, 'feeder');
+	INSERT INTO home (home_id, feeder_id, price_area_id, name) VALUES (1, 1, 1, 'home'); INSERT INTO meter (meter_id, home_id, name) VALUES (1, 1, 'main');
+	INSERT INTO register (register_id, meter_id, obis, unit, cumulative) VALUES (100, 1, '1-0:1.8.0.255', 'kWh', true); INSERT INTO register_epoch VALUES (100, '-infinity', 1, 1000, NULL, 'first reading')"
+mkfifo "$work/refresher"
+psql -X -q -A -t <"$work/refresher" >/dev/null 2>&1 &
+exec 3>"$work/refresher"
+echo "BEGIN; INSERT INTO reading (register_id, measured_at, raw_value) SELECT 100, t, extract(epoch FROM t - '2026-03-01'::timestamptz) / 9 FROM generate_series('2026-03-01'::timestamptz, '2026-03-05', '15 min') AS t;
+	SELECT refresh_interval_energy(); \\! touch $work/refreshed" >&3
+for _ in $(seq 100); do [ -e "$work/refreshed" ] && break; sleep 0.05; done
+psql -X -q -c "UPDATE home SET time_zone = 'Asia/Tokyo'" -c "\! touch $work/moved" &
+for _ in $(seq 100); do
+	[ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")" = 0 ] || break
+	[ ! -e "$work/moved" ] || break
+	sleep 0.05
+done
+echo "COMMIT;" >&3
+exec 3>&-
+wait
+rollups="SELECT count(*) > 0, md5(string_agg((granularity, period, block, is_over)::text, ' ' ORDER BY granularity, period)) FROM energy_rollup"
+before=$(sql "$rollups")
+sql "SELECT roll_up_again('{100}')" >/dev/null
+is "$before" "$(sql "$rollups")" "a home's days follow it to another time zone though a refresh was going on"
 echo "1..$count"

@@ -1,6 +1,6 @@
 -- Bulk loading, settling, erasing, upkeep (DESIGN.md section 6).
 \ir home.psql
-SELECT plan(39);
+SELECT plan(43);
 INSERT INTO register (register_id, meter_id, obis, unit, cumulative) SELECT 1, meter_id, '1-0:1.8.0.255', 'kWh', true FROM meter LIMIT 1;
 INSERT INTO register_epoch VALUES (1, '-infinity', 1, 1000, 1000000, 'first reading');
 
@@ -64,6 +64,24 @@ SELECT settle_readings();
 INSERT INTO reading_landing VALUES (1, '2023-04-05 00:00:07Z', 8, '2023-04-05 00:01Z');
 SELECT is((SELECT array_agg(raw_value) FROM reading WHERE measured_at = '2023-04-05 00:00:07Z'), '{9}', 'what lands after one received later does not replace it');
 SELECT is((SELECT array_agg(raw_value) FROM register_readings(1, '2023-04-05', '2023-04-05 00:01Z') WHERE measured_at = '2023-04-05 00:00:07Z'), '{9}', '... nor by function');
+
+-- What is marked to be computed anew.
+SAVEPOINT marks;
+INSERT INTO reading (register_id, measured_at, raw_value) VALUES (1, '2019-07-01 12:00Z', 3), (1, '2019-07-02 12:00Z', 4), (1, '2023-04-06 00:00Z', 5), (1, '2023-04-05 23:00Z', 6);
+DELETE FROM interval_dirty;
+SELECT settle_readings();
+SELECT results_eq('SELECT dirty_from, dirty_until FROM interval_dirty WHERE register_id = 1 ORDER BY 1', $$ VALUES ('2019-07-01 12:00Z'::timestamptz, '2019-07-02 12:00Z'::timestamptz), ('2023-04-05 23:00Z', '2023-04-06 00:00Z') $$,
+	'readings of years ago that come with new ones do not mark the years between');
+UPDATE register SET last_reading_at = '2018-01-01';
+INSERT INTO reading (register_id, measured_at, raw_value) VALUES (1, '2019-08-01 12:00Z', 3), (1, '2023-04-07 00:00Z', 50), (1, '2023-04-09 00:00Z', 51), (1, '2021-08-01 12:00Z', 7);
+SELECT settle_readings();
+SELECT is((SELECT (last_reading_at, last_raw_value)::text FROM register WHERE register_id = 1), ('2023-04-09 00:00Z'::timestamptz, 51)::text, '... and the newest of all is at hand');
+SELECT begin_epoch(1, '2023-04-02Z', 1, 500, NULL, 'wrong'), begin_epoch(1, '2023-04-02Z', 1, 250, NULL, 'right');
+SELECT results_eq($$ SELECT divisor, reason FROM register_epoch WHERE register_id = 1 AND valid_from = '2023-04-02Z' $$, $$ VALUES (250::bigint, 'right') $$, 'of two scales from one moment on the one said last holds');
+DELETE FROM interval_dirty;
+SELECT begin_epoch(1, '2023-04-02Z', 1, 125, NULL, 'right at last');
+SELECT is((SELECT min(dirty_from) FROM interval_dirty), '2023-04-02Z', '... and the energy after it is marked again');
+ROLLBACK TO SAVEPOINT marks;
 
 -- By name.
 INSERT INTO reading_import (home, meter, measured_at, value) SELECT h.name, m.name, '2023-05-01 00:00Z', 12.345 FROM meter m JOIN home h USING (home_id) LIMIT 1;

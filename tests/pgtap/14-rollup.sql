@@ -1,7 +1,7 @@
 -- Rollups: each is the sum of its base slots, whatever came late, was corrected, erased or
 -- exchanged, over days of 23 and 25 hours and half-hour time zones (DESIGN.md section 6).
 \ir home.psql
-SELECT plan(36);
+SELECT plan(45);
 INSERT INTO installation (base_slot) VALUES ('5 min');
 INSERT INTO home (home_id, feeder_id, price_area_id, name, time_zone) VALUES (2, 1, 1, 'far home', 'Asia/Kolkata'), (3, 1, 1, 'western home', 'America/St_Johns');
 INSERT INTO meter (meter_id, home_id, name, kind, role) VALUES (2, 2, 'main', 'main', 'consumption'), (3, 3, 'main', 'main', 'consumption'), (4, 1, 'panel', 'sub', 'production');
@@ -125,6 +125,42 @@ ROLLBACK TO SAVEPOINT base;
 SELECT drop_readings_before('2024-06-01');
 SELECT pg_temp.same_as_base('rollups outlive the readings');
 
+-- What goes on at the end of what is known: hours are not there yet, days, months and years are not over.
+CREATE TEMP TABLE kept_up (LIKE energy_rollup);
+CREATE FUNCTION pg_temp.as_anew(promise text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	TRUNCATE pg_temp.kept_up;
+	INSERT INTO pg_temp.kept_up SELECT * FROM smarthg.energy_rollup;
+	PERFORM smarthg.roll_up_again(array_agg(register_id)) FROM smarthg.register;
+	RETURN public.set_eq('SELECT * FROM smarthg.energy_rollup', 'SELECT * FROM pg_temp.kept_up', promise);
+END $$;
+CREATE FUNCTION pg_temp.feed_on(first timestamptz, until timestamptz) RETURNS void LANGUAGE sql AS $$
+	INSERT INTO smarthg.reading_landing (register_id, measured_at, raw_value) SELECT 3, t, extract(epoch FROM t - '2025-01-01Z') / 9 FROM generate_series(first, until, '15 min') AS t;
+	SELECT smarthg.refresh_interval_energy()
+$$;
+CREATE FUNCTION pg_temp.over(OUT over text) LANGUAGE sql AS $$
+	SELECT string_agg(granularity || ' ' || to_char(period, 'MM-DD'), ', ' ORDER BY granularity, period) FROM smarthg.energy_rollup WHERE register_id = 3 AND period >= '2025-01-01' AND granularity >= 'daily' AND is_over
+$$;
+SELECT begin_epoch(3, '2025-01-01Z', 1, 1000, NULL, 'exchange'), pg_temp.feed_on('2025-03-01 18:30Z', '2025-03-02 12:00Z'), pg_temp.feed_on('2025-03-02 12:00Z', '2025-03-02 18:15Z');
+SELECT is(pg_temp.over(), NULL, 'a local day that arrives late in pieces is not over while nothing later is known');
+SELECT pg_temp.feed_on('2025-03-02 18:30Z', '2025-03-02 18:30Z');
+SELECT is(pg_temp.over(), 'daily 03-02', '... and is with its last slot');
+SELECT pg_temp.feed_on('2025-03-02 18:45Z', '2025-03-03 09:10Z'), begin_epoch(3, '2025-03-20Z', 1, 1000, NULL, 'exchange'), pg_temp.feed_on('2025-03-31 20:00Z', '2025-03-31 21:00Z');
+SELECT is(pg_temp.over(), 'daily 03-02, daily 03-03, monthly 03-01', '... or where something later is, as its month');
+SELECT forget_readings(3, '2025-03-31Z'), refresh_interval_energy();
+SELECT is(pg_temp.over(), 'daily 03-02', 'what goes on again when the end is erased is not over');
+SELECT pg_temp.feed_on('2026-01-02 00:00Z', '2026-01-02 01:30Z');
+SELECT is(pg_temp.over(), 'daily 03-02, daily 03-03, monthly 03-01, yearly 01-01', 'a year is over when the next has begun');
+SELECT pg_temp.as_anew('... and all is as computed in one go');
+SELECT begin_epoch(3, '2026-01-03Z', 1, 1000, NULL, 'exchange');
+INSERT INTO reading_landing (register_id, measured_at, raw_value, received_at) VALUES (3, '2025-03-02 12:00Z', extract(epoch FROM '2025-03-02 12:00Z' - '2025-01-01Z'::timestamptz) / 9 + 1, '2100-01-01');
+SELECT pg_temp.feed_on('2026-01-03 00:00Z', '2026-01-03 03:00Z');
+SELECT pg_temp.as_anew('a correction together with new readings: what was the end until then is over');
+INSERT INTO reading_landing (register_id, measured_at, raw_value, received_at) VALUES (3, '2025-03-02 12:00Z', extract(epoch FROM '2025-03-02 12:00Z' - '2025-01-01Z'::timestamptz) / 9, '2100-01-02');
+SELECT forget_readings(3, '2026-01-03Z'), refresh_interval_energy();
+SELECT is((SELECT count(*)::integer FROM energy_hourly WHERE register_id = 3 AND slot_start >= '2026-01-01'), 1, 'a correction together with an erased end: an hour that goes on again is not there');
+SELECT pg_temp.as_anew('... and all is as computed in one go');
+
 -- Nonsense.
 SELECT throws_ok($$ SELECT * FROM energy_unpack('\x0103') $$, '22023', 'this is not a block of energy', 'bytes that are no block are refused');
 SELECT throws_ok($$ SELECT energy_pack('{1,Infinity}') $$, '22023', NULL, 'infinite energy is refused');
@@ -133,8 +169,8 @@ SELECT throws_ok($$ SELECT energy_pack(array_fill(1::float8, '{1441}')) $$, '540
 SELECT results_eq($$ SELECT * FROM energy_unpack(energy_pack('{0.125,NULL,3}', '{estimated,NULL,measured}')) $$,
 	$$ VALUES (0, 0.125::float8, 'estimated'::energy_quality, 1), (2, 3, 'measured', 1) $$, 'what is packed comes back');
 SELECT results_eq($$ SELECT energy_unpack(energy_pack('{1,2}'))::text $$, $$ VALUES ('(0,1,measured,1)'::text), ('(1,2,measured,1)') $$, '... in a select list too');
-SELECT throws_ok($$ SELECT * FROM energy_roll_up('{2023-01-02,2023-01-01}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '15 min', 'UTC') $$, '22023', NULL, 'days that do not ascend are refused');
-SELECT throws_ok($$ SELECT * FROM energy_roll_up('{2023-01-02}', '{2023-01-02}', ARRAY[energy_pack('{1}')], NULL, NULL, NULL, NULL, NULL, '15 min', 'UTC') $$, '22023', NULL, 'a day of another number of slots is refused');
-SELECT throws_ok($$ SELECT * FROM energy_roll_up('{2023-01-02}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '15 min', 'nowhere') $$, '22023', NULL, 'an unknown time zone is refused');
+SELECT throws_ok($$ SELECT * FROM energy_roll_up('{2023-01-02,2023-01-01}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '15 min', 'UTC') $$, '22023', NULL, 'days that do not ascend are refused');
+SELECT throws_ok($$ SELECT * FROM energy_roll_up('{2023-01-02}', '{2023-01-02}', ARRAY[energy_pack('{1}')], NULL, NULL, NULL, NULL, NULL, NULL, '15 min', 'UTC') $$, '22023', NULL, 'a day of another number of slots is refused');
+SELECT throws_ok($$ SELECT * FROM energy_roll_up('{2023-01-02}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '15 min', 'nowhere') $$, '22023', NULL, 'an unknown time zone is refused');
 SELECT * FROM finish();
 ROLLBACK;

@@ -101,6 +101,21 @@ static void check_large(void)
 	   "... also where each alone would have its decimals");
 }
 
+static void check_year(void)
+{
+	enum { LEAP_YEAR = 366, MINUTES = 1440 };
+	static energy_slots day, year, back;
+	size_t size;
+
+	energy_slots_clear(&day, 1);
+	day.covered[0] = MINUTES;
+	energy_slots_clear(&year, 1);
+	for (int d = 0; d < LEAP_YEAR; d++)
+		energy_slots_add(&year, 0, &day, 0);
+	ok(round_trip(&year, &back, &size) && back.covered[0] == LEAP_YEAR * MINUTES,
+	   "a leap year of minutes is covered entirely: %d", back.covered[0]);
+}
+
 static void check_size(void)
 {
 	static energy_slots slots, back;
@@ -193,6 +208,7 @@ int main(void)
 {
 	check_round_trip();
 	check_large();
+	check_year();
 	check_size();
 	check_hostile();
 	check_sums();

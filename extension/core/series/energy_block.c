@@ -11,7 +11,7 @@ enum {
 	DECIMALS_MOST = 9,
 	NO_DECIMALS = 255,
 	HEADER_MOST = 2 + VARINT_MOST,
-	COVERED_MOST = 50000, /* more than a month of minutes */
+	COVERED_MOST = 370 * 24 * 60, /* more than a year of minutes */
 };
 
 /* Up to here, 2^43, a double tells a whole number from one that is off by a hundredth. */

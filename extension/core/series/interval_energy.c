@@ -5,7 +5,6 @@
 #include "interval_energy.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 static const double US_PER_HOUR = 3600e6;
@@ -25,9 +24,7 @@ static double counted(int64_t before, int64_t after, int64_t modulus, bool *rese
 	return after > 0 ? (double)after : 0;
 }
 
-/* Whether reading i is a glitch: it lies below the one before or above the one after, while those
- * two agree. */
-static bool is_glitch(const register_reading *readings, int count, int i)
+bool reading_is_glitch(const register_reading *readings, int count, int i)
 {
 	const register_reading *r = &readings[i];
 
@@ -40,7 +37,7 @@ static int next_reading(const register_reading *readings, int count, int i)
 {
 	do
 		i++;
-	while (is_glitch(readings, count, i));
+	while (reading_is_glitch(readings, count, i));
 	return i;
 }
 

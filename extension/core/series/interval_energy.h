@@ -8,6 +8,7 @@
 
 #include "../outcome.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* How well a slot is known; of several parts the worst counts. */
@@ -49,6 +50,10 @@ outcome_status interval_energy(const register_reading *readings, int count,
                                const register_epoch *epochs, int epoch_count,
                                const interval_grid *grid, double *kwh, interval_quality *quality,
                                outcome *out);
+
+/* Whether reading i is a glitch: it lies below the one before or above the one after, while those
+ * two agree. The first and the last are none. */
+bool reading_is_glitch(const register_reading *readings, int count, int i);
 
 /* What readings show that is no plain counting on. */
 typedef struct register_faults {
