@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "pgtime.h"
 #include "utils/builtins.h"
@@ -151,7 +152,8 @@ static HeapTuple *rows_by_register(void)
 	return rows;
 }
 
-/* Until when the slots of registers that have later readings can be known at a moment. */
+/* Until when slots of registers can be known at a moment; of a register that is not there, always.
+ */
 typedef struct settled_list {
 	int64 *register_id;
 	TimestampTz *until;
@@ -162,11 +164,12 @@ static const char *const SETTLED_QUERY =
     "SELECT r.register_id, coalesce((SELECT max(k.measured_at) "
     "  FROM smarthg.register_readings(r.register_id, $3, $2 + interval '1 us') AS k), $3) "
     "FROM smarthg.meter m JOIN smarthg.register r USING (meter_id) "
-    "WHERE m.home_id = $1 AND m.commodity = 'electricity' AND r.last_reading_at > $2";
+    "WHERE m.home_id = $1 AND m.commodity = 'electricity' "
+    "AND r.obis IN ('1-0:1.8.0.255', '1-0:2.8.0.255')";
 
 /* Between two readings, at most the limit apart, slots are interpolated from both: what ends after
- * the last reading by then tells of the next one. Where readings are kept no more, the limit does.
- */
+ * the last reading by then tells of the next one. Where readings cannot be seen the limit does; as
+ * of now there is no next one. */
 static settled_list read_settled(int64 home_id, TimestampTz at)
 {
 	static SPIPlanPtr plan;
@@ -175,6 +178,8 @@ static settled_list read_settled(int64 home_id, TimestampTz at)
 	                   TimestampTzGetDatum(at - interpolation_limit_us())};
 	settled_list list = {0};
 
+	if (at >= GetCurrentTransactionStartTimestamp())
+		return list;
 	if (SPI_execute_plan(kept_plan(&plan, SETTLED_QUERY, 3, types), values, NULL, true, 0) !=
 	    SPI_OK_SELECT)
 		elog(ERROR, "readings cannot be read");

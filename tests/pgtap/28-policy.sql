@@ -4,7 +4,7 @@
 BEGIN;
 SET search_path = public, smarthg;
 SET timezone = 'UTC';
-SELECT plan(50);
+SELECT plan(51);
 
 -- Two homes with every kind of meter, a resident in each; home 3 has had its resident for a few days only.
 INSERT INTO price_area (price_area_id, name) VALUES (1, 'test area');
@@ -183,6 +183,9 @@ SELECT ok((SELECT eurh_page(1, today.at - interval '3 days', today.at) LIKE '<!D
 SELECT is((SELECT sum(use_kwh) FROM today, usage_hourly(2, today.at - interval '3 days', today.at)), NULL, '... of no other home');
 SELECT throws_ok($$ SELECT usage_similar(2, today.at - interval '3 days', today.at) FROM today $$, '42501', NULL, '... nor whom it is like');
 SELECT throws_ok($$ SELECT eurh_page(2, today.at - interval '3 days', today.at) FROM today $$, '42704', NULL, '... nor its page');
+
+SELECT pg_temp.become('resident-1', 'read_home_15min') \g /dev/null
+SELECT ok((SELECT count(*) = 4 AND min(k.demand_kw) >= 0 FROM today, eumf_k(1, today.at - interval '1 day', 4) AS k), 'a forecast as of a past moment needs no readings');
 
 -- Writing.
 SELECT pg_temp.become('resident-1', 'write_profile') \g /dev/null
