@@ -58,29 +58,35 @@ $$;
 COMMENT ON FUNCTION bridge_meter_keys() IS 'For the bridge: the keys of M-Bus meters, notified on channel smarthg_meter_key when they change; marks the telegrams in quarantine that waited for one of them';
 
 CREATE TABLE mbus_layout (
-	signature integer PRIMARY KEY CHECK (signature BETWEEN 0 AND 65535),
+	meter_kind bigint NOT NULL CHECK (meter_kind BETWEEN 0 AND 4294967295),
+	signature integer NOT NULL CHECK (signature BETWEEN 0 AND 65535),
 	blocks bytea NOT NULL CHECK (octet_length(blocks) BETWEEN 1 AND 125),
-	learned_at timestamptz NOT NULL DEFAULT clock_timestamp()
+	protected boolean NOT NULL,
+	learned_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	PRIMARY KEY (meter_kind, signature)
 );
-COMMENT ON TABLE mbus_layout IS 'Layouts of compact M-Bus frames (EN 13757-3), which name them by a signature only; the bridge learns them from full frames';
+COMMENT ON TABLE mbus_layout IS 'Layouts of compact M-Bus frames (EN 13757-3), which name them by a signature only; the bridge learns them from full frames of meters that have a key';
+COMMENT ON COLUMN mbus_layout.meter_kind IS 'Whose layout it is: manufacturer (2 bytes), version and device type, the last four bytes of a meter''s address, as an unsigned number';
 COMMENT ON COLUMN mbus_layout.signature IS 'Checksum of the blocks, as compact frames have it';
 COMMENT ON COLUMN mbus_layout.blocks IS 'Information blocks (DIF, VIF and their extensions) of all records in their order';
+COMMENT ON COLUMN mbus_layout.protected IS 'Whether it came encrypted or authenticated; one in clear takes no other''s place';
 COMMENT ON COLUMN mbus_layout.learned_at IS 'When the bridge learned it';
 
-CREATE FUNCTION bridge_mbus_layouts() RETURNS TABLE (signature integer, blocks bytea)
+CREATE FUNCTION bridge_mbus_layouts() RETURNS TABLE (meter_kind bigint, signature integer, blocks bytea, protected boolean)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
-	SELECT l.signature, l.blocks FROM mbus_layout l
+	SELECT l.meter_kind, l.signature, l.blocks, l.protected FROM mbus_layout l
 $$;
 COMMENT ON FUNCTION bridge_mbus_layouts() IS 'For the bridge: the layouts of compact frames that were learned before';
 
-CREATE FUNCTION bridge_mbus_layout(signature integer, blocks bytea) RETURNS void
+CREATE FUNCTION bridge_mbus_layout(meter_kind bigint, signature integer, blocks bytea, protected boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
 BEGIN
-	INSERT INTO mbus_layout AS l (signature, blocks) VALUES (bridge_mbus_layout.signature, bridge_mbus_layout.blocks)
-		ON CONFLICT ON CONSTRAINT mbus_layout_pkey DO UPDATE SET blocks = EXCLUDED.blocks, learned_at = EXCLUDED.learned_at WHERE l.blocks <> EXCLUDED.blocks;
+	INSERT INTO mbus_layout AS l (meter_kind, signature, blocks, protected)
+		VALUES (bridge_mbus_layout.meter_kind, bridge_mbus_layout.signature, bridge_mbus_layout.blocks, bridge_mbus_layout.protected)
+		ON CONFLICT ON CONSTRAINT mbus_layout_pkey DO UPDATE SET blocks = EXCLUDED.blocks, protected = true, learned_at = EXCLUDED.learned_at WHERE EXCLUDED.protected;
 	PERFORM decode_quarantine(reason => 'a compact frame whose layout was not seen yet');
 END $$;
-COMMENT ON FUNCTION bridge_mbus_layout(integer, bytea) IS 'For the bridge: a layout that it learned; compact frames that waited for one are decoded again';
+COMMENT ON FUNCTION bridge_mbus_layout(bigint, integer, bytea, boolean) IS 'For the bridge: a layout that it learned; compact frames that waited for one are decoded again';
 
 CREATE FUNCTION decode_quarantine(gateway_id bigint DEFAULT NULL, reason text DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$

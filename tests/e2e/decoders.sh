@@ -65,7 +65,9 @@ radio() { printf '%02x%s' $((${#1} / 2)) "$1"; }
 kamstrup=442d2c888888880107
 full=$(radio ${kamstrup}7804131908000002fd170000)
 compact=$(radio ${kamstrup}79$(sum 041302fd17)$(sum 04131a08000002fd170000)1a0800000000)
-sql "INSERT INTO meter (meter_id, home_id, gateway_id, device_address, kind, commodity, name) VALUES (16, 1, 1, mbus_address('88888888', 'KAM', 1, 7), 'sub', 'water', 'compact')"
+sql "INSERT INTO meter (meter_id, home_id, gateway_id, device_address, kind, commodity, name) VALUES (16, 1, 1, mbus_address('88888888', 'KAM', 1, 7), 'sub', 'water', 'compact');
+	INSERT INTO meter_key VALUES (mbus_address('88888888', 'KAM', 1, 7), '\\x000102030405060708090a0b0c0d0e0f', true)"
+for _ in $(seq 50); do [ "$(logged 'meter keys loaded" keys=2')" -ge 1 ] && break; sleep 0.1; done
 cat >>"$work/telegrams" <<TELEGRAMS
 $second 1700000060000 2 - $compact
 $first 1700000240000 2 - $compact
