@@ -13,10 +13,10 @@ clear=144493157856341233037a2b0000000c1428048502
 p1=$(printf '/XYZ5METER\r\n\r\n0-0:96.1.1(4530303132)\r\n0-0:1.0.0(231114231300W)\r\n1-0:1.8.1(004567.123*kWh)\r\n1-0:1.8.2(001234.567*kWh)\r\n0-1:24.1.0(003)\r\n0-1:96.1.0(4730303138)\r\n0-1:24.2.1(231114230000W)(00123.456*m3)\r\n!' | od -An -v -tx1 | tr -d ' \n')
 
 make_homes 2 || { echo "Bail out! no database"; exit 1; }
-sql "INSERT INTO meter (meter_id, home_id, gateway_id, device_address, commodity, name) VALUES
-	(11, 1, 1, mbus_address('12345678', 'ELS', 51, 3), 'gas', 'gas'),
-	(12, 2, 2, mbus_address('12345678', 'ELS', 51, 3), 'gas', 'gas by wire'),
-	(13, 2, 2, 'G0018', 'heat', 'gas of the P1 port'), (14, 2, 2, 'E0012', 'water', 'P1')" 2>"$work/sql.log"
+sql "INSERT INTO meter (meter_id, home_id, gateway_id, device_address, kind, commodity, name) VALUES
+	(11, 1, 1, mbus_address('12345678', 'ELS', 51, 3), 'main', 'gas', 'gas'),
+	(12, 2, 2, mbus_address('12345678', 'ELS', 51, 3), 'main', 'gas', 'gas by wire'),
+	(13, 2, 2, 'G0018', 'sub', 'gas', 'gas of the P1 port'), (14, 2, 2, 'E0012', 'sub', 'electricity', 'P1')" 2>"$work/sql.log"
 first=0015bc0100000001 second=0015bc0100000002
 readings() { sql "SELECT string_agg(concat_ws(' ', obis, unit, raw_value, extract(epoch FROM measured_at)::bigint), ', ' ORDER BY obis) FROM reading JOIN register USING (register_id) WHERE meter_id = $1"; }
 unresolved() { sql "SELECT string_agg(record_no || ' ' || reason, ', ' ORDER BY record_no) FROM quarantine WHERE resolved_at IS NULL AND gateway_id = $1"; }

@@ -31,7 +31,7 @@ SELECT bridge_sms_state(:second, 'sent', 1, NULL);
 SELECT is((SELECT state FROM sms_outbox WHERE sms_id = :second), 'failed', '... once');
 SELECT bridge_sms_report(7, true), bridge_sms_report(42, true);
 SELECT is((SELECT array_agg(state ORDER BY sms_id) FROM sms_outbox), '{delivered,failed,expired}', 'a report finds the message of its reference');
-SELECT bridge_sms_received('+4512345678', 'answer', '2026-01-01 00:00Z'), bridge_sms_received('+4512345678', 'answer', '2026-01-01 00:00Z'), bridge_sms_received('+49', 'stranger', NULL);
+SELECT bridge_sms_received('+4512345678', 'answer', '2026-01-01 00:00Z'), bridge_sms_received('+4512345678', 'answer', '2026-01-01 00:00Z'), bridge_sms_received('+49', 'stranger', NULL), bridge_sms_received('+49', 'stranger', NULL);
 SELECT is((SELECT array_agg((gateway_id, answers_sms_id = :first)::text ORDER BY body) FROM sms_inbox), '{"(1,t)","(,)"}', 'a message comes in once, with its gateway and what it answers');
 
 SELECT throws_ok($$INSERT INTO remote_tunnel VALUES (1, 'ssh-ed25519 ' || repeat('A', 68) || ' comment', 20000)$$, '23514', NULL, 'a public key has no comment');

@@ -399,7 +399,8 @@ static void test_data_types(void)
 	   "text is passed over");
 	ok(reads_nothing(HEAT, "040600000080") && reads_nothing(HEAT, "055b0000c07f") &&
 	       reads_nothing(HEAT, "0c06aaaaaaaa") && reads_nothing(WATER, "0413ffffffff") &&
-	       reads_nothing(HEAT, "0006") && reads_nothing(HEAT, "0806"),
+	       reads_nothing(HEAT, "0006") && reads_nothing(HEAT, "0d06c0") &&
+	       reads_nothing(HEAT, "0d06d0") && reads_nothing(HEAT, "0806"),
 	   "what means that there is no value is none");
 	ok(reads(HEAT, "2f2f0406010000002f2f", "6-0:1.0.0.255", 1, "kWh"), "filler is passed over");
 	ok(reads(HEAT, "0406010000000f0406020000", "6-0:1.0.0.255", 1, "kWh") &&
@@ -502,6 +503,7 @@ static void test_history(void)
 	    {"4413f4010000446db2371f15", 0},                          /* marked invalid */
 	    {"4413f4010000446d3c371f15", 0},                          /* minute 60 */
 	    {"4413f4010000426c6120", 0},                              /* month 0 */
+	    {"4413f4010000426c3f32", 0},                              /* 31 February */
 	};
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
 		ok(decode_records(WATER, times[i].hex) == READING_OK && count == 1 &&

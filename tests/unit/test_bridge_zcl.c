@@ -252,6 +252,13 @@ static void test_state_of_charge(void)
 	ok(count == 0, "nor is a negative one");
 }
 
+static const struct meter_key *no_key(void *context, const uint8_t device[MBUS_DEVICE_SIZE])
+{
+	(void)context;
+	(void)device;
+	return NULL;
+}
+
 static void test_routing(void)
 {
 	static struct decoded decoded;
@@ -290,6 +297,25 @@ static void test_routing(void)
 	routing_decode(NULL, 1, &data, now_ms, &decoded);
 	ok(decoded.count == 1 && decoded.readings[0].measured_ms == 1700000000000,
 	   "for a meter whose clock was never set the gateway's time stands");
+	/* An M-Bus meter's stored volume of 2005-01-31, and its present one. */
+	struct decoder decoder = {.key = no_key};
+	uint8_t bytes[64];
+	data.kind = KIND_WIRELESS_MBUS;
+	data.address_size = 0;
+	data.telegram = bytes;
+	data.telegram_size = (uint16_t)from_hex("1e44430478563412010778"
+	                                        "0413e8030000"
+	                                        "4413f4010000"
+	                                        "426cbf01"
+	                                        "2f2f2f2f",
+	                                        bytes);
+	routing_decode(&decoder, 3, &data, now_ms, &decoded);
+	ok(!decoded.quarantine && decoded.count == 1 &&
+	       strcmp(decoded.readings[0].obis, "8-0:1.0.0.255") == 0,
+	   "a stored value of an impossible time is not one of now");
+	data.kind = KIND_ZCL;
+	data.address_size = sizeof(address);
+	data.telegram = telegram;
 	routing_decode(NULL, 3, &data, now_ms, &decoded);
 	ok(decoded.quarantine && decoded.count == 0, "ZCL by another route goes to quarantine");
 	data.kind = KIND_P1 + 1;
