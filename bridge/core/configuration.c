@@ -66,7 +66,7 @@ static const struct key keys[] = {
 	{"ingest_connections", VALUE_INTEGER, AT(ingest_connections), 1, 64, AT_START, "2", "database connections that write records"},
 	{"batch_records", VALUE_INTEGER, AT(batch_records), 1, 100000, ALWAYS, "1000", "records in one transaction"},
 	{"batch_ms", VALUE_INTEGER, AT(batch_ms), 1, 10000, ALWAYS, "50", "a record waits no longer for others"},
-	{"memory_budget_mb", VALUE_INTEGER, AT(memory_budget_mb), 1, 1000000, ALWAYS, "256", "records in memory while the database is away"},
+	{"memory_budget_mb", VALUE_INTEGER, AT(memory_budget_mb), 1, 1000000, ALWAYS, "256", "records and events in memory while the database is away"},
 	{"refresh_ms", VALUE_INTEGER, AT(refresh_ms), 0, 3600000, AT_START, "1000", "interval energy is refreshed so often; 0: not by the bridge"},
 	{"command_seconds", VALUE_INTEGER, AT(command_seconds), 1, 3600, ALWAYS, "30", "time for a gateway to answer a command"},
 	{"command_grace_seconds", VALUE_INTEGER, AT(command_grace_seconds), 0, INT_MAX, ALWAYS, "0", "a command is still sent so long after its slot; large for a replay of old data"},
