@@ -90,6 +90,15 @@ echo "$first 1700000480000 2 - ${compact}" >>"$work/telegrams"
 sim again
 comes 4 "SELECT count(*) FROM reading JOIN register USING (register_id) WHERE meter_id = 16" "a bridge that starts knows the layouts of the one before"
 comes 4 "SELECT count(*) FROM reading JOIN register USING (register_id) WHERE meter_id = 11" "a bridge that starts reads what keys came for meanwhile"
+# What the database refuses at the second look stays where it is, with the reason, and is not called for again.
+sql "DELETE FROM meter_key"
+for _ in $(seq 50); do [ "$(logged 'meter keys loaded" keys=0')" -ge 3 ] && break; sleep 0.1; done
+echo "$first 1700000540000 2 - $gas" >>"$work/telegrams"
+sim refused
+sql "ALTER TABLE reading_landing ADD CONSTRAINT refusal CHECK (raw_value <> 2850427) NOT VALID"
+sql "INSERT INTO meter_key (device_address, key) VALUES (mbus_address('12345678', 'ELS', 51, 3), '\\x$gas_key')"
+comes "f t" "SELECT concat_ws(' ', retry, reason LIKE 'refused by the database:%') FROM quarantine WHERE record_no = (SELECT max(record_no) FROM quarantine)" "a refusal of the database ends the second look"
+is "$(grep 'quarantine decoded again' "$work/bridge.log" | tail -n 1 | grep -o 'decoded=.*')" "decoded=0" "and is no success"
 is "$(grep -ci "$gas_key" "$work/bridge.log")" 0 "no key is in the log"
 stop_bridge TERM
 
