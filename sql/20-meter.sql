@@ -58,7 +58,7 @@ CREATE TABLE meter_key (
 COMMENT ON TABLE meter_key IS 'Keys with which M-Bus meters encrypt; the bridge hears of changes at once, and decodes again what waited for them';
 COMMENT ON COLUMN meter_key.device_address IS 'The meter (mbus_address), whether it is in table meter yet or not';
 COMMENT ON COLUMN meter_key.key IS 'AES-128 key, 16 bytes; of security mode 7 the one from which the others are derived';
-COMMENT ON COLUMN meter_key.clear_accepted IS 'Whether telegrams of the meter are believed that are not encrypted; otherwise they go to quarantine';
+COMMENT ON COLUMN meter_key.clear_accepted IS 'Whether telegrams of the meter are believed that are not encrypted; otherwise they go to quarantine. A meter that never encrypts and sends compact frames needs a row, with any key: layouts are learned from meters in this table alone';
 
 CREATE TABLE register (
 	register_id bigint PRIMARY KEY DEFAULT new_id(),
