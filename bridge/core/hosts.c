@@ -116,9 +116,9 @@ static void refuse(struct hosts *hosts, struct connection *connection,
 /* The database remembers each record beyond a gap. */
 static bool too_far_ahead(const struct gateway *gateway, const struct data_message *data)
 {
-	uint64_t limit = data->kind == KIND_LOSS ? LOSS_LIMIT : AHEAD_LIMIT;
-
-	return data->record_no > gateway->accepted && data->record_no - gateway->accepted > limit;
+	if (data->kind == KIND_LOSS)
+		return data->record_no - gateway->committed > LOSS_LIMIT;
+	return data->record_no > gateway->accepted && data->record_no - gateway->accepted > AHEAD_LIMIT;
 }
 
 static void receive_record(struct hosts *hosts, struct connection *connection,
@@ -137,8 +137,12 @@ static void receive_record(struct hosts *hosts, struct connection *connection,
 	}
 	if (!gateway_accept(gateway, event->data.record_no))
 		return;
-	if (back_end->record(back_end->context, gateway, event->route, &event->data, now_ms))
+	if (back_end->record(back_end->context, gateway, event->route, &event->data, now_ms)) {
+		/* A loss closes the gap before it. */
+		if (event->data.kind == KIND_LOSS)
+			gateway_advance(gateway, event->data.record_no);
 		return;
+	}
 	gateway_restart(gateway);
 	connection_close(connection, CLOSE_UNAVAILABLE, "the record could not be taken");
 }
