@@ -184,6 +184,13 @@ static void on_gateways_end(void *context)
 	hosts_load_end(bridge->hosts);
 }
 
+static void on_control_memory(void *context, size_t before, size_t after)
+{
+	struct bridge *bridge = context;
+
+	store_count(bridge->store, before, after);
+}
+
 static void on_control_connected(void *context)
 {
 	struct bridge *bridge = context;
@@ -274,7 +281,8 @@ static bool start_back_end(struct bridge *bridge)
 	                                       "smarthg_sms",       NULL};
 	const struct configuration *configuration = &bridge->configuration;
 	struct store_options store = bridge_store_options(bridge);
-	struct control_handlers control = {bridge, on_control_connected, on_notified};
+	struct control_handlers control = {bridge, on_control_connected, on_notified,
+	                                   on_control_memory};
 	struct gateways_handlers gateways = {bridge, on_gateways_asked, on_gateways_begin,
 	                                     on_gateway_row, on_gateways_end};
 	struct commands_options commands = {

@@ -28,6 +28,7 @@ static void collect_status(void *context, struct status *out)
 	    .quarantined = counts.quarantined,
 	    .unstorable = counts.unstorable,
 	    .waiting = counts.waiting,
+	    .oldest_waiting_ms = counts.oldest_ms,
 	    .waiting_events = control_waiting(bridge->control),
 	    .memory = counts.memory,
 	    .resident = status_resident(),

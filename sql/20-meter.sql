@@ -19,6 +19,8 @@ CREATE TABLE meter (
 	name text NOT NULL CHECK (name <> ''),
 	default_multiplier bigint NOT NULL DEFAULT 1 CHECK (default_multiplier > 0),
 	default_divisor bigint NOT NULL DEFAULT 1 CHECK (default_divisor > 0),
+	default_unit text CHECK (default_unit <> ''),
+	default_bcd boolean NOT NULL DEFAULT false,
 	UNIQUE (home_id, name),
 	UNIQUE (gateway_id, device_address, endpoint),
 	CHECK ((gateway_id IS NULL) = (device_address IS NULL)),
@@ -37,6 +39,8 @@ COMMENT ON COLUMN meter.commodity IS 'electricity, gas, water or heat';
 COMMENT ON COLUMN meter.name IS 'Name, unique in its home';
 COMMENT ON COLUMN meter.default_multiplier IS 'A count of a register is multiplier / divisor units until the meter itself says otherwise';
 COMMENT ON COLUMN meter.default_divisor IS 'See default_multiplier';
+COMMENT ON COLUMN meter.default_unit IS 'Unit of what it counts (kWh, m3, ft3 ...) where its telegrams do not say, as it said once (ZCL UnitofMeasure); null: that of the register, at first kWh for electricity and heat and m3 for gas and water';
+COMMENT ON COLUMN meter.default_bcd IS 'Whether its counts are decimal digits (ZCL UnitofMeasure in BCD) where its telegrams do not say';
 
 CREATE FUNCTION mbus_address(identification text, manufacturer text, version integer, device_type integer) RETURNS bytea
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -54,7 +58,7 @@ CREATE TABLE meter_key (
 COMMENT ON TABLE meter_key IS 'Keys with which M-Bus meters encrypt; the bridge hears of changes at once, and decodes again what waited for them';
 COMMENT ON COLUMN meter_key.device_address IS 'The meter (mbus_address), whether it is in table meter yet or not';
 COMMENT ON COLUMN meter_key.key IS 'AES-128 key, 16 bytes; of security mode 7 the one from which the others are derived';
-COMMENT ON COLUMN meter_key.clear_accepted IS 'Whether telegrams of the meter are believed that are not encrypted; otherwise they go to quarantine';
+COMMENT ON COLUMN meter_key.clear_accepted IS 'Whether telegrams of the meter are believed that are not encrypted; otherwise they go to quarantine. A meter that never encrypts and sends compact frames needs a row, with any key: layouts are learned from meters in this table alone';
 
 CREATE TABLE register (
 	register_id bigint PRIMARY KEY DEFAULT new_id(),

@@ -58,29 +58,35 @@ $$;
 COMMENT ON FUNCTION bridge_meter_keys() IS 'For the bridge: the keys of M-Bus meters, notified on channel smarthg_meter_key when they change; marks the telegrams in quarantine that waited for one of them';
 
 CREATE TABLE mbus_layout (
-	signature integer PRIMARY KEY CHECK (signature BETWEEN 0 AND 65535),
+	meter_kind bigint NOT NULL CHECK (meter_kind BETWEEN 0 AND 4294967295),
+	signature integer NOT NULL CHECK (signature BETWEEN 0 AND 65535),
 	blocks bytea NOT NULL CHECK (octet_length(blocks) BETWEEN 1 AND 125),
-	learned_at timestamptz NOT NULL DEFAULT clock_timestamp()
+	protected boolean NOT NULL,
+	learned_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	PRIMARY KEY (meter_kind, signature)
 );
-COMMENT ON TABLE mbus_layout IS 'Layouts of compact M-Bus frames (EN 13757-3), which name them by a signature only; the bridge learns them from full frames';
+COMMENT ON TABLE mbus_layout IS 'Layouts of compact M-Bus frames (EN 13757-3), which name them by a signature only; the bridge learns them from full frames of meters that have a key';
+COMMENT ON COLUMN mbus_layout.meter_kind IS 'Whose layout it is: manufacturer (2 bytes), version and device type, the last four bytes of a meter''s address, as an unsigned number';
 COMMENT ON COLUMN mbus_layout.signature IS 'Checksum of the blocks, as compact frames have it';
 COMMENT ON COLUMN mbus_layout.blocks IS 'Information blocks (DIF, VIF and their extensions) of all records in their order';
+COMMENT ON COLUMN mbus_layout.protected IS 'Whether it came encrypted or authenticated; one in clear takes no other''s place';
 COMMENT ON COLUMN mbus_layout.learned_at IS 'When the bridge learned it';
 
-CREATE FUNCTION bridge_mbus_layouts() RETURNS TABLE (signature integer, blocks bytea)
+CREATE FUNCTION bridge_mbus_layouts() RETURNS TABLE (meter_kind bigint, signature integer, blocks bytea, protected boolean)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
-	SELECT l.signature, l.blocks FROM mbus_layout l
+	SELECT l.meter_kind, l.signature, l.blocks, l.protected FROM mbus_layout l
 $$;
 COMMENT ON FUNCTION bridge_mbus_layouts() IS 'For the bridge: the layouts of compact frames that were learned before';
 
-CREATE FUNCTION bridge_mbus_layout(signature integer, blocks bytea) RETURNS void
+CREATE FUNCTION bridge_mbus_layout(meter_kind bigint, signature integer, blocks bytea, protected boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
 BEGIN
-	INSERT INTO mbus_layout AS l (signature, blocks) VALUES (bridge_mbus_layout.signature, bridge_mbus_layout.blocks)
-		ON CONFLICT ON CONSTRAINT mbus_layout_pkey DO UPDATE SET blocks = EXCLUDED.blocks, learned_at = EXCLUDED.learned_at WHERE l.blocks <> EXCLUDED.blocks;
+	INSERT INTO mbus_layout AS l (meter_kind, signature, blocks, protected)
+		VALUES (bridge_mbus_layout.meter_kind, bridge_mbus_layout.signature, bridge_mbus_layout.blocks, bridge_mbus_layout.protected)
+		ON CONFLICT ON CONSTRAINT mbus_layout_pkey DO UPDATE SET blocks = EXCLUDED.blocks, protected = true, learned_at = EXCLUDED.learned_at WHERE EXCLUDED.protected;
 	PERFORM decode_quarantine(reason => 'a compact frame whose layout was not seen yet');
 END $$;
-COMMENT ON FUNCTION bridge_mbus_layout(integer, bytea) IS 'For the bridge: a layout that it learned; compact frames that waited for one are decoded again';
+COMMENT ON FUNCTION bridge_mbus_layout(bigint, integer, bytea, boolean) IS 'For the bridge: a layout that it learned; compact frames that waited for one are decoded again';
 
 CREATE FUNCTION decode_quarantine(gateway_id bigint DEFAULT NULL, reason text DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
@@ -201,6 +207,15 @@ CREATE FUNCTION unit_is_cumulative(unit text) RETURNS boolean
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN unit IN ('kWh', 'kvarh', 'kVAh', 'MJ', 'm3');
 COMMENT ON FUNCTION unit_is_cumulative(text) IS 'Whether a register of this unit counts up (energy, volume)';
 
+CREATE FUNCTION unit_of_flow(unit text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN CASE unit WHEN 'kWh' THEN 'kW' WHEN 'kvarh' THEN 'kvar' WHEN 'MJ' THEN 'MJ/s' ELSE unit || '/h' END;
+COMMENT ON FUNCTION unit_of_flow(text) IS 'The unit of power or flow in which a ZigBee meter with this unit reports its demand';
+
+CREATE FUNCTION obis_commodity(obis text) RETURNS commodity
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN CASE split_part(obis, '-', 1)
+	WHEN '1' THEN 'electricity'::commodity WHEN '4' THEN 'heat' WHEN '5' THEN 'heat' WHEN '6' THEN 'heat' WHEN '7' THEN 'gas' WHEN '8' THEN 'water' WHEN '9' THEN 'water' END;
+COMMENT ON FUNCTION obis_commodity(text) IS 'What a quantity is of by the medium in its OBIS code (IEC 62056-61, value group A; cooling counts as heat); null: no medium of ours';
+
 CREATE TYPE incoming_reading AS (
 	n bigint,
 	gateway_id bigint,
@@ -250,7 +265,8 @@ COMMENT ON FUNCTION begin_epochs(bigint[], timestamptz[], bigint[], bigint[]) IS
 
 CREATE FUNCTION ingest_scales(readings incoming_reading[]) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = smarthg, pg_temp AS $$
-	UPDATE meter m SET default_multiplier = coalesce(s.multiplier, m.default_multiplier), default_divisor = coalesce(s.divisor, m.default_divisor)
+	UPDATE meter m SET default_multiplier = coalesce(s.multiplier, m.default_multiplier), default_divisor = coalesce(s.divisor, m.default_divisor),
+		default_unit = CASE s.unit WHEN 'scale' THEN m.default_unit ELSE s.unit END, default_bcd = CASE s.unit WHEN 'scale' THEN m.default_bcd ELSE s.raw_value = 1 END
 	FROM (SELECT DISTINCT ON (i.meter_id) i.* FROM unnest(readings) AS i WHERE i.fault IS NULL ORDER BY i.meter_id, i.n DESC) AS s
 	WHERE m.meter_id = s.meter_id;
 	SELECT begin_epochs(array_agg(r.register_id), array_agg(s.measured_at), array_agg(s.multiplier), array_agg(s.divisor))
@@ -260,7 +276,7 @@ LANGUAGE sql VOLATILE SET search_path = smarthg, pg_temp AS $$
 	) AS s JOIN register r USING (meter_id)
 	HAVING count(*) > 0;
 $$;
-COMMENT ON FUNCTION ingest_scales(incoming_reading[]) IS 'Takes over scales that meters report apart from their values: the default for new registers, a new epoch for those that count differently so far';
+COMMENT ON FUNCTION ingest_scales(incoming_reading[]) IS 'Takes over scales and units that meters report apart from their values: the default for new registers, a new epoch for those that count differently so far';
 
 CREATE FUNCTION ingest_registers(readings incoming_reading[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
@@ -372,14 +388,17 @@ DECLARE
 	resolved incoming_reading[];
 BEGIN
 	SELECT array_agg((i.n, g.gateway_id, coalesce(m.home_id, g.home_id), m.meter_id, t.record_no, t.received_at, t.kind,
-			i.device_address, i.endpoint, i.obis, i.unit, i.raw_value, i.multiplier, i.divisor, i.measured_at,
+			i.device_address, i.endpoint, name.obis, said.unit, said.raw_value, i.multiplier, i.divisor, i.measured_at,
 			CASE
 				WHEN NOT i.measured_at BETWEEN t.received_at - setting.accepted_age AND t.received_at + interval '1 day' THEN 'time is implausible'
-				WHEN i.raw_value < 0 AND unit_is_cumulative(i.unit) THEN 'count is negative'
+				WHEN said.raw_value IS NULL THEN 'count is not of decimal digits'
+				WHEN said.raw_value < 0 AND unit_is_cumulative(said.unit) THEN 'count is negative'
 				WHEN i.unit = '%' THEN CASE WHEN NOT EXISTS (SELECT FROM ess e WHERE (e.home_id, e.device_eui64, e.endpoint) = (g.home_id, i.device_address, i.endpoint))
-					AND NOT EXISTS (SELECT FROM pev p WHERE (p.home_id, p.device_eui64, p.endpoint) = (g.home_id, i.device_address, i.endpoint)) THEN 'store is unknown' END
+					AND NOT EXISTS (SELECT FROM pev p WHERE (p.home_id, p.device_eui64, p.endpoint) = (g.home_id, i.device_address, i.endpoint)) THEN 'store is unknown'
+					WHEN (i.raw_value::float8 * i.multiplier / nullif(i.divisor, 0) BETWEEN 0 AND 100) IS NOT TRUE THEN 'state of charge is implausible' END
 				WHEN m.meter_id IS NULL THEN 'meter is unknown'
-				WHEN r.unit <> i.unit THEN 'unit differs from the register''s'
+				WHEN obis_commodity(name.obis) <> m.commodity THEN 'medium is not that of the meter'
+				WHEN r.unit <> said.unit THEN 'unit differs from the register''s'
 			END)::incoming_reading ORDER BY i.n)
 	INTO resolved
 	FROM unnest(resolve_readings.reading_record, resolve_readings.device_address, resolve_readings.endpoint, resolve_readings.obis, resolve_readings.unit,
@@ -389,8 +408,15 @@ BEGIN
 		WITH ORDINALITY AS t(gateway_id, record_no, received_at, kind, n) ON t.n = i.record
 	JOIN gateway g ON g.gateway_id = t.gateway_id
 	LEFT JOIN meter m ON m.gateway_id = g.gateway_id AND m.device_address = i.device_address AND m.endpoint = i.endpoint
-	LEFT JOIN register r ON r.meter_id = m.meter_id AND r.obis = i.obis
-	WHERE i.record IN (SELECT unnest(taken))
+	CROSS JOIN LATERAL (SELECT CASE WHEN i.obis NOT LIKE '?%' THEN i.obis WHEN coalesce(m.commodity, 'electricity') = 'electricity' THEN substr(i.obis, 2)
+		WHEN i.obis = '?1-0:1.8.0.255' THEN CASE m.commodity WHEN 'gas' THEN '7-0:3.0.0.255' WHEN 'water' THEN '8-0:1.0.0.255' ELSE '6-0:1.0.0.255' END END AS obis) AS name
+	LEFT JOIN register r ON r.meter_id = m.meter_id AND r.obis = name.obis
+	CROSS JOIN LATERAL (SELECT
+		CASE i.unit WHEN '?' THEN coalesce(m.default_unit, r.unit, CASE WHEN m.commodity IN ('gas', 'water') THEN 'm3' ELSE 'kWh' END)
+			WHEN '?/h' THEN coalesce(unit_of_flow(m.default_unit), r.unit, 'kW') ELSE i.unit END AS unit,
+		CASE WHEN NOT (i.unit LIKE '?%' AND coalesce(m.default_bcd, false)) THEN i.raw_value
+			WHEN to_hex(i.raw_value) ~ '^\d{1,15}$' THEN to_hex(i.raw_value)::bigint END AS raw_value) AS said
+	WHERE i.record IN (SELECT unnest(taken)) AND name.obis IS NOT NULL
 		-- A stored value may be of any age; one that is too old is not news.
 		AND NOT (i.measured_at < t.received_at - setting.accepted_age AND i.obis <> '*' AND i.obis NOT LIKE '%.255');
 	RETURN resolved;
@@ -411,7 +437,7 @@ CREATE FUNCTION bridge_ingest(record_gateway_id bigint[], record_no bigint[], ga
 	address bytea[], telegram bytea[], quarantine_reason text[], reading_record integer[], device_address bytea[], endpoint smallint[], obis text[], unit text[],
 	raw_value bigint[], multiplier bigint[], divisor bigint[], measured_at timestamptz[], quarantine_device bytea[] DEFAULT NULL)
 RETURNS TABLE (gateway_id bigint, committed_record_no bigint)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp SET lock_timeout = '30s' AS $$
 #variable_conflict use_column
 DECLARE
 	taken integer[];
@@ -472,7 +498,7 @@ BEGIN
 	RETURN QUERY SELECT g.gateway_id, g.committed_record_no FROM gateway g WHERE g.gateway_id = ANY (bridge_ingest.record_gateway_id);
 END $$;
 COMMENT ON FUNCTION bridge_ingest(bigint[], bigint[], timestamptz[], timestamptz[], smallint[], bytea[], bytea[], text[], integer[], bytea[], smallint[], text[], text[], bigint[], bigint[], bigint[], timestamptz[], bytea[]) IS
-'For the bridge: stores a batch of records and the readings decoded from them (reading_record is the 1-based index of a reading''s record) in one transaction, each record exactly once; returns, for each gateway of the batch, the mark to acknowledge: all records up to it are committed. Readings that fit no meter, and records with a quarantine_reason, are kept raw in quarantine; quarantine_device is the M-Bus meter whose key is at fault, one a record. OBIS code * stands for a scale reported without a value. Record kind 0: the gateway lost all records up to this number that it did not send';
+'For the bridge: stores a batch of records and the readings decoded from them (reading_record is the 1-based index of a reading''s record) in one transaction, each record exactly once; SQLSTATE 55P03 where a lock is not to be had within 30 s, after which the bridge calls again; returns, for each gateway of the batch, the mark to acknowledge: all records up to it are committed. Readings that fit no meter, and records with a quarantine_reason, are kept raw in quarantine; quarantine_device is the M-Bus meter whose key is at fault, one a record. OBIS code * stands for a scale or unit reported without a value (unit scale where it says none, raw_value 1 where counts are BCD). An OBIS code that begins with ? stands for what the meter measures, if that is not electricity; unit ? for its unit and ?/h for that of its demand. Record kind 0: the gateway lost all records up to this number that it did not send';
 
 CREATE FUNCTION bridge_quarantine(after_id bigint, max_rows integer)
 RETURNS TABLE (quarantine_id bigint, gateway_time timestamptz, received_at timestamptz, kind smallint, address bytea, telegram bytea)

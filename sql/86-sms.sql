@@ -42,7 +42,7 @@ CREATE TABLE sms_inbox (
 	received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 	answers_sms_id bigint
 );
-CREATE UNIQUE INDEX sms_inbox_once ON sms_inbox (phone, sent_at, md5(body));
+CREATE UNIQUE INDEX sms_inbox_once ON sms_inbox (phone, sent_at, md5(body)) NULLS NOT DISTINCT;
 COMMENT ON TABLE sms_inbox IS 'Short messages that came in; each is announced by NOTIFY on smarthg_sms_inbox';
 COMMENT ON COLUMN sms_inbox.sms_id IS 'Identifier';
 COMMENT ON COLUMN sms_inbox.phone IS 'Where from';

@@ -4,7 +4,7 @@
 CREATE TABLE remote_tunnel (
 	gateway_id bigint PRIMARY KEY REFERENCES gateway ON DELETE CASCADE,
 	public_key text NOT NULL UNIQUE CHECK (public_key ~ '^(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|ssh-rsa|sk-ssh-ed25519@openssh\.com) [A-Za-z0-9+/]+={0,2}$' AND length(public_key) BETWEEN 60 AND 8000),
-	port integer NOT NULL UNIQUE CHECK (port BETWEEN 1024 AND 65535),
+	port integer NOT NULL UNIQUE CHECK (port BETWEEN 20000 AND 65535),
 	enabled boolean NOT NULL DEFAULT true,
 	last_login_at timestamptz,
 	last_seen_at timestamptz
@@ -12,7 +12,7 @@ CREATE TABLE remote_tunnel (
 COMMENT ON TABLE remote_tunnel IS 'Reverse SSH tunnels of gateways, one each: who connects to 127.0.0.1:port on the SSH server reaches the gateway''s own SSH port';
 COMMENT ON COLUMN remote_tunnel.gateway_id IS 'The gateway';
 COMMENT ON COLUMN remote_tunnel.public_key IS 'Its public key: type and base64, without comment';
-COMMENT ON COLUMN remote_tunnel.port IS 'The only port on the server''s loopback that it may listen on';
+COMMENT ON COLUMN remote_tunnel.port IS 'The only port on the server''s loopback that it may listen on, 20000 to 65535: below are those of the server''s own services';
 COMMENT ON COLUMN remote_tunnel.enabled IS 'Whether it may log in';
 COMMENT ON COLUMN remote_tunnel.last_login_at IS 'When the server last asked for its key, which is at each login; null: never, or the server reads a file of keys';
 COMMENT ON COLUMN remote_tunnel.last_seen_at IS 'When the tunnel was last seen up by smarthg-tunnels; null: never';
@@ -74,7 +74,7 @@ COMMENT ON COLUMN remote_tunnel_status.last_seen_at IS 'When it was last seen up
 
 CREATE FUNCTION remote_unit(gateway_id bigint, server text, server_port integer DEFAULT 22, server_user text DEFAULT 'smarthg-tunnel', gateway_port integer DEFAULT 22,
 	key_file text DEFAULT '/etc/smarthg/tunnel_key', known_hosts text DEFAULT '/etc/smarthg/tunnel_known_hosts') RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = smarthg, pg_temp AS $$
+LANGUAGE plpgsql STABLE STRICT SET search_path = smarthg, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
 	own_port integer := (SELECT t.port FROM remote_tunnel t WHERE t.gateway_id = remote_unit.gateway_id);
@@ -82,8 +82,11 @@ BEGIN
 	IF own_port IS NULL THEN
 		RAISE no_data_found USING MESSAGE = format('gateway %s has no tunnel', remote_unit.gateway_id), HINT = 'Insert its public key and port into remote_tunnel.';
 	END IF;
+	IF remote_unit.server_port NOT BETWEEN 1 AND 65535 OR remote_unit.gateway_port NOT BETWEEN 1 AND 65535 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'ports must be from 1 to 65535';
+	END IF;
 	-- They stand on a command line of systemd: no quotes, spaces or percent signs.
-	IF remote_unit.server !~ '^[A-Za-z0-9:.-]+$' OR remote_unit.server_user !~ '^[a-z_][a-z0-9_-]*$'
+	IF remote_unit.server !~ '^[A-Za-z0-9:.][A-Za-z0-9:.-]*$' OR remote_unit.server_user !~ '^[a-z_][a-z0-9_-]*$'
 		OR remote_unit.key_file !~ '^/[A-Za-z0-9/._-]+$' OR remote_unit.known_hosts !~ '^/[A-Za-z0-9/._-]+$' THEN
 		RAISE invalid_parameter_value USING MESSAGE = 'server, user and files must be plain names', DETAIL = 'They become words of a command line.';
 	END IF;
@@ -110,4 +113,4 @@ MemoryDenyWriteExecute=yes
 WantedBy=multi-user.target
 $unit$, own_port, remote_unit.gateway_port, remote_unit.server_port, remote_unit.server_user, remote_unit.key_file, remote_unit.known_hosts, remote_unit.server);
 END $$;
-COMMENT ON FUNCTION remote_unit(bigint, text, integer, text, integer, text, text) IS 'The systemd unit of a gateway''s tunnel: ssh that keeps a reverse tunnel to the server, gives up when the port is not to be had or the server is silent for 90 seconds, and is started again. key_file and known_hosts are on the gateway; SQLSTATE P0002 where it has no tunnel';
+COMMENT ON FUNCTION remote_unit(bigint, text, integer, text, integer, text, text) IS 'The systemd unit of a gateway''s tunnel: ssh that keeps a reverse tunnel to the server, gives up when the port is not to be had or the server is silent for 90 seconds, and is started again. key_file and known_hosts are on the gateway; SQLSTATE P0002 where it has no tunnel, 22023 where a word is none for a command line or a port is none; null where an argument is';

@@ -4,6 +4,7 @@
 #include "control.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct queued {
 	struct queued *next;
@@ -21,7 +22,7 @@ struct control {
 	const char *const *channels;
 	size_t listening; /* how many channels this connection listens on */
 	struct queued *first, **end;
-	size_t waiting;
+	size_t waiting, memory;
 };
 
 static void free_queued(struct queued *queued)
@@ -29,6 +30,24 @@ static void free_queued(struct queued *queued)
 	for (int i = 0; i < queued->parameters; i++)
 		free(queued->values[i]);
 	free(queued);
+}
+
+static size_t size_of(const struct queued *queued)
+{
+	size_t size = sizeof(*queued);
+
+	for (int i = 0; i < queued->parameters; i++)
+		size += queued->values[i] ? strlen(queued->values[i]) + 1 : 0;
+	return size;
+}
+
+/* Counts bytes of the queue that came or went. */
+static void hold(struct control *control, size_t came, size_t went)
+{
+	size_t before = control->memory;
+
+	control->memory = before + came - went;
+	control->handlers.memory(control->handlers.context, before, control->memory);
 }
 
 static void on_answer(void *context, const PGresult *result)
@@ -47,6 +66,7 @@ static void on_answer(void *context, const PGresult *result)
 	control->waiting--;
 	if (queued->done)
 		queued->done(queued->context, result);
+	hold(control, 0, size_of(queued));
 	free_queued(queued);
 }
 
@@ -155,6 +175,7 @@ bool control_push(struct control *control, const char *sql, int parameters,
 	*control->end = queued;
 	control->end = &queued->next;
 	control->waiting++;
+	hold(control, size_of(queued), 0);
 	if (database_ready(control->database))
 		on_idle(control);
 	return true;

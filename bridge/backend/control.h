@@ -16,6 +16,8 @@ struct control_handlers {
 	void *context;
 	void (*connected)(void *context); /* anew: what was missed may be fetched */
 	void (*notified)(void *context, const char *channel);
+	/* Bytes held by the queue: `before` became `after`. */
+	void (*memory)(void *context, size_t before, size_t after);
 };
 
 /* channels: names, ended by NULL; must outlive the control. NULL: no memory. */

@@ -4,6 +4,7 @@
  */
 #include "layouts.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 struct layouts {
@@ -29,47 +30,51 @@ static void on_rows(void *context, const PGresult *result)
 {
 	struct layouts *layouts = context;
 	int rows = database_succeeded(result) ? PQntuples(result) : 0;
-	struct cursor known;
-	uint16_t signature;
+	struct mbus_layout known;
 
 	for (int row = 0; row < rows; row++) {
 		size_t size = 0;
 		unsigned char *blocks =
-		    PQunescapeBytea((const unsigned char *)PQgetvalue(result, row, 1), &size);
+		    PQunescapeBytea((const unsigned char *)PQgetvalue(result, row, 2), &size);
 
-		signature = (uint16_t)strtoul(PQgetvalue(result, row, 0), NULL, 10);
 		if (blocks && size > 0)
-			mbus_formats_put(layouts->formats, signature, cursor_over(blocks, size));
+			mbus_formats_put(layouts->formats,
+			                 (uint32_t)strtoul(PQgetvalue(result, row, 0), NULL, 10),
+			                 (uint16_t)strtoul(PQgetvalue(result, row, 1), NULL, 10),
+			                 cursor_over(blocks, size), PQgetvalue(result, row, 3)[0] == 't');
 		PQfreemem(blocks);
 	}
-	mbus_formats_take_new(layouts->formats, &signature, &known);
+	mbus_formats_take_new(layouts->formats, &known);
 }
 
 void layouts_load(struct layouts *layouts)
 {
-	control_push(layouts->control, "SELECT signature, blocks FROM smarthg.bridge_mbus_layouts()", 0,
-	             NULL, on_rows, layouts);
+	control_push(
+	    layouts->control,
+	    "SELECT meter_kind, signature, blocks, protected FROM smarthg.bridge_mbus_layouts()", 0,
+	    NULL, on_rows, layouts);
 }
 
 void layouts_keep(struct layouts *layouts)
 {
 	static const char digits[] = "0123456789abcdef";
-	char number[8], hex[2 + 2 * 256 + 1] = "\\x";
-	const char *values[] = {number, hex};
+	char kind[12], signature[8], hex[2 + 2 * 256 + 1] = "\\x";
+	const char *values[] = {kind, signature, hex, NULL};
 	struct writer text = writer_over(hex, sizeof(hex) - 1);
-	struct cursor blocks;
-	uint16_t signature;
+	struct mbus_layout layout;
 
-	if (!mbus_formats_take_new(layouts->formats, &signature, &blocks))
+	if (!mbus_formats_take_new(layouts->formats, &layout))
 		return;
 	writer_reserve(&text, 2);
-	while (cursor_left(&blocks) > 0) {
-		uint8_t byte = cursor_u8(&blocks);
+	while (cursor_left(&layout.blocks) > 0) {
+		uint8_t byte = cursor_u8(&layout.blocks);
 
 		writer_u8(&text, (uint8_t)digits[byte >> 4]);
 		writer_u8(&text, (uint8_t)digits[byte & 15]);
 	}
-	snprintf(number, sizeof(number), "%u", signature);
-	control_push(layouts->control, "SELECT smarthg.bridge_mbus_layout($1, $2)", 2, values, NULL,
-	             NULL);
+	snprintf(kind, sizeof(kind), "%" PRIu32, layout.kind);
+	snprintf(signature, sizeof(signature), "%u", layout.signature);
+	values[3] = layout.protected ? "t" : "f";
+	control_push(layouts->control, "SELECT smarthg.bridge_mbus_layout($1, $2, $3, $4)", 4, values,
+	             NULL, NULL);
 }

@@ -9,8 +9,9 @@
 #include <stdlib.h>
 
 #include "../core/clock.h"
+#include "../core/text.h"
 
-enum { PAGE = 200, ID_SIZE = 24, READING_TEXT = 400 };
+enum { PAGE = 200, ID_SIZE = 24, READING_TEXT = 400, REASON_SIZE = 300 };
 
 struct second_look {
 	struct control *control;
@@ -18,6 +19,12 @@ struct second_look {
 	const struct log *log;
 	char after[ID_SIZE]; /* the last telegram of the page before */
 	size_t looked, decoded_count;
+	/* What the database was told of the page, answered in this order. */
+	struct {
+		char id[ID_SIZE];
+		bool decoded;
+	} told[PAGE];
+	size_t told_count, answered;
 	bool running, again;
 	struct decoded decoded;
 	char readings[READING_LIMIT * READING_TEXT]; /* as JSON */
@@ -82,6 +89,30 @@ static void write_readings(struct second_look *look)
 	writer_u8(&text, 0);
 }
 
+/* What the database refuses stays in quarantine with its reason, and is not looked at again. */
+static void refused(struct second_look *look, const char *id, const PGresult *result)
+{
+	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	char reason[REASON_SIZE];
+	const char *values[] = {id, reason, NULL, NULL};
+
+	snprintf(reason, sizeof(reason), "refused by the database: %s", primary ? primary : "");
+	text_trim(reason);
+	control_push(look->control, "SELECT smarthg.bridge_decoded($1, $2, $3, $4)", 4, values, NULL,
+	             NULL);
+}
+
+static void on_told(void *context, const PGresult *result)
+{
+	struct second_look *look = context;
+	size_t at = look->answered++;
+
+	if (database_succeeded(result))
+		look->decoded_count += look->told[at].decoded;
+	else if (database_data_error(result) && look->told[at].decoded)
+		refused(look, look->told[at].id, result);
+}
+
 static void send_outcome(struct second_look *look, const char *id)
 {
 	const struct decoded *decoded = &look->decoded;
@@ -95,10 +126,13 @@ static void send_outcome(struct second_look *look, const char *id)
 	writer_u8(&text, 0);
 	write_readings(look);
 	if (!control_push(look->control, "SELECT smarthg.bridge_decoded($1, $2, $3, $4)", 4, values,
-	                  NULL, NULL))
+	                  on_told, look)) {
 		log_line(look->log, LOG_ERROR, "telegram not decoded again", "reason=\"out of memory\"");
+		return;
+	}
 	look->looked++;
-	look->decoded_count += decoded->quarantine == NULL;
+	snprintf(look->told[look->told_count].id, ID_SIZE, "%s", id);
+	look->told[look->told_count++].decoded = decoded->quarantine == NULL;
 }
 
 static void look_at_row(struct second_look *look, const PGresult *result, int row)
@@ -134,7 +168,8 @@ static void on_rows(void *context, const PGresult *result)
 	struct second_look *look = context;
 	int rows = database_succeeded(result) ? PQntuples(result) : 0;
 
-	for (int row = 0; row < rows; row++)
+	look->told_count = look->answered = 0;
+	for (int row = 0; row < rows && row < PAGE; row++)
 		look_at_row(look, result, row);
 	look->running = false;
 	if (rows > 0) {

@@ -342,14 +342,25 @@ bool store_reserve(struct store *store, size_t before, size_t after)
 	return true;
 }
 
+void store_count(struct store *store, size_t before, size_t after)
+{
+	account(store, before, after);
+}
+
 struct store_counts store_counts(const struct store *store)
 {
 	struct store_counts counts = store->counts;
 
 	counts.memory = store->memory;
 	counts.held = store->held;
-	for (unsigned i = 0; i < store->options.connections; i++)
+	for (unsigned i = 0; i < store->options.connections; i++) {
+		const struct batch *first = store->lanes[i].first;
+		int64_t waits_ms = first ? clock_steady_ms() - first->opened_ms : 0;
+
 		counts.connected += database_connected(store->lanes[i].database);
+		if (waits_ms > counts.oldest_ms)
+			counts.oldest_ms = waits_ms;
+	}
 	return counts;
 }
 

@@ -35,6 +35,7 @@ struct store_counts {
 	unsigned connected;     /* connections to the database that are up */
 	struct latency latency; /* of batches: from their oldest record's arrival to its commit */
 	bool held;              /* the memory budget is used up */
+	int64_t oldest_ms;      /* how long the oldest record waits; 0: none does */
 };
 
 struct store;
@@ -50,6 +51,8 @@ bool store_add(struct store *store, int64_t gateway_id, const struct data_messag
 /* Counts bytes that others hold against the budget: `before` became `after`. false: all such
  * bytes would be more than half of it, nothing was counted. */
 bool store_reserve(struct store *store, size_t before, size_t after);
+/* The same for what cannot be refused. */
+void store_count(struct store *store, size_t before, size_t after);
 
 struct store_counts store_counts(const struct store *store);
 

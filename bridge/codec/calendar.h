@@ -4,6 +4,7 @@
 #ifndef SMARTHG_BRIDGE_CALENDAR_H
 #define SMARTHG_BRIDGE_CALENDAR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Days from 1970-01-01 to a date of the Gregorian calendar; a day beyond its month runs on into
@@ -14,6 +15,13 @@ static inline int64_t calendar_days(int year, int month, int day)
 	int64_t in_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
 
 	return y * 365 + y / 4 - y / 100 + y / 400 + in_year - 719468;
+}
+
+static inline bool calendar_has(int year, int month, int day)
+{
+	return month >= 1 && month <= 12 && day >= 1 &&
+	       calendar_days(year, month, day) <
+	           calendar_days(month < 12 ? year : year + 1, month < 12 ? month + 1 : 1, 1);
 }
 
 #endif

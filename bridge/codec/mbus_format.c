@@ -16,8 +16,10 @@ struct mbus_formats {
 	size_t next;
 	size_t newest; /* slot, where has_new */
 	bool has_new;
-	struct {
+	struct format {
+		uint32_t kind;
 		uint16_t signature;
+		bool protected;
 		uint8_t size; /* 0: free */
 		uint8_t bytes[BLOCKS_SIZE];
 	} format[FORMATS];
@@ -33,18 +35,27 @@ void mbus_formats_free(struct mbus_formats *formats)
 	free(formats);
 }
 
-static void keep(struct mbus_formats *formats, uint16_t signature, const uint8_t *bytes,
-                 size_t size)
+static size_t slot_of(const struct mbus_formats *formats, uint32_t kind, uint16_t signature)
 {
 	size_t slot = 0;
 
-	if (size == 0 || size > BLOCKS_SIZE)
-		return;
 	while (slot < FORMATS && formats->format[slot].size > 0 &&
-	       formats->format[slot].signature != signature)
+	       (formats->format[slot].kind != kind || formats->format[slot].signature != signature))
 		slot++;
-	if (slot < FORMATS && formats->format[slot].size == size &&
-	    memcmp(formats->format[slot].bytes, bytes, size) == 0)
+	return slot;
+}
+
+static void keep(struct mbus_formats *formats, const struct format *new)
+{
+	size_t slot = slot_of(formats, new->kind, new->signature);
+	const struct format *old = slot < FORMATS ? &formats->format[slot] : NULL;
+
+	if (new->size == 0)
+		return;
+	if (old && old->size > 0 &&
+	    (!new->protected ||
+	     (old->protected &&
+	      old->size == new->size &&memcmp(old->bytes, new->bytes, new->size) == 0)))
 		return;
 	if (slot == FORMATS) {
 		slot = formats->next;
@@ -52,15 +63,14 @@ static void keep(struct mbus_formats *formats, uint16_t signature, const uint8_t
 	}
 	formats->newest = slot;
 	formats->has_new = true;
-	formats->format[slot].signature = signature;
-	formats->format[slot].size = (uint8_t)size;
-	memcpy(formats->format[slot].bytes, bytes, size);
+	formats->format[slot] = *new;
 }
 
-void mbus_formats_learn(struct mbus_formats *formats, struct cursor records)
+void mbus_formats_learn(struct mbus_formats *formats, uint32_t kind, struct cursor records,
+                        bool protected)
 {
-	uint8_t bytes[BLOCKS_SIZE] = {0};
-	struct writer writer = writer_over(bytes, sizeof(bytes));
+	struct format new = {.kind = kind, .protected = protected};
+	struct writer writer = writer_over(new.bytes, sizeof(new.bytes));
 
 	while (cursor_left(&records) > 0) {
 		struct cursor blocks = records, headers = records, no_values = cursor_over(NULL, 0);
@@ -73,40 +83,48 @@ void mbus_formats_learn(struct mbus_formats *formats, struct cursor records)
 		size_t size = headers.at - blocks.at;
 		writer_bytes(&writer, cursor_take(&blocks, size), size);
 	}
+	new.size = (uint8_t)writer.at;
+	new.signature = crc16_en13757(new.bytes, writer.at);
 	if (!writer.broken)
-		keep(formats, crc16_en13757(bytes, writer.at), bytes, writer.at);
+		keep(formats, &new);
 }
 
-bool mbus_formats_put(struct mbus_formats *formats, uint16_t signature, struct cursor blocks)
+bool mbus_formats_put(struct mbus_formats *formats, uint32_t kind, uint16_t signature,
+                      struct cursor blocks, bool protected)
 {
+	struct format new = {.kind = kind, .signature = signature, .protected = protected};
 	size_t size = cursor_left(&blocks);
 	const uint8_t *bytes = cursor_take(&blocks, size);
 
 	if (!bytes || crc16_en13757(bytes, size) != signature)
 		return false;
-	keep(formats, signature, bytes, size);
+	if (size > BLOCKS_SIZE)
+		return true;
+	new.size = (uint8_t)size;
+	memcpy(new.bytes, bytes, size);
+	keep(formats, &new);
 	return true;
 }
 
-bool mbus_formats_find(const struct mbus_formats *formats, uint16_t signature,
+bool mbus_formats_find(const struct mbus_formats *formats, uint32_t kind, uint16_t signature,
                        struct cursor *blocks)
 {
-	for (size_t i = 0; i < FORMATS && formats->format[i].size > 0; i++)
-		if (formats->format[i].signature == signature) {
-			*blocks = cursor_over(formats->format[i].bytes, formats->format[i].size);
-			return true;
-		}
-	return false;
+	size_t slot = slot_of(formats, kind, signature);
+
+	if (slot == FORMATS || formats->format[slot].size == 0)
+		return false;
+	*blocks = cursor_over(formats->format[slot].bytes, formats->format[slot].size);
+	return true;
 }
 
-bool mbus_formats_take_new(struct mbus_formats *formats, uint16_t *signature, struct cursor *blocks)
+bool mbus_formats_take_new(struct mbus_formats *formats, struct mbus_layout *out)
 {
+	const struct format *newest = &formats->format[formats->newest];
 	bool taken = formats->has_new;
 
 	formats->has_new = false;
-	*signature = formats->format[formats->newest].signature;
-	*blocks =
-	    cursor_over(formats->format[formats->newest].bytes, formats->format[formats->newest].size);
+	*out = (struct mbus_layout){newest->kind, newest->signature, newest->protected,
+	                            cursor_over(newest->bytes, newest->size)};
 	return taken;
 }
 

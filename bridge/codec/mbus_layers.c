@@ -259,7 +259,8 @@ static bool begins_plain(struct cursor bytes)
 	return cursor_u8(&bytes) == FILLER && cursor_u8(&bytes) == FILLER;
 }
 
-/* Security modes 5 and 7: whole blocks of AES-CBC, then perhaps more in clear. */
+/* Security modes 5 and 7: whole blocks of AES-CBC, then perhaps more in clear, which counts only
+ * where something else protects it or the meter is believed in clear. */
 static enum reading_status decrypt_blocks(struct layers *layers, unsigned mode, size_t size,
                                           uint8_t access, struct cursor message)
 {
@@ -277,6 +278,7 @@ static enum reading_status decrypt_blocks(struct layers *layers, unsigned mode, 
 	status = check_mac(layers, key, message);
 	if (status != READING_OK)
 		return status;
+	bool believes_rest = layers->protected || key->clear_accepted;
 	link_order(layers->device, address);
 	if (mode == 5) {
 		memcpy(iv, address, 8);
@@ -293,6 +295,8 @@ static enum reading_status decrypt_blocks(struct layers *layers, unsigned mode, 
 	if (!plain || !meter_cipher_cbc(layers->decoder->cipher, bytes, iv, plain, size))
 		return READING_MALFORMED;
 	layers->protected = true;
+	if (!believes_rest)
+		layers->at = cursor_over(plain, size);
 	return begins_plain(layers->at) ? READING_OK : READING_WRONG_KEY;
 }
 
@@ -320,6 +324,22 @@ static enum reading_status read_security(struct layers *layers, struct cursor me
 	return encrypted == 0 ? READING_OK : decrypt_blocks(layers, mode, encrypted, access, message);
 }
 
+/* Whose layouts these are: manufacturer, version and type share them. */
+static uint32_t kind_of(const struct layers *layers)
+{
+	const uint8_t *device = layers->device;
+
+	return (uint32_t)device[4] << 24 | (uint32_t)device[5] << 16 | (uint32_t)device[6] << 8 |
+	       device[7];
+}
+
+/* Anybody can send in clear: layouts come from meters that have a key, and have used it or need
+ * not. */
+static bool may_teach(const struct layers *layers)
+{
+	return layers->protected || key_of(layers);
+}
+
 /* Length, signature, information blocks; the length is met with and without the signature. */
 static enum reading_status read_format_frame(struct layers *layers)
 {
@@ -330,9 +350,12 @@ static enum reading_status read_format_frame(struct layers *layers)
 		struct cursor blocks = layers->at;
 		const uint8_t *bytes = cursor_take(&blocks, length - more);
 
-		if (bytes && mbus_formats_put(layers->decoder->formats, signature,
-		                              cursor_over(bytes, length - more)))
-			return READING_OK;
+		if (!bytes || crc16_en13757(bytes, length - more) != signature)
+			continue;
+		if (may_teach(layers))
+			mbus_formats_put(layers->decoder->formats, kind_of(layers), signature,
+			                 cursor_over(bytes, length - more), layers->protected);
+		return READING_OK;
 	}
 	return READING_MALFORMED;
 }
@@ -346,7 +369,7 @@ static enum reading_status read_compact_frame(struct layers *layers, struct read
 
 	if (layers->at.broken)
 		return READING_MALFORMED;
-	if (!mbus_formats_find(layers->decoder->formats, signature, &blocks))
+	if (!mbus_formats_find(layers->decoder->formats, kind_of(layers), signature, &blocks))
 		return READING_UNKNOWN_FORMAT;
 	if (!mbus_format_fits(blocks, layers->at, checksum))
 		return READING_BAD_CHECKSUM;
@@ -358,9 +381,21 @@ static enum reading_status read_full_frame(struct layers *layers, struct reading
 {
 	unsigned manufacturer = (unsigned)layers->device[4] << 8 | layers->device[5];
 
-	if (manufacturer == KAMSTRUP || manufacturer == KAMSTRUP_WATER)
-		mbus_formats_learn(layers->decoder->formats, layers->at);
+	if ((manufacturer == KAMSTRUP || manufacturer == KAMSTRUP_WATER) && may_teach(layers))
+		mbus_formats_learn(layers->decoder->formats, kind_of(layers), layers->at,
+		                   layers->protected);
 	return mbus_read_records(&layers->at, &layers->at, layers->device, out, count);
+}
+
+/* What one meter's key protected below is no word of another meter's. */
+static void take_transport_device(struct layers *layers)
+{
+	uint8_t link_device[MBUS_DEVICE_SIZE];
+
+	memcpy(link_device, layers->device, MBUS_DEVICE_SIZE);
+	device_of_transport(&layers->at, layers->device);
+	if (memcmp(link_device, layers->device, MBUS_DEVICE_SIZE) != 0)
+		layers->protected = false;
 }
 
 static enum reading_status read_header(struct layers *layers, uint8_t ci, struct cursor message)
@@ -369,7 +404,7 @@ static enum reading_status read_header(struct layers *layers, uint8_t ci, struct
 	case CI_LONG:
 	case CI_COMPACT_LONG:
 	case CI_FORMAT_LONG:
-		device_of_transport(&layers->at, layers->device);
+		take_transport_device(layers);
 		return read_security(layers, message);
 	case CI_SHORT:
 	case CI_COMPACT_SHORT:

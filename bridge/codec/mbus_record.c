@@ -78,7 +78,7 @@ static bool read_day(struct cursor *values, int *year, int *month, int *day)
 	*day = first & 31;
 	*month = second & 15;
 	*year = (first >> 5) | (second >> 4 & 15) << 3;
-	return *day >= 1 && *month >= 1 && *month <= 12 && *year <= 99;
+	return *year <= 99;
 }
 
 /* Types G (2 bytes), F (4) and I (6). A year without its century, up to 80, is of ours. */
@@ -101,9 +101,12 @@ static void read_date(struct cursor *values, size_t size, struct mbus_record *ou
 	if (size == 6)
 		cursor_u8(values); /* week and daylight saving */
 	year += century > 0 || year > 80 ? 1900 + 100 * century : 2000;
+	valid = valid && calendar_has(year, month, day);
 	out->type = valid ? MBUS_TIME : MBUS_NO_VALUE;
 	out->integer =
-	    (calendar_days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second) * 1000;
+	    valid
+	        ? (calendar_days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second) * 1000
+	        : 0;
 }
 
 /* The length byte says what the data are too. */
@@ -112,11 +115,15 @@ static void read_variable(struct cursor *values, struct mbus_record *out)
 	uint8_t length = cursor_u8(values);
 	size_t size = length;
 
-	if (length >= 0xc0 && length <= 0xc9) {
+	if (length == 0xc0 || length == 0xd0) {
+		no_value(out);
+		return;
+	}
+	if (length > 0xc0 && length <= 0xc9) {
 		read_bcd(values, length - 0xc0u, out);
 		return;
 	}
-	if (length >= 0xd0 && length <= 0xd9) {
+	if (length > 0xd0 && length <= 0xd9) {
 		read_bcd(values, length - 0xd0u, out);
 		out->integer = -out->integer;
 		return;

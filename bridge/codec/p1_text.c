@@ -122,8 +122,8 @@ bool p1_time(struct cursor text, int64_t *ms)
 		part[i] = (int)(tens * 10 + ones);
 	}
 	uint8_t season = cursor_u8(&text);
-	if ((season != 'S' && season != 'W') || part[1] < 1 || part[1] > 12 || part[2] < 1 ||
-	    part[2] > 31 || part[3] > 23 || part[4] > 59 || part[5] > 59)
+	if ((season != 'S' && season != 'W') || !calendar_has(2000 + part[0], part[1], part[2]) ||
+	    part[3] > 23 || part[4] > 59 || part[5] > 59)
 		return false;
 	*ms = (calendar_days(2000 + part[0], part[1], part[2]) * 86400 +
 	       (part[3] - (season == 'S' ? 2 : 1)) * 3600 + part[4] * 60 + part[5]) *

@@ -11,10 +11,18 @@
 
 enum { OBIS_SIZE = 24, READING_LIMIT = 128, DEVICE_SIZE = 48, MBUS_DEVICE_SIZE = 8 };
 
-/* Value in units = raw * multiplier / divisor. A frame that says the scale and no value is one
- * reading of OBIS code READING_SCALE, whose raw means nothing: the scale of what the meter reports
- * from then on. */
-#define READING_SCALE "*"
+/* Value in units = raw * multiplier / divisor. A frame that says scale or unit and no value is one
+ * reading of OBIS code READING_SCALE: how the meter counts from then on. Its unit is that of energy
+ * and volume, READING_SCALE_UNIT where the frame did not say; its raw is 1 where counts are decimal
+ * digits (BCD) from then on. */
+#define READING_SCALE      "*"
+#define READING_SCALE_UNIT "scale"
+
+/* What the frame does not say the database knows of the meter: before an OBIS code, that it stands
+ * for electricity where that is what the meter measures; as unit, its unit, and its unit of flow
+ * or power. */
+#define READING_UNSAID      "?"
+#define READING_UNSAID_FLOW "?/h"
 
 /* The endpoint of a device that has only one place to read from. */
 enum { ENDPOINT_ONLY = 1 };

@@ -22,13 +22,21 @@ enum {
 	ATTRIBUTE_DEVICE_TYPE = 0x0306,
 	ATTRIBUTE_DEMAND = 0x0400,
 	ATTRIBUTE_BATTERY_PERCENTAGE = 0x0021, /* of Power Configuration */
+	BATTERY_FULL = 200,                    /* half percents */
 	DEVICE_TYPE_MIRRORED = 0x7f,           /* added to the type of a mirrored meter */
 	UNIT_BCD = 0x80,                       /* the unit's flag for BCD values */
 };
 
 #define SECONDS_1970_TO_2000 INT64_C(946684800)
 
-enum medium { MEDIUM_ELECTRICITY, MEDIUM_GAS, MEDIUM_WATER, MEDIUM_HEAT, MEDIUM_OTHER };
+enum medium {
+	MEDIUM_UNSAID,
+	MEDIUM_ELECTRICITY,
+	MEDIUM_GAS,
+	MEDIUM_WATER,
+	MEDIUM_HEAT,
+	MEDIUM_OTHER
+};
 
 struct metering_unit {
 	const char *energy, *power; /* of summations and of the demand */
@@ -141,22 +149,24 @@ static enum reading_status gather_traits(struct zcl_frame frame, struct metering
 static void name_summation(uint16_t id, enum medium medium, char *obis)
 {
 	static const char *const totals[] = {
+	    [MEDIUM_UNSAID] = READING_UNSAID "1-0:1.8.0.255",
 	    [MEDIUM_ELECTRICITY] = "1-0:1.8.0.255",
 	    [MEDIUM_GAS] = "7-0:3.0.0.255",
 	    [MEDIUM_WATER] = "8-0:1.0.0.255",
 	    [MEDIUM_HEAT] = "6-0:1.0.0.255",
 	    [MEDIUM_OTHER] = "",
 	};
+	const char *unsaid = medium == MEDIUM_UNSAID ? READING_UNSAID : "";
 
 	obis[0] = '\0';
 	if (id == ATTRIBUTE_DELIVERED)
 		snprintf(obis, OBIS_SIZE, "%s", totals[medium]);
-	else if (medium != MEDIUM_ELECTRICITY)
+	else if (medium != MEDIUM_ELECTRICITY && medium != MEDIUM_UNSAID)
 		return;
 	else if (id == ATTRIBUTE_RECEIVED)
-		snprintf(obis, OBIS_SIZE, "1-0:2.8.0.255");
+		snprintf(obis, OBIS_SIZE, "%s1-0:2.8.0.255", unsaid);
 	else if (id >= ATTRIBUTE_TIER_FIRST && id <= ATTRIBUTE_TIER_LAST)
-		snprintf(obis, OBIS_SIZE, "1-0:%d.8.%d.255", id % 2 ? 2 : 1,
+		snprintf(obis, OBIS_SIZE, "%s1-0:%d.8.%d.255", unsaid, id % 2 ? 2 : 1,
 		         (id - ATTRIBUTE_TIER_FIRST) / 2 + 1);
 }
 
@@ -184,6 +194,8 @@ static bool metering_reading(const struct zcl_attribute *attribute,
 
 	if (demand && traits->medium == MEDIUM_ELECTRICITY)
 		snprintf(out->obis, OBIS_SIZE, "1-0:16.7.0.255");
+	else if (demand && traits->medium == MEDIUM_UNSAID)
+		snprintf(out->obis, OBIS_SIZE, READING_UNSAID "1-0:16.7.0.255");
 	else
 		name_summation(attribute->id, traits->medium, out->obis);
 	if (out->obis[0] == '\0' || !zcl_integer(attribute, &out->raw))
@@ -199,7 +211,8 @@ static bool metering_reading(const struct zcl_attribute *attribute,
 
 static bool battery_reading(const struct zcl_attribute *attribute, struct reading *out)
 {
-	if (attribute->id != ATTRIBUTE_BATTERY_PERCENTAGE || !zcl_integer(attribute, &out->raw))
+	if (attribute->id != ATTRIBUTE_BATTERY_PERCENTAGE || attribute->type != ZCL_UINT8 ||
+	    !zcl_integer(attribute, &out->raw) || out->raw > BATTERY_FULL)
 		return false;
 	snprintf(out->obis, OBIS_SIZE, "0-0:96.50.0.255");
 	out->unit = "%";
@@ -209,10 +222,16 @@ static bool battery_reading(const struct zcl_attribute *attribute, struct readin
 	return true;
 }
 
+static bool says_unit(const struct metering_traits *traits)
+{
+	return traits->unit.energy && strcmp(traits->unit.energy, READING_UNSAID) != 0;
+}
+
 static struct reading scale_reading(const struct metering_traits *traits)
 {
 	return (struct reading){.obis = READING_SCALE,
-	                        .unit = "scale",
+	                        .unit = says_unit(traits) ? traits->unit.energy : READING_SCALE_UNIT,
+	                        .raw = traits->bcd,
 	                        .multiplier = traits->multiplier,
 	                        .divisor = traits->divisor};
 }
@@ -231,7 +250,7 @@ static void add_reading(const struct zcl_address *source, struct reading reading
 enum reading_status reading_decode_zcl(struct decoder *decoder, const struct raw_telegram *telegram,
                                        struct reading *out, size_t *count)
 {
-	struct metering_traits traits = {.unit = unit_of(0)};
+	struct metering_traits traits = {.unit = {READING_UNSAID, READING_UNSAID_FLOW}};
 	struct zcl_address source;
 	struct zcl_frame frame;
 	struct zcl_attribute attribute;
@@ -262,7 +281,8 @@ enum reading_status reading_decode_zcl(struct decoder *decoder, const struct raw
 		}
 		add_reading(&source, reading, out, count);
 	}
-	if (*count == 0 && source.cluster == ZCL_METERING && (traits.multiplier || traits.divisor))
+	if (*count == 0 && source.cluster == ZCL_METERING && traits.medium != MEDIUM_OTHER &&
+	    (traits.multiplier || traits.divisor || says_unit(&traits)))
 		add_reading(&source, scale_reading(&traits), out, count);
 	return READING_OK;
 }

@@ -100,8 +100,18 @@ bool zcl_read(const uint8_t *telegram, size_t size, struct zcl_frame *out)
 
 bool zcl_carries_attributes(const struct zcl_frame *frame)
 {
-	return !frame->cluster_specific && (frame->command == ZCL_REPORT_ATTRIBUTES ||
-	                                    frame->command == ZCL_READ_ATTRIBUTES_RESPONSE);
+	if (frame->cluster_specific)
+		return false;
+	switch (frame->command) {
+	case ZCL_READ_ATTRIBUTES_RESPONSE:
+	case ZCL_WRITE_ATTRIBUTES:
+	case ZCL_WRITE_ATTRIBUTES_UNDIVIDED:
+	case ZCL_WRITE_ATTRIBUTES_NO_RESPONSE:
+	case ZCL_REPORT_ATTRIBUTES:
+		return true;
+	default:
+		return false;
+	}
 }
 
 enum zcl_next zcl_next(struct zcl_frame *frame, struct zcl_attribute *out)

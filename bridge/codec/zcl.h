@@ -1,6 +1,7 @@
 /*
  * ZigBee Cluster Library general frames (ZCL revision 6, chapter 2): the header
- * and the attribute lists of Report Attributes and Read Attributes Response.
+ * and the attribute lists of Report Attributes, Read Attributes Response and Write
+ * Attributes.
  * Every ZCL data type is sized, so that an unknown attribute can be skipped.
  */
 #ifndef SMARTHG_BRIDGE_ZCL_H
@@ -15,6 +16,9 @@ enum zcl_cluster {
 
 enum zcl_command {
 	ZCL_READ_ATTRIBUTES_RESPONSE = 0x01,
+	ZCL_WRITE_ATTRIBUTES = 0x02, /* how a meter begins its mirror */
+	ZCL_WRITE_ATTRIBUTES_UNDIVIDED = 0x03,
+	ZCL_WRITE_ATTRIBUTES_NO_RESPONSE = 0x05,
 	ZCL_REPORT_ATTRIBUTES = 0x0a,
 };
 

@@ -43,7 +43,7 @@ static const struct key keys[] = {
 	{"tls_listen", VALUE_ADDRESS, AT(tls_listen), 0, 0, AT_START, "", "address and port for TLS below the framing; empty: none. Without tls_certificate only with pre-shared keys, which follow from the link keys"},
 	{"tls_certificate", VALUE_TEXT, AT(tls_certificate), 0, 0, AT_START, "", "PEM file of the certificate chain; read again on SIGHUP"},
 	{"tls_key", VALUE_TEXT, AT(tls_key), 0, 0, AT_START, "", "PEM file of its private key; read again on SIGHUP"},
-	{"tls_client_ca", VALUE_TEXT, AT(tls_client_ca), 0, 0, AT_START, "", "PEM file of the authority whose certificates gateways must show, with their EUI-64 as common name; empty: none are asked for"},
+	{"tls_client_ca", VALUE_TEXT, AT(tls_client_ca), 0, 0, AT_START, "", "PEM file of the authority whose certificates gateways must show, with their EUI-64 as common name; pre-shared keys are not offered then; empty: none are asked for"},
 	{"tls_security", VALUE_SECURITY, AT(tls_security_required), 0, 0, ALWAYS, "required", "as security, for tls_listen"},
 	{"metrics", VALUE_ADDRESS, AT(metrics), 0, 0, AT_START, "", "address and port of the Prometheus metrics; empty: none"},
 	{"control_socket", VALUE_TEXT, AT(control_socket), 0, 0, AT_START, "", "Unix socket for smarthg-ctl; empty: none"},
@@ -66,7 +66,7 @@ static const struct key keys[] = {
 	{"ingest_connections", VALUE_INTEGER, AT(ingest_connections), 1, 64, AT_START, "2", "database connections that write records"},
 	{"batch_records", VALUE_INTEGER, AT(batch_records), 1, 100000, ALWAYS, "1000", "records in one transaction"},
 	{"batch_ms", VALUE_INTEGER, AT(batch_ms), 1, 10000, ALWAYS, "50", "a record waits no longer for others"},
-	{"memory_budget_mb", VALUE_INTEGER, AT(memory_budget_mb), 1, 1000000, ALWAYS, "256", "records in memory while the database is away"},
+	{"memory_budget_mb", VALUE_INTEGER, AT(memory_budget_mb), 1, 1000000, ALWAYS, "256", "records and events in memory while the database is away"},
 	{"refresh_ms", VALUE_INTEGER, AT(refresh_ms), 0, 3600000, AT_START, "1000", "interval energy is refreshed so often; 0: not by the bridge"},
 	{"command_seconds", VALUE_INTEGER, AT(command_seconds), 1, 3600, ALWAYS, "30", "time for a gateway to answer a command"},
 	{"command_grace_seconds", VALUE_INTEGER, AT(command_grace_seconds), 0, INT_MAX, ALWAYS, "0", "a command is still sent so long after its slot; large for a replay of old data"},
@@ -239,10 +239,17 @@ bool configuration_read(struct configuration *configuration, const char *path, c
 	}
 	while (good && fgets(line, sizeof(line), file)) {
 		number++;
-		good = read_line(configuration, line, reason, sizeof(reason));
+		good = strchr(line, '\n') || feof(file);
+		if (good)
+			good = read_line(configuration, line, reason, sizeof(reason));
+		else
+			snprintf(reason, sizeof(reason), "longer than %zu characters", sizeof(line) - 2);
 	}
 	if (!good)
 		snprintf(message, size, "%s line %d: %s", path, number, reason);
+	else if (ferror(file))
+		snprintf(message, size, "cannot read \"%s\": %s", path, strerror(errno));
+	good = good && !ferror(file);
 	fclose(file);
 	return good;
 }

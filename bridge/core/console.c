@@ -27,6 +27,7 @@ struct client {
 	bool watching;
 	uint64_t gateway; /* watched; 0: all */
 	size_t missed;    /* lines, since the last that was sent */
+	bool full;        /* it does not read its answers: nothing is read of it */
 };
 
 struct console {
@@ -133,18 +134,37 @@ static void on_command(struct client *client, const char *line)
 	}
 }
 
+/* One command, so that gateways have their turn between those of a client. */
 static void on_readable(struct bufferevent *stream, void *context)
 {
 	struct client *client = context;
 	struct evbuffer *input = bufferevent_get_input(stream);
-	char *line;
 
-	while ((line = evbuffer_readln(input, NULL, EVBUFFER_EOL_LF)) != NULL) {
+	if (evbuffer_get_length(bufferevent_get_output(stream)) > OUTPUT_LIMIT) {
+		client->full = true;
+		bufferevent_disable(stream, EV_READ);
+		return;
+	}
+	char *line = evbuffer_readln(input, NULL, EVBUFFER_EOL_LF);
+	if (line) {
 		on_command(client, line);
 		free(line);
-	}
-	if (evbuffer_get_length(input) >= LINE_LIMIT)
+		if (evbuffer_get_length(input) > 0)
+			bufferevent_trigger(stream, EV_READ, BEV_TRIG_DEFER_CALLBACKS);
+	} else if (evbuffer_get_length(input) >= LINE_LIMIT) {
 		client_free(client);
+	}
+}
+
+static void on_writable(struct bufferevent *stream, void *context)
+{
+	struct client *client = context;
+
+	if (!client->full)
+		return;
+	client->full = false;
+	bufferevent_enable(stream, EV_READ);
+	bufferevent_trigger(stream, EV_READ, BEV_TRIG_DEFER_CALLBACKS);
 }
 
 static void on_event(struct bufferevent *stream, short what, void *context)
@@ -178,7 +198,8 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t channel,
 	client->next = console->first;
 	console->first = client;
 	console->clients++;
-	bufferevent_setcb(client->stream, on_readable, NULL, on_event, client);
+	bufferevent_setcb(client->stream, on_readable, on_writable, on_event, client);
+	bufferevent_setwatermark(client->stream, EV_WRITE, OUTPUT_LIMIT / 2, 0);
 	bufferevent_setwatermark(client->stream, EV_READ, 0, LINE_LIMIT);
 	bufferevent_enable(client->stream, EV_READ | EV_WRITE);
 }

@@ -12,13 +12,15 @@
 
 #include "clock.h"
 
-enum { RESTART_PAUSE_MS = 5000 };
+/* A loss that a gateway declares may be longer than a gap in its records. */
+enum { RESTART_PAUSE_MS = 5000, AHEAD_LIMIT = 10000, LOSS_LIMIT = 1000000000 };
 
 struct hosts {
 	struct hosts_options options;
 	struct registry *registry;
 	struct ip_dispatcher *dispatcher;
 	struct presence presence;
+	size_t sessions;
 	struct event *tick;
 	int64_t restart_at_ms; /* steady: when refused records are asked for again; 0: there are none */
 	bool stopping;
@@ -32,6 +34,7 @@ static void end_session(struct hosts *hosts, struct gateway *gateway, const char
 	if (session == 0)
 		return;
 	gateway->session = 0;
+	hosts->sessions--;
 	presence_forget_session(&hosts->presence, gateway);
 	back_end->session_closed(back_end->context, gateway, session, reason);
 }
@@ -83,6 +86,7 @@ static void open_session(struct hosts *hosts, struct connection *connection,
 		end_session(hosts, gateway, "a new session took over");
 	connection->owner = gateway;
 	gateway->connection = connection;
+	hosts->sessions += gateway->session == 0;
 	gateway->session = connection->session.channel.session;
 	connection_peer(connection, peer);
 	log_line(hosts->options.log, LOG_INFO, "session opened",
@@ -109,6 +113,14 @@ static void refuse(struct hosts *hosts, struct connection *connection,
 		back_end->security_event(back_end->context, eui64, peer, name, event->detail);
 }
 
+/* The database remembers each record beyond a gap. */
+static bool too_far_ahead(const struct gateway *gateway, const struct data_message *data)
+{
+	if (data->kind == KIND_LOSS)
+		return data->record_no - gateway->committed > LOSS_LIMIT;
+	return data->record_no > gateway->accepted && data->record_no - gateway->accepted > AHEAD_LIMIT;
+}
+
 static void receive_record(struct hosts *hosts, struct connection *connection,
                            const struct session_event *event, int64_t now_ms)
 {
@@ -119,10 +131,18 @@ static void receive_record(struct hosts *hosts, struct connection *connection,
 		connection->ack_due = true;
 		return;
 	}
+	if (too_far_ahead(gateway, &event->data)) {
+		connection_close(connection, CLOSE_LIMIT, "too many records are missing before this one");
+		return;
+	}
 	if (!gateway_accept(gateway, event->data.record_no))
 		return;
-	if (back_end->record(back_end->context, gateway, event->route, &event->data, now_ms))
+	if (back_end->record(back_end->context, gateway, event->route, &event->data, now_ms)) {
+		/* A loss closes the gap before it. */
+		if (event->data.kind == KIND_LOSS)
+			gateway_advance(gateway, event->data.record_no);
 		return;
+	}
 	gateway_restart(gateway);
 	connection_close(connection, CLOSE_UNAVAILABLE, "the record could not be taken");
 }
@@ -277,23 +297,14 @@ unsigned hosts_port(const struct hosts *hosts, bool secure)
 	return ip_dispatcher_port(hosts->dispatcher, secure);
 }
 
-static void count_gateway(void *context, struct gateway *gateway)
-{
-	struct hosts_counts *counts = context;
-
-	counts->sessions += gateway->session != 0;
-	counts->online += gateway->online;
-}
-
 struct hosts_counts hosts_counts(const struct hosts *hosts)
 {
-	struct hosts_counts counts = {
+	return (struct hosts_counts){
 	    .gateways = registry_count(hosts->registry),
+	    .sessions = hosts->sessions,
+	    .online = hosts->presence.online,
 	    .dispatcher = ip_dispatcher_counts(hosts->dispatcher),
 	};
-
-	registry_each(hosts->registry, count_gateway, &counts);
-	return counts;
 }
 
 void hosts_reconfigure(struct hosts *hosts, const struct hosts_options *options)

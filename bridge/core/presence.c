@@ -19,6 +19,7 @@ static void change(struct presence *presence, struct gateway *gateway, bool onli
 {
 	bool news = !gateway->reported || gateway->online != online;
 
+	presence->online += (size_t)online - (size_t)gateway->online;
 	gateway->online = online;
 	gateway->reported = true;
 	if (news)

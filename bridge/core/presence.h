@@ -18,6 +18,7 @@ struct presence {
 	struct seen_list watched, sessions;
 	int64_t floor_ms; /* silence before this moment is not the gateways' */
 	bool held;
+	size_t online; /* gateways that are */
 };
 
 /* READY was exchanged. */

@@ -31,6 +31,32 @@ static bool possible_time(int64_t ms, int64_t received_ms)
 	return ms >= EARLIEST_MS && ms <= received_ms + FUTURE_MS;
 }
 
+/* Stored at another time than now: value group F is not 255. */
+static bool historical(const struct reading *reading)
+{
+	const char *last = strrchr(reading->obis, '.');
+
+	return last && strcmp(last, ".255") != 0;
+}
+
+/* Values that are stored at a time that cannot be are left out. */
+static size_t drop_impossible(struct reading *readings, size_t count, int64_t received_ms)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct reading *reading = &readings[i];
+
+		if (historical(reading) && reading->measured_ms != 0 &&
+		    !possible_time(reading->measured_ms, received_ms))
+			continue;
+		if (kept != i)
+			readings[kept] = *reading;
+		kept++;
+	}
+	return kept;
+}
+
 static int64_t measured_time(const struct reading *reading, const struct data_message *data,
                              int64_t received_ms)
 {
@@ -70,6 +96,7 @@ void routing_decode(struct decoder *decoder, uint8_t route, const struct data_me
 		out->lacks_key = reading_lacks_key(status);
 		if (out->lacks_key)
 			memcpy(out->device, decoder->device, sizeof(out->device));
+		out->count = drop_impossible(out->readings, out->count, received_ms);
 		for (size_t n = 0; n < out->count; n++)
 			out->readings[n].measured_ms = measured_time(&out->readings[n], data, received_ms);
 		return;

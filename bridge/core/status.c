@@ -16,7 +16,7 @@ struct metric {
 	const char *meaning;
 };
 
-enum { METRICS = 18 };
+enum { METRICS = 19 };
 
 static void collect(const struct status *status, struct metric out[METRICS])
 {
@@ -36,6 +36,8 @@ static void collect(const struct status *status, struct metric out[METRICS])
 	     "Records sent to quarantine by the bridge"},
 	    {"unstorable", COUNTER, (double)status->unstorable, "Records that the database refused"},
 	    {"waiting_records", GAUGE, (double)status->waiting, "Records not yet committed"},
+	    {"oldest_waiting_ms", GAUGE, (double)status->oldest_waiting_ms,
+	     "How long the oldest of them waits, ms"},
 	    {"waiting_events", GAUGE, (double)status->waiting_events, "Events not yet written"},
 	    {"memory_bytes", GAUGE, (double)status->memory, "Memory held for records"},
 	    {"resident_bytes", GAUGE, (double)status->resident, "Memory of the process"},

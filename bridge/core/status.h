@@ -14,7 +14,8 @@
 struct status {
 	struct hosts_counts hosts;
 	uint64_t records, batches, quarantined, unstorable;
-	size_t waiting;        /* records not yet committed */
+	size_t waiting; /* records not yet committed */
+	int64_t oldest_waiting_ms;
 	size_t waiting_events; /* statements not yet answered */
 	size_t memory;         /* bytes held for records */
 	size_t resident;       /* bytes of the process; 0: not known */

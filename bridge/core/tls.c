@@ -87,7 +87,8 @@ static SSL_CTX *new_context(struct tls *tls)
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(context, 0);
 	SSL_CTX_set_dh_auto(context, 1);
-	SSL_CTX_set_psk_server_callback(context, on_shared_key);
+	if (tls->files.client_ca[0] == '\0')
+		SSL_CTX_set_psk_server_callback(context, on_shared_key);
 	if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
 	    SSL_CTX_set_ciphersuites(context, CIPHERS_TLS_1_3) == 1 &&
 	    SSL_CTX_set_cipher_list(context, CIPHERS_TLS_1_2) == 1 && load_files(context, &tls->files))
@@ -151,7 +152,8 @@ static uint64_t certificate_identity(X509 *certificate)
 	if (X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name,
 	                              sizeof(name)) < 0)
 		return UINT64_MAX;
-	return parse_eui64(name);
+	uint64_t eui64 = parse_eui64(name);
+	return eui64 == 0 ? UINT64_MAX : eui64; /* 0 would say that there is no certificate */
 }
 
 uint64_t tls_identity(SSL *ssl)

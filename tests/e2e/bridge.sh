@@ -128,6 +128,12 @@ check $? "a gateway that has dropped acknowledged records says so and is not hel
 is "$(sql "SELECT count(DISTINCT record_no), min(record_no) FILTER (WHERE record_no > 1000) FROM reading WHERE gateway_id = 2")" "1300|1301" "what it has kept is stored"
 is "$(sql "SELECT count(*) FROM gateway_event WHERE event = 'records_lost' AND detail LIKE '% 1001 to %'")" 1 "and the rest is an event"
 
+# A gateway that leaves out more records than the database would remember the later ones of.
+"$top/tests/e2e/telegrams" 3 11700 | grep "^$(sed -n 3p "$work/telegrams" | cut -d' ' -f1)" >"$work/gap"
+sim gap --telegrams "$work/gap" --first-record 11650 --gap --timeout 2
+check "$([ $? != 0 ]; echo $?)" "a record beyond a large gap is not taken"
+is "$(sql "SELECT count(*) FROM gateway_record_ahead") $([ "$(logged 'too many records are missing')" -gt 0 ] && echo told)" "0 told" "nor remembered"
+
 # Telegrams that cannot be decoded, one that the database refuses, lost records, then a good one.
 sql "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE check_violation USING MESSAGE = ''x'' || repeat(''ä'', 200); END';
 	CREATE TRIGGER refuse BEFORE INSERT ON reading_landing FOR EACH ROW WHEN (NEW.raw_value = 4711) EXECUTE FUNCTION refuse();

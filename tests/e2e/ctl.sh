@@ -19,7 +19,7 @@ check $? "three gateways send five records each"
 for _ in $(seq 30); do [ "$(grep -c CLOSE "$work/all")" = 3 ] && break; sleep 0.1; done
 is "$(grep -oE '(--->|<---) [^ ]+ [A-Z-]+' "$work/second" | sed 's/ [^ ]* / /' | uniq | sed -n '1,5p' | paste -sd,)" "---> HELLO,<--- CHALLENGE,---> AUTH,<--- READY,---> DATA" "the frames of a session are shown in their order"
 is "$(grep -c -- '---> .* DATA record=' "$work/all")/$(grep -c -- '---> .* DATA record=' "$work/second")/$(grep -cv " $second \|^    " "$work/second")" "15/5/0" "of all gateways, or of one"
-is "$(grep -A 2 'DATA record=3 ' "$work/second" | grep -oE '1-0:1.8.0.255 [0-9.]+ kWh|1-0:16.7.0.255 [0-9.]+ kW' | paste -sd,)" "1-0:1.8.0.255 2.021 kWh,1-0:16.7.0.255 0.42 kW" "telegrams are decoded into readings with their units"
+is "$(grep -A 2 'DATA record=3 ' "$work/second" | grep -oE '[?]1-0:1.8.0.255 [0-9.]+ [?]|[?]1-0:16.7.0.255 [0-9.]+ [?]/h' | paste -sd,)" "?1-0:1.8.0.255 2.021 ?,?1-0:16.7.0.255 0.42 ?/h" "telegrams are decoded into readings, which leave open what the frame does"
 check "$(grep -q 'record 5 to the back end: 2 readings' "$work/second" && grep -q 'records up to 5 committed' "$work/second" && grep -q 'ACK committed up to record=5' "$work/second"; echo $?)" "as are record, commit and acknowledgement"
 is "$("$ctl_program" show "$work/recorded" | sort)" "$(sort "$work/all")" "recorded traffic is shown as it was live"
 is "$(grep -cE "$(cut -d' ' -f2 "$work/keys" | paste -sd'|')" "$work/recorded")$(grep -E ' 0[1-4] [0-9]+ [0-9]+ ' "$work/recorded" | grep -vc -- ' -$')" 00 "no key and no proof is in it"
@@ -39,6 +39,9 @@ if [ "$(id -u)" = 0 ]; then
 fi
 
 # A client that asks and never reads, and one that sends garbage.
+is "$(perl -MIO::Socket::UNIX -e 'my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die; $s->blocking(0); my $end = time + 8;
+	while (time < $end) { next if syswrite $s, "status\n" x 500; my $w = ""; vec($w, fileno $s, 1) = 1; if (!select undef, $w, undef, 1) { print "not read"; last } }' "$work/control")" "not read" "of a client that does not read nothing is read"
+check "$("$ctl_program" status | grep -q '"online":'; echo $?)" "and others are served meanwhile"
 perl -MIO::Socket::UNIX -e 'my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die; print $s "watch\n"; $s->flush; sleep 3' "$work/control" & lazy_pid=$!
 head -c 100000 /dev/zero | perl -MIO::Socket::UNIX -e '$SIG{PIPE} = "IGNORE"; my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die; print $s $_ while <STDIN>' "$work/control" 2>/dev/null
 "$top/tests/e2e/telegrams" 3 3000 >"$work/telegrams"

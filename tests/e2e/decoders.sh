@@ -13,10 +13,10 @@ clear=144493157856341233037a2b0000000c1428048502
 p1=$(printf '/XYZ5METER\r\n\r\n0-0:96.1.1(4530303132)\r\n0-0:1.0.0(231114231300W)\r\n1-0:1.8.1(004567.123*kWh)\r\n1-0:1.8.2(001234.567*kWh)\r\n0-1:24.1.0(003)\r\n0-1:96.1.0(4730303138)\r\n0-1:24.2.1(231114230000W)(00123.456*m3)\r\n!' | od -An -v -tx1 | tr -d ' \n')
 
 make_homes 2 || { echo "Bail out! no database"; exit 1; }
-sql "INSERT INTO meter (meter_id, home_id, gateway_id, device_address, commodity, name) VALUES
-	(11, 1, 1, mbus_address('12345678', 'ELS', 51, 3), 'gas', 'gas'),
-	(12, 2, 2, mbus_address('12345678', 'ELS', 51, 3), 'gas', 'gas by wire'),
-	(13, 2, 2, 'G0018', 'heat', 'gas of the P1 port'), (14, 2, 2, 'E0012', 'water', 'P1')" 2>"$work/sql.log"
+sql "INSERT INTO meter (meter_id, home_id, gateway_id, device_address, kind, commodity, name) VALUES
+	(11, 1, 1, mbus_address('12345678', 'ELS', 51, 3), 'main', 'gas', 'gas'),
+	(12, 2, 2, mbus_address('12345678', 'ELS', 51, 3), 'main', 'gas', 'gas by wire'),
+	(13, 2, 2, 'G0018', 'sub', 'gas', 'gas of the P1 port'), (14, 2, 2, 'E0012', 'sub', 'electricity', 'P1')" 2>"$work/sql.log"
 first=0015bc0100000001 second=0015bc0100000002
 readings() { sql "SELECT string_agg(concat_ws(' ', obis, unit, raw_value, extract(epoch FROM measured_at)::bigint), ', ' ORDER BY obis) FROM reading JOIN register USING (register_id) WHERE meter_id = $1"; }
 unresolved() { sql "SELECT string_agg(record_no || ' ' || reason, ', ' ORDER BY record_no) FROM quarantine WHERE resolved_at IS NULL AND gateway_id = $1"; }
@@ -65,7 +65,9 @@ radio() { printf '%02x%s' $((${#1} / 2)) "$1"; }
 kamstrup=442d2c888888880107
 full=$(radio ${kamstrup}7804131908000002fd170000)
 compact=$(radio ${kamstrup}79$(sum 041302fd17)$(sum 04131a08000002fd170000)1a0800000000)
-sql "INSERT INTO meter (meter_id, home_id, gateway_id, device_address, kind, commodity, name) VALUES (16, 1, 1, mbus_address('88888888', 'KAM', 1, 7), 'sub', 'water', 'compact')"
+sql "INSERT INTO meter (meter_id, home_id, gateway_id, device_address, kind, commodity, name) VALUES (16, 1, 1, mbus_address('88888888', 'KAM', 1, 7), 'sub', 'water', 'compact');
+	INSERT INTO meter_key VALUES (mbus_address('88888888', 'KAM', 1, 7), '\\x000102030405060708090a0b0c0d0e0f', true)"
+for _ in $(seq 50); do [ "$(logged 'meter keys loaded" keys=2')" -ge 1 ] && break; sleep 0.1; done
 cat >>"$work/telegrams" <<TELEGRAMS
 $second 1700000060000 2 - $compact
 $first 1700000240000 2 - $compact
@@ -88,6 +90,15 @@ echo "$first 1700000480000 2 - ${compact}" >>"$work/telegrams"
 sim again
 comes 4 "SELECT count(*) FROM reading JOIN register USING (register_id) WHERE meter_id = 16" "a bridge that starts knows the layouts of the one before"
 comes 4 "SELECT count(*) FROM reading JOIN register USING (register_id) WHERE meter_id = 11" "a bridge that starts reads what keys came for meanwhile"
+# What the database refuses at the second look stays where it is, with the reason, and is not called for again.
+sql "DELETE FROM meter_key"
+for _ in $(seq 50); do [ "$(logged 'meter keys loaded" keys=0')" -ge 3 ] && break; sleep 0.1; done
+echo "$first 1700000540000 2 - $gas" >>"$work/telegrams"
+sim refused
+sql "ALTER TABLE reading_landing ADD CONSTRAINT refusal CHECK (raw_value <> 2850427) NOT VALID"
+sql "INSERT INTO meter_key (device_address, key) VALUES (mbus_address('12345678', 'ELS', 51, 3), '\\x$gas_key')"
+comes "f t" "SELECT concat_ws(' ', retry, reason LIKE 'refused by the database:%') FROM quarantine WHERE record_no = (SELECT max(record_no) FROM quarantine)" "a refusal of the database ends the second look"
+is "$(grep 'quarantine decoded again' "$work/bridge.log" | tail -n 1 | grep -o 'decoded=.*')" "decoded=0" "and is no success"
 is "$(grep -ci "$gas_key" "$work/bridge.log")" 0 "no key is in the log"
 stop_bridge TERM
 

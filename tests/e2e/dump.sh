@@ -20,7 +20,7 @@ INSERT INTO home (feeder_id, price_area_id, tariff_id, name) SELECT feeder_id, p
 INSERT INTO gateway (home_id, eui64, link_key) SELECT home_id, decode(lpad(to_hex(home_id), 16, '0'), 'hex'), '\x000102030405060708090a0b0c0d0e0f' FROM home;
 INSERT INTO meter (home_id, gateway_id, device_address, name, default_divisor) SELECT home_id, gateway_id, eui64, 'main', 1000 FROM gateway;
 INSERT INTO meter_key VALUES (mbus_address('12345678', 'ABC', 1, 7), '\x000102030405060708090a0b0c0d0e0f');
-SELECT bridge_mbus_layout(4660, '\x0413') \g /dev/null
+SELECT bridge_mbus_layout(738004246, 4660, '\x0413', true) \g /dev/null
 INSERT INTO ess (home_id, capacity_kwh, min_kw, max_kw) SELECT home_id, 10, -5, 5 FROM home;
 INSERT INTO ess_state SELECT home_id, '2023-05-08', 3 FROM home;
 INSERT INTO pev (home_id, capacity_kwh, min_kw, max_kw) SELECT home_id, 40, 0, 7 FROM home;
@@ -52,7 +52,7 @@ SELECT report_upkeep('settle', 0) \g /dev/null
 SELECT bridge_session_open(gateway_id, 1, 'peer', true, false), bridge_presence(gateway_id, true, now(), '') FROM gateway \g /dev/null
 SELECT make_token_key('sign'), make_token_key('decrypt'), issue_token('owner', 'client', 'read_home', '1 hour') \g /dev/null
 INSERT INTO gateway_phone SELECT gateway_id, '+45' || 10000000 + row_number() OVER () FROM gateway;
-INSERT INTO remote_tunnel (gateway_id, public_key, port) SELECT gateway_id, 'ssh-ed25519 ' || repeat('A', 60) || 1000000 + row_number() OVER (), 2000 + row_number() OVER () FROM gateway;
+INSERT INTO remote_tunnel (gateway_id, public_key, port) SELECT gateway_id, 'ssh-ed25519 ' || repeat('A', 60) || 1000000 + row_number() OVER (), 22000 + row_number() OVER () FROM gateway;
 SELECT sms_send(gateway_id, 'text'), bridge_sms_received('+451', 'answer', now()), bridge_report('bridge', '{"started_ms": 0}') FROM gateway \g /dev/null
 SELECT count(command_id) FROM ebr_run('2023-05-08 12:00Z') \g /dev/null
 INSERT INTO market_setting (base_uri) VALUES ('https://market.example');

@@ -16,7 +16,10 @@ for i in 1 2 3; do
 	eval "port$i=$(free_port)"
 	sql "INSERT INTO remote_tunnel (gateway_id, public_key, port) VALUES ($i, '$(cut -d' ' -f1,2 "$work/key$i.pub")', $((port$i)))"
 done
-is "$(sql "INSERT INTO remote_tunnel (gateway_id, public_key, port) VALUES (1, E'ssh-ed25519 AAAA\ncommand=\"x\" ssh-ed25519 AAAA', 2000)" 2>&1 | grep -c 'violates check')" 1 "a key that is not one key is refused"
+is "$(sql "INSERT INTO remote_tunnel (gateway_id, public_key, port) VALUES (1, E'ssh-ed25519 AAAA\ncommand=\"x\" ssh-ed25519 AAAA', 20001)" 2>&1 | grep -c 'violates check')" 1 "a key that is not one key is refused"
+is "$(sql "INSERT INTO remote_tunnel (gateway_id, public_key, port) VALUES (1, 'ssh-ed25519 $(printf 'A%.0s' $(seq 68))', 5432)" 2>&1 | grep -c 'remote_tunnel_port_check')" 1 "nor is a port of the server's own"
+is "$(sql "SELECT remote_unit(1, NULL) IS NULL")" t "no server, no unit"
+is "$(sql "SELECT remote_unit(1, '-oCheckHostIP')" 2>&1 | grep -c 'must be plain names') $(sql "SELECT remote_unit(1, 'host', 0)" 2>&1 | grep -c 'ports must be') $(sql "SELECT remote_unit(1, 'host', gateway_port => 65536)" 2>&1 | grep -c 'ports must be')" "1 1 1" "nor is an option a server, or 0 a port"
 is "$(sql "SELECT remote_port($port1, $port1) IS NULL, remote_port(30000) BETWEEN 30000 AND 30003")" "t|t" "a free port can be asked for"
 
 # The server, and the gateway's own SSH port, which answers with a banner.

@@ -91,9 +91,12 @@ stop_bridge TERM
 # Security required on the port in clear, optional on the one with TLS and certificates of gateways.
 certificate server localhost dso
 sql "UPDATE gateway SET security_required = false, link_key = NULL WHERE gateway_id < 3" >/dev/null
+third_key=$(shared_key 0015bc0100000003)
 : >"$work/keys"
 start_bridge --tls_listen=127.0.0.1:0 --tls_certificate="$work/server.pem" --tls_key="$work/server.key" --tls_client_ca="$work/dso.pem" --tls_security=optional
 tls=$(tls_address)
+sleep 0.3 | openssl s_client -connect "$tls" -tls1_2 -cipher PSK -psk_identity 0015bc0100000003 -psk "$third_key" >"$work/psk.refused" 2>&1
+is "$(grep -cE 'Cipher is (TLS_|.*PSK)' "$work/psk.refused")" 0 "where certificates are asked for no pre-shared key takes their place"
 "$top/tests/e2e/telegrams" 3 200 >"$work/telegrams"
 grep "^$first" "$work/telegrams" >"$work/one"
 grep "^$second" "$work/telegrams" >"$work/two"

@@ -1,7 +1,7 @@
 -- Telegrams in quarantine are decoded again, once, when the keys or meters they lacked are there
 -- (DESIGN.md section 7).
 \ir home.psql
-SELECT plan(27);
+SELECT plan(29);
 
 SELECT is(mbus_address('12345678', 'ELS', 51, 3), '\x1234567815933303', 'an M-Bus address is number, manufacturer, version and type');
 SELECT is(mbus_address('1234', 'ELS', 51, 3), NULL, '... of a whole number');
@@ -55,9 +55,13 @@ CREATE FUNCTION pg_temp.compact(number bigint) RETURNS bigint LANGUAGE sql AS $$
 		'{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}') $$;
 SELECT pg_temp.compact(7);
 SELECT is((SELECT retry FROM quarantine WHERE record_no = 7), false, 'a compact frame waits for its layout');
-SELECT bridge_mbus_layout(4660, '\x0413');
+SELECT bridge_mbus_layout(738004246, 4660, '\x0413', false);
 SELECT is((SELECT retry FROM quarantine WHERE record_no = 7), true, '... and is called for with a layout');
 SELECT is((SELECT (signature, blocks)::text FROM bridge_mbus_layouts()), '(4660,"\\x0413")', '... which the next bridge gets');
+SELECT bridge_mbus_layout(738004246, 4660, '\x0406', false);
+SELECT is((SELECT blocks FROM bridge_mbus_layouts()), '\x0413', 'one in clear does not take its place');
+SELECT bridge_mbus_layout(738004246, 4660, '\x0406', true);
+SELECT is((SELECT blocks FROM bridge_mbus_layouts()), '\x0406', 'a protected one does');
 SELECT pg_temp.compact(8);
 SELECT is((SELECT retry FROM quarantine WHERE record_no = 8), true, 'one that was on its way then is called for too');
 SELECT * FROM finish();

@@ -1,7 +1,7 @@
 -- The bridge's state, short messages and remote access, by the functions that the bridge and the
 -- SSH server call (document 4.1.2, 4.1.4), and what the bridge may not do.
 \ir home.psql
-SELECT plan(31);
+SELECT plan(33);
 
 SELECT bridge_report('north', '{"started_ms": 1700000000000, "records": 7000000000, "gateways": 3, "held": 0, "database_connections": 3, "database_connections_wanted": 3, "batch_p99_ms": null}');
 SELECT is((SELECT (state, started_at, records, gateways, batch_p99_ms)::text FROM bridge_status), '(running,"2023-11-14 22:13:20+00",7000000000,3,)', 'a report is a row of the view');
@@ -9,6 +9,9 @@ SELECT bridge_report('north', '{"started_ms": 1700000000000, "held": 0, "databas
 SELECT is((SELECT array_agg(state) FROM bridge_status), '{degraded}', 'the next one takes its place; missing connections are told');
 SELECT bridge_report('north', '{"started_ms": 1, "held": 1, "database_connections": 3, "database_connections_wanted": 3}');
 SELECT is((SELECT state FROM bridge_status), 'held', '... and a memory budget that is used up');
+SELECT bridge_report('north', '{"started_ms": 1, "held": 0, "oldest_waiting_ms": 61000, "database_connections": 3, "database_connections_wanted": 3}');
+SELECT is((SELECT state FROM bridge_status), 'stalled', '... and records that wait, though all is connected');
+SELECT is((SELECT proconfig::text LIKE '%lock_timeout%' FROM pg_proc WHERE oid = 'bridge_ingest'::regproc), true, 'a batch does not wait for a lock without end');
 UPDATE bridge_report SET reported_at = now() - interval '2 minutes';
 SELECT is((SELECT state FROM bridge_status), 'silent', '... and silence');
 SELECT bridge_stopped('north');
@@ -31,7 +34,7 @@ SELECT bridge_sms_state(:second, 'sent', 1, NULL);
 SELECT is((SELECT state FROM sms_outbox WHERE sms_id = :second), 'failed', '... once');
 SELECT bridge_sms_report(7, true), bridge_sms_report(42, true);
 SELECT is((SELECT array_agg(state ORDER BY sms_id) FROM sms_outbox), '{delivered,failed,expired}', 'a report finds the message of its reference');
-SELECT bridge_sms_received('+4512345678', 'answer', '2026-01-01 00:00Z'), bridge_sms_received('+4512345678', 'answer', '2026-01-01 00:00Z'), bridge_sms_received('+49', 'stranger', NULL);
+SELECT bridge_sms_received('+4512345678', 'answer', '2026-01-01 00:00Z'), bridge_sms_received('+4512345678', 'answer', '2026-01-01 00:00Z'), bridge_sms_received('+49', 'stranger', NULL), bridge_sms_received('+49', 'stranger', NULL);
 SELECT is((SELECT array_agg((gateway_id, answers_sms_id = :first)::text ORDER BY body) FROM sms_inbox), '{"(1,t)","(,)"}', 'a message comes in once, with its gateway and what it answers');
 
 SELECT throws_ok($$INSERT INTO remote_tunnel VALUES (1, 'ssh-ed25519 ' || repeat('A', 68) || ' comment', 20000)$$, '23514', NULL, 'a public key has no comment');

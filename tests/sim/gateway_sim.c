@@ -60,6 +60,7 @@ enum option_value {
 	OPTION_CLEAR,
 	OPTION_DUPLICATE,
 	OPTION_REORDER,
+	OPTION_GAP,
 };
 
 static const struct option options[] = {
@@ -89,6 +90,7 @@ static const struct option options[] = {
     {"clear-after-ready", no_argument, NULL, OPTION_CLEAR},
     {"duplicate", no_argument, NULL, OPTION_DUPLICATE},
     {"reorder", no_argument, NULL, OPTION_REORDER},
+    {"gap", no_argument, NULL, OPTION_GAP},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -112,6 +114,7 @@ static const char help[] =
     "  --efficiency E (0.9)  --soc PERCENT (50)  --net-demand KW (0.5)\n"
     "Misbehaviour; success is to be refused:\n"
     "  --forge  --replay  --garbage  --clear-after-ready\n"
+    "  --gap                  what is before --first-record is not declared lost\n"
     "Harmless disorder:\n"
     "  --duplicate  --reorder\n";
 
@@ -210,6 +213,9 @@ static bool take_option(struct run *run, int option, const char *value)
 		break;
 	case OPTION_REORDER:
 		run->sim.reorder = true;
+		break;
+	case OPTION_GAP:
+		run->sim.gap = true;
 		break;
 	default:
 		return false;

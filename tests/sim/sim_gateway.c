@@ -181,6 +181,8 @@ void sim_gateway_pump(struct sim_gateway *gateway)
 	       evbuffer_get_length(output) < OUTPUT_LIMIT && (!sim->limited || sim->allowance > 0)) {
 		uint64_t number = number_at(gateway, gateway->next++);
 
+		if (sim->gap && number < sim->first_record)
+			continue;
 		send_record(gateway, number);
 		if (sim->duplicate)
 			send_record(gateway, number);

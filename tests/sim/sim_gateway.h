@@ -29,6 +29,7 @@ struct sim {
 	enum sim_fault fault;
 	bool duplicate, reorder, stay, verbose;
 	uint64_t first_record; /* the gateways have dropped all before it */
+	bool gap;              /* and do not say so */
 	uint64_t window;       /* records sent and not acknowledged */
 	size_t part_limit;     /* payload bytes of one frame */
 	double net_demand_kw;

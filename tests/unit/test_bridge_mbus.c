@@ -399,7 +399,8 @@ static void test_data_types(void)
 	   "text is passed over");
 	ok(reads_nothing(HEAT, "040600000080") && reads_nothing(HEAT, "055b0000c07f") &&
 	       reads_nothing(HEAT, "0c06aaaaaaaa") && reads_nothing(WATER, "0413ffffffff") &&
-	       reads_nothing(HEAT, "0006") && reads_nothing(HEAT, "0806"),
+	       reads_nothing(HEAT, "0006") && reads_nothing(HEAT, "0d06c0") &&
+	       reads_nothing(HEAT, "0d06d0") && reads_nothing(HEAT, "0806"),
 	   "what means that there is no value is none");
 	ok(reads(HEAT, "2f2f0406010000002f2f", "6-0:1.0.0.255", 1, "kWh"), "filler is passed over");
 	ok(reads(HEAT, "0406010000000f0406020000", "6-0:1.0.0.255", 1, "kWh") &&
@@ -502,6 +503,7 @@ static void test_history(void)
 	    {"4413f4010000446db2371f15", 0},                          /* marked invalid */
 	    {"4413f4010000446d3c371f15", 0},                          /* minute 60 */
 	    {"4413f4010000426c6120", 0},                              /* month 0 */
+	    {"4413f4010000426c3f32", 0},                              /* 31 February */
 	};
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
 		ok(decode_records(WATER, times[i].hex) == READING_OK && count == 1 &&
@@ -532,6 +534,15 @@ static void test_compact(void)
 	memcpy(above + 4, headers, headers_size);
 	ok(decode_above(WATER, above, 4 + headers_size) == READING_OK && count == 0,
 	   "a format frame has no readings");
+	uint8_t frame[64];
+	size_t compact_size = from_hex(compact, frame);
+	ok(decode_above(WATER, frame, compact_size) == READING_UNKNOWN_FORMAT,
+	   "and teaches nothing where it comes in clear from a meter without a key");
+	key_known = key.clear_accepted = true;
+	decode_above(WATER, above, 4 + headers_size);
+	key_known = key.clear_accepted = false;
+	ok(decode_above(GAS, frame, compact_size) == READING_UNKNOWN_FORMAT,
+	   "a layout is for meters of its kind");
 	ok(decode_above(WATER, above, from_hex(compact, above)) == READING_OK && count == 2 &&
 	       has("8-0:1.0.0.255", 6.408, "m3") && has("8-0:1.0.0.1", 6.408, "m3"),
 	   "but the compact frame of its layout is read then");
@@ -539,22 +550,100 @@ static void test_compact(void)
 	ok(decode_above(WATER, above, strlen(compact) / 2) == READING_BAD_CHECKSUM && count == 0,
 	   "where the full frame's checksum comes out");
 	struct mbus_formats *formats = mbus_formats_new();
+	struct mbus_layout layout;
 	struct cursor found;
-	mbus_formats_learn(formats, cursor_over(records, records_size));
-	ok(mbus_formats_find(formats, signature, &found) && cursor_left(&found) == headers_size,
+	mbus_formats_learn(formats, 1, cursor_over(records, records_size), true);
+	ok(mbus_formats_find(formats, 1, signature, &found) && cursor_left(&found) == headers_size,
 	   "a full frame teaches its layout");
-	uint16_t learned = 0;
-	bool told = mbus_formats_take_new(formats, &learned, &found);
-	mbus_formats_learn(formats, cursor_over(records, records_size));
-	ok(told && learned == signature && !mbus_formats_take_new(formats, &learned, &found),
+	bool told = mbus_formats_take_new(formats, &layout);
+	mbus_formats_learn(formats, 1, cursor_over(records, records_size), true);
+	ok(told && layout.kind == 1 && layout.signature == signature && layout.protected &&
+	       !mbus_formats_take_new(formats, &layout),
 	   "which is told once");
 	for (int i = 0; i < 1000; i++) {
 		uint8_t other[] = {0x04, 0x13, 0x84, 0x10, 0x13, (uint8_t)(i & 3), 0x02, (uint8_t)(i >> 2)};
-		mbus_formats_put(formats, crc_by_bits(other, sizeof(other)),
-		                 cursor_over(other, sizeof(other)));
+		mbus_formats_put(formats, 1, crc_by_bits(other, sizeof(other)),
+		                 cursor_over(other, sizeof(other)), true);
 	}
-	ok(!mbus_formats_find(formats, signature, &found), "as many as are kept; then the oldest goes");
+	ok(!mbus_formats_find(formats, 1, signature, &found),
+	   "as many as are kept; then the oldest goes");
 	mbus_formats_free(formats);
+}
+
+/* Other blocks of the same length and signature. */
+static void collide(const uint8_t *blocks, uint8_t *out)
+{
+	memcpy(out, blocks, 8);
+	for (unsigned i = 1; crc_by_bits(out, 8) != crc_by_bits(blocks, 8) || i == 1; i++) {
+		out[3] = (uint8_t)(i & 0x7f);
+		out[5] = (uint8_t)(i >> 7 & 0x7f);
+		out[7] = (uint8_t)(i >> 14 & 0x7f);
+		if (memcmp(out, blocks, 8) == 0)
+			out[0] ^= 1;
+	}
+}
+
+static void test_layout_collision(void)
+{
+	static const uint8_t blocks[8] = {0x04, 0x03, 0x04, 0x14, 0x02, 0x2b, 0x02, 0x5b};
+	struct mbus_formats *formats = mbus_formats_new();
+	uint16_t signature = crc_by_bits(blocks, 8);
+	struct cursor found;
+	uint8_t forged[8];
+
+	collide(blocks, forged);
+	mbus_formats_put(formats, 1, signature, cursor_over(blocks, 8), false);
+	bool put = mbus_formats_put(formats, 1, signature, cursor_over(forged, 8), false);
+	ok(put && mbus_formats_find(formats, 1, signature, &found) &&
+	       memcmp(found.bytes, blocks, 8) == 0,
+	   "a layout in clear does not take the place of another of its signature");
+	mbus_formats_put(formats, 1, signature, cursor_over(forged, 8), true);
+	ok(mbus_formats_find(formats, 1, signature, &found) && memcmp(found.bytes, forged, 8) == 0,
+	   "a protected one does");
+	mbus_formats_free(formats);
+}
+
+static void test_other_meter(void)
+{
+	uint8_t payload[64], above[256];
+	/* Long header of another meter, ABC 87654321, with an energy in clear. */
+	size_t size = from_hex("72214365874304010701000000"
+	                       "0403e8030000",
+	                       payload);
+
+	key_known = true;
+	size = write_session(above, key.bytes, ELECTRICITY, payload, size);
+	ok(decode_above(ELECTRICITY, above, size) == READING_NOT_ENCRYPTED && count == 0,
+	   "a meter's key does not speak for another meter that has one");
+	size = from_hex("72785634124304010201000000"
+	                "0403e8030000",
+	                payload);
+	size = write_session(above, key.bytes, ELECTRICITY, payload, size);
+	ok(decode_above(ELECTRICITY, above, size) == READING_OK && count == 1,
+	   "but for the same meter in a long header");
+	key_known = false;
+}
+
+static void test_clear_tail(void)
+{
+	uint8_t records[64], above[256];
+	size_t size =
+	    write_mode_5(above, key.bytes, WATER, 7, records, from_hex("0413d2040000", records));
+
+	key_known = true;
+	ok(decode_above(WATER, above, size) == READING_OK && count == 1, "an encrypted block");
+	size_t tail = from_hex("0406ffe0f505", above + size);
+	ok(decode_above(WATER, above, size + tail) == READING_OK && count == 1 &&
+	       has("8-0:1.0.0.255", 1.234, "m3"),
+	   "records in clear behind encrypted ones are not believed");
+	key.clear_accepted = true;
+	ok(decode_above(WATER, above, size + tail) == READING_OK && count == 2,
+	   "unless the meter is believed in clear");
+	key.clear_accepted = false;
+	memset(above + size, 0x2f, tail);
+	ok(decode_above(WATER, above, size + tail) == READING_OK && count == 1,
+	   "filler behind them is nothing");
+	key_known = false;
 }
 
 static void test_cuts(void)
@@ -617,6 +706,9 @@ int main(void)
 	test_names();
 	test_history();
 	test_compact();
+	test_layout_collision();
+	test_other_meter();
+	test_clear_tail();
 	test_cuts();
 	test_mutations();
 	meter_cipher_free(decoder.cipher);
