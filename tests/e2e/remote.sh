@@ -83,6 +83,8 @@ tunnel 2 "s/127.0.0.1:$port1:/127.0.0.1:$port2:/"
 check "$([ $? != 0 ] && grep -q 'Permission denied' "$work/ssh.2"; echo $?)" "nor, once it is disabled, log in"
 
 # For a server that asks for each key.
+printf 'PGDATABASE=%s\nPGHOST=%s\nPGPORT=%s\nPGUSER=%s\n' "$database" "$PGHOST" "${PGPORT:-5432}" "${PGUSER:-postgres}" >"$work/tunnel.env"
+is "$(env -u PGDATABASE -u PGHOST -u PGPORT -u PGUSER SMARTHG_TUNNEL_ENV="$work/tunnel.env" smarthg-authorized-key $(cut -d' ' -f1,2 "$work/key3.pub") | grep -c ' gateway-3$')" 1 "the file of settings reaches the database's client"
 is "$(PGUSER=$role smarthg-authorized-key $(cut -d' ' -f1,2 "$work/key3.pub"))" "$(tail -n 1 "$work/authorized_keys")" "smarthg-authorized-key prints the line of one key"
 is "$(PGUSER=$role smarthg-authorized-key $(cut -d' ' -f1,2 "$work/key2.pub"))$(PGUSER=$role smarthg-authorized-key ssh-ed25519 "x' OR true --")" "" "and none of a disabled or unknown one"
 is "$(sql "SELECT string_agg(gateway_id::text, ',') FROM remote_tunnel WHERE last_login_at > now() - interval '1 minute'")" 3 "a login is noted"
