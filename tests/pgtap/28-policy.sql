@@ -4,7 +4,7 @@
 BEGIN;
 SET search_path = public, smarthg;
 SET timezone = 'UTC';
-SELECT plan(51);
+SELECT plan(56);
 
 -- Two homes with every kind of meter, a resident in each; home 3 has had its resident for a few days only.
 INSERT INTO price_area (price_area_id, name) VALUES (1, 'test area');
@@ -180,6 +180,11 @@ SELECT results_eq($$ SELECT meter_id FROM meter ORDER BY 1 $$, $$ VALUES (17::bi
 SELECT pg_temp.become('resident-1', 'read_home_hourly read_price_hourly') \g /dev/null
 SELECT ok((SELECT sum(import_kwh) > 0 AND sum(cost_eur) > 0 FROM today, usage_hourly(1, today.at - interval '3 days', today.at)), 'usage and its cost come through a service with a token for home and prices');
 SELECT ok((SELECT eurh_page(1, today.at - interval '3 days', today.at) LIKE '<!DOCTYPE html>%' FROM today), '... and the resident''s page');
+SELECT pg_temp.become('resident-1', 'read_home_15min read_ess_raw read_pev_raw read_profile_hourly read_price_hourly') \g /dev/null
+SELECT ok((SELECT bool_and(error IS NULL) AND count(*) = 12 FROM today, savings_report(today.at - interval '3 days', today.at, '{1}')), '... what storage saved, with a token for all that goes into it');
+SELECT ok((SELECT bool_and(error IS NOT NULL) FROM today, savings_report(today.at - interval '3 days', today.at, '{2}') WHERE home_id = 2), '... at no other home');
+SELECT is((SELECT count(*) > 0 FROM today, eumf_h(1, today.at, 2)), true, '... and the days to come');
+SELECT pg_temp.become('resident-1', 'read_home_hourly read_price_hourly') \g /dev/null
 SELECT is((SELECT sum(use_kwh) FROM today, usage_hourly(2, today.at - interval '3 days', today.at)), NULL, '... of no other home');
 SELECT throws_ok($$ SELECT usage_similar(2, today.at - interval '3 days', today.at) FROM today $$, '42501', NULL, '... nor whom it is like');
 SELECT throws_ok($$ SELECT eurh_page(2, today.at - interval '3 days', today.at) FROM today $$, '42704', NULL, '... nor its page');
@@ -235,6 +240,14 @@ SET ROLE smarthg_service;
 SELECT pg_temp.become('resident-1', 'read_feeder_daily') \g /dev/null
 SELECT throws_ok($$ SELECT * FROM token_feeder_energy(2, 'hourly', '2024-02-01', '2024-02-04') $$, '42501', NULL, 'a scope for days of feeders opens no hours');
 SELECT results_eq($$ SELECT slot_start, covered FROM token_feeder_energy(2, 'daily', '2024-01-30', '2024-02-06') $$, $$ VALUES ('2024-02-01 23:00Z'::timestamptz, '24:00'::interval), ('2024-02-02 23:00Z', '24:00') $$, '... and days that are known entirely');
+RESET ROLE;
+
+-- A day of which the end is not known yet, though the clock says that it is over.
+INSERT INTO home_resident (home_id, account_id, since) SELECT 11, account_id, '2020-01-01' FROM account WHERE email = 'nobody@example.org';
+SELECT is((SELECT max(local_day) FROM energy_daily WHERE register_id = 1001), '2024-02-04'::date, 'the operator sees what is known of a day');
+SET ROLE smarthg_service;
+SELECT pg_temp.become('nobody', 'read_home_daily') \g /dev/null
+SELECT is((SELECT max(local_day) FROM energy_daily WHERE register_id = 1001), '2024-02-03'::date, '... a service only once it is over as far as readings tell');
 RESET ROLE;
 
 -- The operator sees all, and copies, which row-level security knows nothing of.
