@@ -77,6 +77,7 @@ static void check_sense(void)
 	   "and the one that includes the other");
 	ok(refused("read_appliance_top3_15min read_appliance_daily", "neither includes"),
 	   "neither includes the other");
+	ok(refused("read_appliance_top99999999999_daily", "top1 to top99"), "more than anybody has");
 	ok(refused("read_mainmeter", "takes a granularity"), "a series without one");
 	ok(refused("read_command_hourly", "no series"), "no series with one");
 	ok(refused("write_plan_hourly", "no granularity"), "writing with one");

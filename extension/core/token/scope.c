@@ -111,7 +111,7 @@ static int read_top(const char *word)
 
 	if (strncmp(word, "top", 3) != 0 || word[3] == '0')
 		return 0;
-	for (word += 3; *word >= '0' && *word <= '9'; word++, digits++)
+	for (word += 3; *word >= '0' && *word <= '9' && digits <= 2; word++, digits++)
 		top = top * 10 + (*word - '0');
 	return *word == '\0' && digits <= 2 ? top : 0;
 }
