@@ -27,18 +27,7 @@ RETURN CASE WHEN sub ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN sub::u
 COMMENT ON FUNCTION subject_of(text) IS 'The resource owner that a claim sub names; null for what names none';
 
 CREATE FUNCTION token_homes() RETURNS bigint[]
-LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
-DECLARE
-	token record;
-BEGIN
-	SELECT * INTO token FROM current_token();
-	-- A feeder and a price are nobody's home.
-	IF token.jti IS NULL OR NOT EXISTS (SELECT FROM unnest(token.scopes) AS s WHERE split_part(s, '_', 2) NOT IN ('feeder', 'price')) THEN
-		RETURN '{}';
-	END IF;
-	RETURN ARRAY(SELECT r.home_id FROM account a JOIN home_resident r USING (account_id)
-		WHERE a.sub = subject_of(token.sub) AND r.since <= clock_timestamp() AND (r.until IS NULL OR r.until > clock_timestamp()) AND (token.home_ids IS NULL OR r.home_id = ANY (token.home_ids)));
-END $$;
+LANGUAGE c STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = smarthg, pg_temp AS 'MODULE_PATHNAME', 'smarthg_token_homes';
 COMMENT ON FUNCTION token_homes() IS 'The homes that the session''s token speaks of: those in which its resource owner lives now, as far as it names them; empty without a token';
 
 CREATE FUNCTION token_homes(action text, resource text) RETURNS bigint[]

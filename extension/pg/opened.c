@@ -1,7 +1,7 @@
 /*
- * The registers that the present token opens, and from when on: what the policies of readings and
- * energy ask for once a statement (DESIGN.md section 8). In C, since a query of one home takes
- * hardly longer than a few calls of SQL functions would.
+ * The homes and registers that the present token opens, and from when on: what the policies of
+ * readings and energy ask for once a statement (DESIGN.md section 8). In C, since a query of one
+ * home takes hardly longer than a few calls of SQL functions would.
  */
 #include "token.h"
 
@@ -12,6 +12,7 @@
 
 #include "../core/token/scope.h"
 
+PG_FUNCTION_INFO_V1(smarthg_token_homes);
 PG_FUNCTION_INFO_V1(smarthg_token_registers);
 PG_FUNCTION_INFO_V1(smarthg_token_history_from);
 PG_FUNCTION_INFO_V1(smarthg_token_first_day);
@@ -25,6 +26,8 @@ PG_FUNCTION_INFO_V1(smarthg_token_today);
 	"a.sub = $1 AND l.since <= clock_timestamp() "                                                 \
 	"AND (l.until IS NULL OR l.until > clock_timestamp()) "                                        \
 	"AND ($2 IS NULL OR l.home_id = ANY ($2)) "
+
+static const char *const HOMES_QUERY = "SELECT l.home_id FROM " RESIDENCE "WHERE " LIVES_THERE;
 
 static const char *const REGISTERS_QUERY =
     "SELECT r.register_id FROM " RESIDENCE "JOIN smarthg.meter m USING (home_id) "
@@ -124,6 +127,47 @@ static Datum found_ids(MemoryContext caller)
 	return array;
 }
 
+/* Whether something of a home is granted: a feeder and a price are nobody's. */
+static bool opens_homes(const scope *granted)
+{
+	for (int a = 0; a < SCOPE_ACTIONS; a++)
+		for (int r = 0; r < SCOPE_RESOURCES; r++)
+			if (granted->grants[a][r].given && r != SCOPE_FEEDER && r != SCOPE_PRICE)
+				return true;
+	return false;
+}
+
+/* The present token, its owner and what it grants; false where nobody is named. */
+static bool present_grants(issued_token *token, pg_uuid_t *owner, scope *granted)
+{
+	outcome out;
+
+	if (!identity_row(token) || !owner_of(token, owner))
+		return false;
+	if (scope_parse(token->scope, strlen(token->scope), granted, &out) != OUTCOME_OK)
+		raise_outcome(&out);
+	return true;
+}
+
+Datum smarthg_token_homes(PG_FUNCTION_ARGS)
+{
+	static SPIPlanPtr homes;
+	Oid types[] = {UUIDOID, INT8ARRAYOID};
+	Datum values[2];
+	char nulls[] = "  ";
+	issued_token token;
+	pg_uuid_t owner;
+	scope granted;
+
+	if (!present_grants(&token, &owner, &granted) || !opens_homes(&granted))
+		PG_RETURN_ARRAYTYPE_P(construct_empty_array(INT8OID));
+	values[0] = UUIDPGetDatum(&owner);
+	values[1] = PointerGetDatum(token.home_ids);
+	nulls[1] = token.home_ids ? ' ' : 'n';
+	run(&homes, HOMES_QUERY, 2, types, values, nulls);
+	PG_RETURN_DATUM(found_ids(fcinfo->flinfo->fn_mcxt));
+}
+
 Datum smarthg_token_registers(PG_FUNCTION_ARGS)
 {
 	static SPIPlanPtr registers, ranked;
@@ -136,7 +180,6 @@ Datum smarthg_token_registers(PG_FUNCTION_ARGS)
 	issued_token token;
 	pg_uuid_t owner;
 	scope granted;
-	outcome out;
 	int count;
 
 	if (!PG_ARGISNULL(0))
@@ -144,10 +187,8 @@ Datum smarthg_token_registers(PG_FUNCTION_ARGS)
 	if (asked == SCOPE_GRANULARITIES)
 		ereport(ERROR,
 		        (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("granularity is not known")));
-	if (!identity_row(&token) || !owner_of(&token, &owner))
+	if (!present_grants(&token, &owner, &granted))
 		PG_RETURN_ARRAYTYPE_P(construct_empty_array(INT8OID));
-	if (scope_parse(token.scope, strlen(token.scope), &granted, &out) != OUTCOME_OK)
-		raise_outcome(&out);
 	count = opened_resources(&granted, asked, names);
 	if (count == 0)
 		PG_RETURN_ARRAYTYPE_P(construct_empty_array(INT8OID));
