@@ -4,29 +4,12 @@
 # guesses at a password are counted, a token's use stays in the log. Prints TAP.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
-work=$(mktemp -d)
 database=smarthg_market_$$
 front=smarthg_market_front_$$
 operator=smarthg_market_operator_$$
 service=smarthg_market_service_$$
-leave() {
-	local pids
-	pids=$(jobs -p)
-	[ -z "$pids" ] || kill $pids 2>/dev/null
-	wait 2>/dev/null
-	dropdb --if-exists --force "$database" 2>/dev/null
-	for user in "$front" "$operator" "$service"; do dropuser --if-exists "$user" 2>/dev/null; done
-	rm -rf "$work"
-}
-trap leave EXIT
-count=0
-is() { # got, wanted, promise
-	count=$((count + 1))
-	if [ "$1" = "$2" ]; then echo "ok $count - $3"; else
-		echo "not ok $count - $3"
-		printf 'got %s\nwanted %s\n' "$1" "$2" | sed 's/^/# /'
-	fi
-}
+. tests/e2e/scratch
+users=("$front" "$operator" "$service")
 sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$database" -c 'SET search_path = smarthg' -c "$@"; }
 front() { psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$database" -U "$front" -c 'SET search_path = smarthg' -c "$1"; }
 operator() { psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$database" -U "$operator" -c 'SET search_path = smarthg' -c "$1" >/dev/null; }

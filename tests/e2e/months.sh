@@ -4,25 +4,8 @@
 # Prints TAP; PGHOST and so on name the cluster.
 set -uo pipefail
 database=smarthg_months_$$
-work=$(mktemp -d)
-leave() {
-	local pids
-	pids=$(jobs -p)
-	[ -z "$pids" ] || kill $pids 2>/dev/null
-	wait 2>/dev/null
-	dropdb --if-exists --force "$database"
-	rm -rf "$work"
-}
-trap leave EXIT
+. "$(dirname "$0")/scratch"
 export PGDATABASE=$database PGOPTIONS='-c search_path=smarthg,public -c client_min_messages=error -c timezone=UTC'
-count=0
-is() { # got, wanted, promise
-	count=$((count + 1))
-	if [ "$1" = "$2" ]; then echo "ok $count - $3"; else
-		echo "not ok $count - $3"
-		printf 'got %s\nwanted %s\n' "$1" "$2" | sed 's/^/# /'
-	fi
-}
 sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 -c "$1"; }
 bytes_per_reading="SELECT round(pg_total_relation_size('reading_day_2024_03')::numeric / sum(readings), 1) FROM reading_day_2024_03"
 content="SELECT count(*), md5(string_agg((register_id, measured_at, raw_value, received_at)::text, ' ' ORDER BY register_id, measured_at)) FROM reading"
