@@ -81,3 +81,7 @@ CREATE FUNCTION slot_start(at timestamptz, slot_length interval) RETURNS timesta
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN date_bin(slot_length, at, '2000-01-01 00:00:00+00'::timestamptz);
 COMMENT ON FUNCTION slot_start(timestamptz, interval) IS 'Start of the half-open slot that holds at; slots are aligned in UTC (DESIGN.md section 2)';
+
+CREATE FUNCTION table_changed() RETURNS trigger
+LANGUAGE c SET search_path = smarthg, pg_temp AS 'MODULE_PATHNAME', 'smarthg_table_changed';
+COMMENT ON FUNCTION table_changed() IS 'Trigger: from its commit on, all backends read again what they keep in memory of the table';

@@ -216,6 +216,16 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN CASE split_part(obis, '-', 1)
 	WHEN '1' THEN 'electricity'::commodity WHEN '4' THEN 'heat' WHEN '5' THEN 'heat' WHEN '6' THEN 'heat' WHEN '7' THEN 'gas' WHEN '8' THEN 'water' WHEN '9' THEN 'water' END;
 COMMENT ON FUNCTION obis_commodity(text) IS 'What a quantity is of by the medium in its OBIS code (IEC 62056-61, value group A; cooling counts as heat); null: no medium of ours';
 
+CREATE FUNCTION obis_of_meter(obis text, commodity commodity) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE WHEN obis NOT LIKE '?%' THEN obis WHEN coalesce(commodity, 'electricity') = 'electricity' THEN substr(obis, 2)
+	WHEN obis = '?1-0:1.8.0.255' THEN CASE commodity WHEN 'gas' THEN '7-0:3.0.0.255' WHEN 'water' THEN '8-0:1.0.0.255' ELSE '6-0:1.0.0.255' END END;
+COMMENT ON FUNCTION obis_of_meter(text, commodity) IS 'What a code that begins with ? stands for, which names the quantity of an electricity meter: that of a meter of this commodity; null: it has none such';
+
+CREATE FUNCTION unit_of_meter(unit text, default_unit text, register_unit text, commodity commodity) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE unit WHEN '?' THEN coalesce(default_unit, register_unit, CASE WHEN commodity IN ('gas', 'water') THEN 'm3' ELSE 'kWh' END)
+	WHEN '?/h' THEN coalesce(unit_of_flow(default_unit), register_unit, 'kW') ELSE unit END;
+COMMENT ON FUNCTION unit_of_meter(text, text, text, commodity) IS 'What the units ? and ?/h stand for, of a meter that reports its unit apart: what it reported, or that of the register so far, or that of its commodity';
+
 CREATE TYPE incoming_reading AS (
 	n bigint,
 	gateway_id bigint,
@@ -268,7 +278,8 @@ LANGUAGE sql VOLATILE SET search_path = smarthg, pg_temp AS $$
 	UPDATE meter m SET default_multiplier = coalesce(s.multiplier, m.default_multiplier), default_divisor = coalesce(s.divisor, m.default_divisor),
 		default_unit = CASE s.unit WHEN 'scale' THEN m.default_unit ELSE s.unit END, default_bcd = CASE s.unit WHEN 'scale' THEN m.default_bcd ELSE s.raw_value = 1 END
 	FROM (SELECT DISTINCT ON (i.meter_id) i.* FROM unnest(readings) AS i WHERE i.fault IS NULL ORDER BY i.meter_id, i.n DESC) AS s
-	WHERE m.meter_id = s.meter_id;
+	WHERE m.meter_id = s.meter_id AND (m.default_multiplier, m.default_divisor, m.default_unit, m.default_bcd) IS DISTINCT FROM (coalesce(s.multiplier, m.default_multiplier), coalesce(s.divisor, m.default_divisor),
+		CASE s.unit WHEN 'scale' THEN m.default_unit ELSE s.unit END, CASE s.unit WHEN 'scale' THEN m.default_bcd ELSE s.raw_value = 1 END);
 	SELECT begin_epochs(array_agg(r.register_id), array_agg(s.measured_at), array_agg(s.multiplier), array_agg(s.divisor))
 	FROM (
 		SELECT DISTINCT ON (i.meter_id) i.meter_id, i.measured_at, m.default_multiplier AS multiplier, m.default_divisor AS divisor
@@ -408,12 +419,10 @@ BEGIN
 		WITH ORDINALITY AS t(gateway_id, record_no, received_at, kind, n) ON t.n = i.record
 	JOIN gateway g ON g.gateway_id = t.gateway_id
 	LEFT JOIN meter m ON m.gateway_id = g.gateway_id AND m.device_address = i.device_address AND m.endpoint = i.endpoint
-	CROSS JOIN LATERAL (SELECT CASE WHEN i.obis NOT LIKE '?%' THEN i.obis WHEN coalesce(m.commodity, 'electricity') = 'electricity' THEN substr(i.obis, 2)
-		WHEN i.obis = '?1-0:1.8.0.255' THEN CASE m.commodity WHEN 'gas' THEN '7-0:3.0.0.255' WHEN 'water' THEN '8-0:1.0.0.255' ELSE '6-0:1.0.0.255' END END AS obis) AS name
+	CROSS JOIN LATERAL (SELECT obis_of_meter(i.obis, m.commodity) AS obis) AS name
 	LEFT JOIN register r ON r.meter_id = m.meter_id AND r.obis = name.obis
 	CROSS JOIN LATERAL (SELECT
-		CASE i.unit WHEN '?' THEN coalesce(m.default_unit, r.unit, CASE WHEN m.commodity IN ('gas', 'water') THEN 'm3' ELSE 'kWh' END)
-			WHEN '?/h' THEN coalesce(unit_of_flow(m.default_unit), r.unit, 'kW') ELSE i.unit END AS unit,
+		unit_of_meter(i.unit, m.default_unit, r.unit, m.commodity) AS unit,
 		CASE WHEN NOT (i.unit LIKE '?%' AND coalesce(m.default_bcd, false)) THEN i.raw_value
 			WHEN to_hex(i.raw_value) ~ '^\d{1,15}$' THEN to_hex(i.raw_value)::bigint END AS raw_value) AS said
 	WHERE i.record IN (SELECT unnest(taken)) AND name.obis IS NOT NULL
@@ -433,6 +442,44 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION ingest_resolved(incoming_reading[]) IS 'Stores resolved readings: states of charge, scales, and what registers count';
 
+CREATE FUNCTION ingest_records(record_gateway_id bigint[], record_no bigint[], gateway_time timestamptz[], received_at timestamptz[], kind smallint[],
+	address bytea[], telegram bytea[], quarantine_reason text[], reading_record integer[], device_address bytea[], endpoint smallint[], obis text[], unit text[],
+	raw_value bigint[], multiplier bigint[], divisor bigint[], measured_at timestamptz[], quarantine_device bytea[], taken integer[] DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	readings incoming_reading[];
+	again boolean;
+BEGIN
+	taken := coalesce(taken, ARRAY(SELECT generate_subscripts(ingest_records.record_no, 1)));
+	readings := resolve_readings(taken, ingest_records.record_gateway_id, ingest_records.record_no, ingest_records.received_at, ingest_records.kind,
+		ingest_records.reading_record, ingest_records.device_address, ingest_records.endpoint, ingest_records.obis, ingest_records.unit,
+		ingest_records.raw_value, ingest_records.multiplier, ingest_records.divisor, ingest_records.measured_at);
+	PERFORM ingest_resolved(readings);
+
+	WITH kept AS (
+		INSERT INTO quarantine (gateway_id, record_no, gateway_time, received_at, kind, address, telegram, reason, device_address, retry)
+		SELECT t.gateway_id, t.record_no, t.gateway_time, t.received_at, t.kind, t.address, t.telegram, coalesce(t.reason, f.fault), t.device,
+			-- What it lacked came while the record was on its way.
+			coalesce(CASE WHEN t.device IS NOT NULL THEN EXISTS (SELECT FROM meter_key k WHERE k.device_address = t.device)
+				ELSE t.reason = 'a compact frame whose layout was not seen yet' AND EXISTS (SELECT FROM mbus_layout l WHERE l.learned_at > t.received_at - interval '1 minute') END, false)
+		FROM unnest(ingest_records.record_gateway_id, ingest_records.record_no, ingest_records.gateway_time, ingest_records.received_at, ingest_records.kind,
+			ingest_records.address, ingest_records.telegram, ingest_records.quarantine_reason, ingest_records.quarantine_device)
+			WITH ORDINALITY AS t(gateway_id, record_no, gateway_time, received_at, kind, address, telegram, reason, device, n)
+		LEFT JOIN (
+			SELECT i.gateway_id, i.record_no, string_agg(DISTINCT i.fault, ', ') AS fault FROM unnest(readings) AS i WHERE i.fault IS NOT NULL GROUP BY 1, 2
+		) AS f USING (gateway_id, record_no)
+		WHERE (t.reason IS NOT NULL OR f.fault IS NOT NULL) AND t.n IN (SELECT unnest(taken))
+		RETURNING retry
+	)
+	SELECT bool_or(k.retry) INTO again FROM kept k;
+	IF again THEN
+		PERFORM pg_catalog.pg_notify('smarthg_quarantine', '');
+	END IF;
+END $$;
+COMMENT ON FUNCTION ingest_records(bigint[], bigint[], timestamptz[], timestamptz[], smallint[], bytea[], bytea[], text[], integer[], bytea[], smallint[], text[], text[], bigint[], bigint[], bigint[], timestamptz[], bytea[], integer[]) IS
+'Stores the readings of the records taken (1-based; null: of all), and keeps in quarantine those that have a reason or do not fit; arrays as of bridge_ingest. Whoever calls has locked the gateways, and knows that the records are new';
+
 CREATE FUNCTION bridge_ingest(record_gateway_id bigint[], record_no bigint[], gateway_time timestamptz[], received_at timestamptz[], kind smallint[],
 	address bytea[], telegram bytea[], quarantine_reason text[], reading_record integer[], device_address bytea[], endpoint smallint[], obis text[], unit text[],
 	raw_value bigint[], multiplier bigint[], divisor bigint[], measured_at timestamptz[], quarantine_device bytea[] DEFAULT NULL)
@@ -441,8 +488,6 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp SE
 #variable_conflict use_column
 DECLARE
 	taken integer[];
-	readings incoming_reading[];
-	again boolean;
 BEGIN
 	IF cardinality(ARRAY(SELECT DISTINCT unnest(ARRAY[cardinality(bridge_ingest.record_gateway_id), cardinality(bridge_ingest.record_no), cardinality(bridge_ingest.gateway_time),
 			cardinality(bridge_ingest.received_at), cardinality(bridge_ingest.kind), cardinality(bridge_ingest.address), cardinality(bridge_ingest.telegram),
@@ -466,31 +511,10 @@ BEGIN
 	) AS first;
 
 	IF taken IS NOT NULL THEN
-		readings := resolve_readings(taken, bridge_ingest.record_gateway_id, bridge_ingest.record_no, bridge_ingest.received_at, bridge_ingest.kind,
-			bridge_ingest.reading_record, bridge_ingest.device_address, bridge_ingest.endpoint, bridge_ingest.obis, bridge_ingest.unit,
-			bridge_ingest.raw_value, bridge_ingest.multiplier, bridge_ingest.divisor, bridge_ingest.measured_at);
-		PERFORM ingest_resolved(readings);
-
-		WITH kept AS (
-			INSERT INTO quarantine (gateway_id, record_no, gateway_time, received_at, kind, address, telegram, reason, device_address, retry)
-			SELECT t.gateway_id, t.record_no, t.gateway_time, t.received_at, t.kind, t.address, t.telegram, coalesce(t.reason, f.fault), t.device,
-				-- What it lacked came while the record was on its way.
-				coalesce(CASE WHEN t.device IS NOT NULL THEN EXISTS (SELECT FROM meter_key k WHERE k.device_address = t.device)
-					ELSE t.reason = 'a compact frame whose layout was not seen yet' AND EXISTS (SELECT FROM mbus_layout l WHERE l.learned_at > t.received_at - interval '1 minute') END, false)
-			FROM unnest(bridge_ingest.record_gateway_id, bridge_ingest.record_no, bridge_ingest.gateway_time, bridge_ingest.received_at, bridge_ingest.kind,
-				bridge_ingest.address, bridge_ingest.telegram, bridge_ingest.quarantine_reason, bridge_ingest.quarantine_device)
-				WITH ORDINALITY AS t(gateway_id, record_no, gateway_time, received_at, kind, address, telegram, reason, device, n)
-			LEFT JOIN (
-				SELECT i.gateway_id, i.record_no, string_agg(DISTINCT i.fault, ', ') AS fault FROM unnest(readings) AS i WHERE i.fault IS NOT NULL GROUP BY 1, 2
-			) AS f USING (gateway_id, record_no)
-			WHERE (t.reason IS NOT NULL OR f.fault IS NOT NULL) AND t.n IN (SELECT unnest(taken))
-			RETURNING retry
-		)
-		SELECT bool_or(k.retry) INTO again FROM kept k;
-		IF again THEN
-			PERFORM pg_catalog.pg_notify('smarthg_quarantine', '');
-		END IF;
-
+		PERFORM ingest_records(bridge_ingest.record_gateway_id, bridge_ingest.record_no, bridge_ingest.gateway_time, bridge_ingest.received_at, bridge_ingest.kind,
+			bridge_ingest.address, bridge_ingest.telegram, bridge_ingest.quarantine_reason, bridge_ingest.reading_record, bridge_ingest.device_address, bridge_ingest.endpoint,
+			bridge_ingest.obis, bridge_ingest.unit, bridge_ingest.raw_value, bridge_ingest.multiplier, bridge_ingest.divisor, bridge_ingest.measured_at,
+			bridge_ingest.quarantine_device, taken);
 		PERFORM advance_gateway_marks(array_agg(t.gateway_id), array_agg(t.record_no), array_agg(t.kind = 0))
 		FROM unnest(bridge_ingest.record_gateway_id, bridge_ingest.record_no, bridge_ingest.kind) WITH ORDINALITY AS t(gateway_id, record_no, kind, n)
 		WHERE t.n IN (SELECT unnest(taken));

@@ -23,11 +23,8 @@ COMMENT ON COLUMN token_key.state IS 'active: issues tokens, the newest of its u
 COMMENT ON COLUMN token_key.valid_from IS 'Not used to issue before';
 COMMENT ON COLUMN token_key.valid_until IS 'Not used at all from then on; null: no end';
 
-CREATE FUNCTION token_key_changed() RETURNS trigger
-LANGUAGE c SET search_path = smarthg, pg_temp AS 'MODULE_PATHNAME', 'smarthg_token_key_changed';
-COMMENT ON FUNCTION token_key_changed() IS 'Trigger of token_key: all backends read the keys again';
 CREATE TRIGGER token_key_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON token_key
-	FOR EACH STATEMENT EXECUTE FUNCTION token_key_changed();
+	FOR EACH STATEMENT EXECUTE FUNCTION table_changed();
 
 CREATE TABLE issued_token (
 	jti text COLLATE "C" PRIMARY KEY CHECK (octet_length(jti) BETWEEN 1 AND 255),

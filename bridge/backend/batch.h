@@ -1,8 +1,9 @@
 /*
  * A batch of records and the readings decoded from them, on the way to one call
- * of smarthg.bridge_ingest. Filled record by record, read as columns of binary
- * arrays for any contiguous range of its records, so that a batch can be
- * bisected without copying it.
+ * of smarthg.bridge_ingest_batch. It is kept as the bytes of that call's
+ * parameter (laid down in extension/core/ingest/incoming_batch.h), so that it is
+ * encoded once, record by record, and any contiguous range of its records is
+ * sent from where it lies.
  */
 #ifndef SMARTHG_BRIDGE_BATCH_H
 #define SMARTHG_BRIDGE_BATCH_H
@@ -11,44 +12,19 @@
 #include "../core/routing.h"
 #include "database.h"
 
-enum { BATCH_COLUMNS = 18 };
-
-struct batch_record {
-	int64_t gateway_id;
-	uint64_t record_no;
-	int64_t gateway_ms; /* 0: unknown */
-	int64_t received_ms;
-	uint32_t bytes_at; /* address, then telegram */
-	uint32_t first_reading;
-	uint16_t readings;
-	uint16_t telegram_size;
-	uint8_t address_size;
-	uint8_t kind;
-	bool lacks_key;
-	uint8_t device[MBUS_DEVICE_SIZE]; /* whose key it lacks */
-	char *reason;                     /* of quarantine; owned; NULL: none */
-};
-
 struct batch {
-	struct batch_record *records;
-	size_t count, record_capacity;
-	struct reading *readings;
-	size_t reading_count, reading_capacity;
 	uint8_t *bytes;
-	size_t byte_count, byte_capacity;
+	size_t size, byte_capacity;
+	size_t *record_at; /* where each record begins */
+	size_t count, record_capacity;
 	int64_t opened_ms;  /* steady: when its first record came */
 	struct batch *next; /* in the store's queue */
 };
 
-/* The parameters of one call, made anew by each batch_encode. */
+/* The parameter of one call; the bytes stay the batch's. */
 struct batch_parameters {
-	struct column {
-		uint8_t *bytes;
-		size_t size, capacity;
-	} columns[BATCH_COLUMNS];
-	const char *values[BATCH_COLUMNS];
-	int lengths[BATCH_COLUMNS];
-	int formats[BATCH_COLUMNS];
+	const char *value;
+	int length;
 };
 
 struct batch *batch_new(void);
@@ -58,16 +34,22 @@ void batch_free(struct batch *batch);
 bool batch_add(struct batch *batch, int64_t gateway_id, const struct data_message *data,
                int64_t received_ms, const struct decoded *decoded);
 
+/* Whether it holds so many records, or so many bytes that the database should not wait for more. */
+bool batch_full(const struct batch *batch, size_t records);
+
 /* Bytes that the batch holds. */
 size_t batch_memory(const struct batch *batch);
 
-/* Makes a record one for the quarantine, without readings. false: no memory. */
+/* Whose record it is, and its number. */
+void batch_identify(const struct batch *batch, size_t record, int64_t *gateway_id,
+                    uint64_t *record_no);
+
+/* Makes a record one for the quarantine, without readings; from then on it can only be sent alone.
+ * false: no memory. */
 bool batch_quarantine(struct batch *batch, size_t record, const char *reason);
 
-/* Encodes records [from, until) and fills statement; it points into parameters.
- * false: no memory. */
-bool batch_encode(const struct batch *batch, size_t from, size_t until,
-                  struct batch_parameters *parameters, struct statement *statement);
-void batch_parameters_free(struct batch_parameters *parameters);
+/* Fills statement for the records [from, until); it points into parameters. */
+void batch_statement(const struct batch *batch, size_t from, size_t until,
+                     struct batch_parameters *parameters, struct statement *statement);
 
 #endif

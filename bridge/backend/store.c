@@ -1,5 +1,5 @@
 /*
- * Lanes of batches to smarthg.bridge_ingest (DESIGN.md section 7). A call that
+ * Lanes of batches to smarthg.bridge_ingest_batch (DESIGN.md section 7). A call that
  * fails by its data is halved until the one record at fault stands alone; that
  * one goes to quarantine with the error as its reason. Any other failure is the
  * database's, and the same call is made again: what was committed although its
@@ -120,14 +120,16 @@ static void range_committed(struct lane *lane, const PGresult *result)
 static void give_up(struct lane *lane, const char *error)
 {
 	struct range *range = &lane->range[--lane->ranges];
-	const struct batch_record *record = &lane->first->records[range->from];
+	int64_t gateway_id;
+	uint64_t record_no;
 
+	batch_identify(lane->first, range->from, &gateway_id, &record_no);
 	lane->store->counts.unstorable++;
 	lane->store->counts.waiting--;
 	log_line(lane->store->options.log, LOG_ERROR, "record cannot be stored",
-	         "gateway_id=%" PRId64 " record=%" PRIu64 " error=\"%s\"", record->gateway_id,
-	         record->record_no, error);
-	lane->store->options.refused(lane->store->options.context, record->gateway_id);
+	         "gateway_id=%" PRId64 " record=%" PRIu64 " error=\"%s\"", gateway_id, record_no,
+	         error);
+	lane->store->options.refused(lane->store->options.context, gateway_id);
 	if (lane->ranges == 0)
 		drop_first(lane);
 }
@@ -147,16 +149,21 @@ static void range_refused(struct lane *lane, const PGresult *result)
 		range->from = middle;
 		lane->range[lane->ranges++] = first;
 	} else if (!range->quarantined) {
+		size_t before = batch_memory(lane->first);
+		int64_t gateway_id;
+		uint64_t record_no;
+
 		if (!batch_quarantine(lane->first, range->from, reason)) {
 			retry_later(lane);
 			return;
 		}
+		account(lane->store, before, batch_memory(lane->first));
 		range->quarantined = true;
 		lane->store->counts.quarantined++;
+		batch_identify(lane->first, range->from, &gateway_id, &record_no);
 		log_line(lane->store->options.log, LOG_WARNING, "record goes to quarantine",
-		         "gateway_id=%" PRId64 " record=%" PRIu64 " reason=\"%s\"",
-		         lane->first->records[range->from].gateway_id,
-		         lane->first->records[range->from].record_no, reason);
+		         "gateway_id=%" PRId64 " record=%" PRIu64 " reason=\"%s\"", gateway_id, record_no,
+		         reason);
 	} else {
 		give_up(lane, reason);
 	}
@@ -186,7 +193,7 @@ static bool begin_batch(struct lane *lane)
 		return true;
 	if (!lane->first)
 		return false;
-	if (!lane->first->next && lane->first->count < store->options.batch_records &&
+	if (!lane->first->next && !batch_full(lane->first, store->options.batch_records) &&
 	    !store->flush_due)
 		return false;
 	lane->range[0] = (struct range){0, lane->first->count, false};
@@ -202,10 +209,8 @@ static void send_next(struct lane *lane)
 	if (lane->retrying || !database_ready(lane->database) || !begin_batch(lane))
 		return;
 	range = lane->range[lane->ranges - 1];
-	if (batch_encode(lane->first, range.from, range.until, &lane->parameters, &statement))
-		database_send(lane->database, &statement, on_done, lane);
-	else
-		retry_later(lane);
+	batch_statement(lane->first, range.from, range.until, &lane->parameters, &statement);
+	database_send(lane->database, &statement, on_done, lane);
 }
 
 static void on_idle(void *context)
@@ -275,7 +280,6 @@ void store_free(struct store *store)
 		database_free(lane->database);
 		if (lane->retry)
 			event_free(lane->retry);
-		batch_parameters_free(&lane->parameters);
 		for (struct batch *batch = lane->first, *next; batch; batch = next) {
 			next = batch->next;
 			batch_free(batch);
@@ -292,7 +296,7 @@ static struct batch *open_batch(struct lane *lane)
 {
 	bool under_way = lane->ranges > 0 && lane->last == lane->first;
 
-	if (lane->last && !under_way && lane->last->count < lane->store->options.batch_records)
+	if (lane->last && !under_way && !batch_full(lane->last, lane->store->options.batch_records))
 		return lane->last;
 	struct batch *batch = batch_new();
 	if (!batch)
@@ -321,7 +325,7 @@ bool store_add(struct store *store, int64_t gateway_id, const struct data_messag
 	account(store, before, batch_memory(batch));
 	if (decoded->quarantine)
 		store->counts.quarantined++;
-	if (batch->count >= store->options.batch_records)
+	if (batch_full(batch, store->options.batch_records))
 		send_next(lane);
 	else if (!store->flush_set) {
 		event_add(store->flush, &delay);

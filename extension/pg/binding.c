@@ -1,16 +1,21 @@
 /* Arguments from SQL and outcomes to SQL; see binding.h. */
 #include "binding.h"
 #include "access_log.h"
+#include "register_cache.h"
 #include "token.h"
 
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 
 PG_MODULE_MAGIC;
+
+PG_FUNCTION_INFO_V1(smarthg_table_changed);
 
 /* What any caller may let a solver use, whatever limit the call asks for. */
 static int solver_memory_mb = 1024;
@@ -26,7 +31,17 @@ void _PG_init(void)
 	token_identity_settings();
 	token_verify_settings();
 	access_log_begin();
+	register_cache_begin();
 	MarkGUCPrefixReserved("smarthg");
+}
+
+/* Tells all backends at commit that a trigger's table has changed. */
+Datum smarthg_table_changed(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		elog(ERROR, "table_changed is a trigger");
+	CacheInvalidateRelcache(((TriggerData *)fcinfo->context)->tg_relation);
+	return PointerGetDatum(NULL);
 }
 
 int memory_argument(FunctionCallInfo fcinfo, int number)

@@ -26,7 +26,6 @@
 #include "../core/token/digest.h"
 
 PG_FUNCTION_INFO_V1(smarthg_token_key_generate);
-PG_FUNCTION_INFO_V1(smarthg_token_key_changed);
 PG_FUNCTION_INFO_V1(smarthg_jwk_check);
 PG_FUNCTION_INFO_V1(smarthg_jwk_from_pem);
 
@@ -268,15 +267,6 @@ Datum smarthg_token_key_generate(PG_FUNCTION_ARGS)
 	put(&row, DirectFunctionCall1(jsonb_in, CStringGetDatum(jwk)), false);
 	put(&row, PointerGetDatum(wrapped), false);
 	PG_RETURN_DATUM(row_datum(fcinfo, &row));
-}
-
-/* Tells all backends at commit that token_key has changed. */
-Datum smarthg_token_key_changed(PG_FUNCTION_ARGS)
-{
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		elog(ERROR, "token_key_changed is a trigger");
-	CacheInvalidateRelcache(((TriggerData *)fcinfo->context)->tg_relation);
-	return PointerGetDatum(NULL);
 }
 
 /* A key read from outside as a normal JWK. */
