@@ -331,7 +331,7 @@ static void advance_marks(batch *all)
 	            &plan,
 	            "WITH moved AS (UPDATE smarthg.gateway g SET committed_record_no = u.last_no, "
 	            "last_ingest_at = pg_catalog.clock_timestamp() "
-	            "FROM pg_catalog.unnest($1, $2, $3) AS u(gateway_id, first_no, last_no) "
+	            "FROM unnest($1, $2, $3) AS u(gateway_id, first_no, last_no) "
 	            "WHERE g.gateway_id = u.gateway_id AND g.committed_record_no = u.first_no - 1 "
 	            "RETURNING g.gateway_id) SELECT m.gateway_id FROM moved m ORDER BY 1",
 	            lengthof(types), types),

@@ -188,7 +188,7 @@ static const char LOAD_QUERY[] =
     "OR smarthg.obis_commodity(name.obis) <> m.commodity OR (u.unit LIKE '?%' AND m.default_bcd) "
     "THEN 0 ELSE 1 END, smarthg.unit_is_cumulative(said.unit), "
     "r.register_id, e.valid_from, e.multiplier, e.divisor "
-    "FROM pg_catalog.unnest($1, $2, $3, $4, $5) WITH ORDINALITY "
+    "FROM unnest($1, $2, $3, $4, $5) WITH ORDINALITY "
     "AS u(gateway_id, device_address, endpoint, obis, unit, n) "
     "JOIN smarthg.gateway g ON g.gateway_id = u.gateway_id "
     "LEFT JOIN smarthg.meter m ON m.gateway_id = u.gateway_id "
