@@ -369,6 +369,8 @@ static void fill_slot(TupleTableSlot *slot, const batch_record *record,
 /* The readings of plain gateways' records, in the order of their arrival. */
 static void land_readings(batch *all, Relation landing)
 {
+	/* A copy is not counted, slot by slot, among what the transaction holds. */
+	TupleDesc columns = CreateTupleDescCopyConstr(RelationGetDescr(landing));
 	TupleTableSlot **slots = palloc0(sizeof(*slots) * LANDING_ROWS);
 	int count = 0;
 
@@ -380,7 +382,7 @@ static void land_readings(batch *all, Relation landing)
 		CHECK_FOR_INTERRUPTS();
 		for (int n = 0; n < record->in.readings; n++) {
 			if (!slots[count])
-				slots[count] = table_slot_create(landing, NULL);
+				slots[count] = MakeSingleTupleTableSlot(columns, table_slot_callbacks(landing));
 			fill_slot(slots[count++], record, &all->readings[record->first_reading + n]);
 			if (count == LANDING_ROWS) {
 				land(landing, slots, count);
