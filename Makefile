@@ -31,7 +31,7 @@ backend = $(sort $(wildcard bridge/backend/*.c))
 bridge_units = $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_bridge_*.c)))
 core_units = $(filter-out $(bridge_units),$(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c))))
 fuzzers = $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
-core_fuzzers = fuzz_energy_block fuzz_form fuzz_model_text fuzz_reading_block fuzz_scope fuzz_token
+core_fuzzers = fuzz_energy_block fuzz_form fuzz_incoming_batch fuzz_model_text fuzz_reading_block fuzz_scope fuzz_token
 bridge_fuzzers = $(filter-out $(core_fuzzers),$(fuzzers))
 
 core_libraries = -lglpk -lcrypto -ljansson -lm
