@@ -143,7 +143,7 @@ COMMENT ON COLUMN gateway_event.at IS 'When';
 COMMENT ON COLUMN gateway_event.gateway_id IS 'The gateway; null: not a known one';
 COMMENT ON COLUMN gateway_event.eui64 IS 'The EUI-64 that was claimed';
 COMMENT ON COLUMN gateway_event.peer IS 'Network address';
-COMMENT ON COLUMN gateway_event.event IS 'online, offline, records_lost, forged_auth, replay, bad_tag ...';
+COMMENT ON COLUMN gateway_event.event IS 'online, offline, records_lost, forged_auth, replay (of a frame), bad_tag, replayed_telegram (of a meter) ...';
 COMMENT ON COLUMN gateway_event.detail IS 'More about it';
 
 CREATE FUNCTION bridge_gateways()
