@@ -219,7 +219,7 @@ static enum reading_status read_afl(struct layers *layers)
 	uint16_t parts = (uint16_t)cursor_le(&fields, 2);
 
 	if (parts & AFL_MORE_FRAGMENTS || (parts & AFL_FRAGMENT) > 1)
-		return READING_UNSUPPORTED_LAYER;
+		return READING_FRAGMENT;
 	if (parts & AFL_CONTROL)
 		layers->afl.control = cursor_u8(&fields);
 	if (parts & AFL_KEY)
@@ -478,7 +478,6 @@ enum reading_status mbus_read_layers(struct decoder *decoder,
 	layers.afl.has_counter = layers.afl.has_length = false;
 	layers.afl.mac_size = layers.afl.control = 0;
 	layers.device = decoder->device;
-	decoder->counter.kind = COUNTER_NONE;
 	memcpy(layers.device, link_device, MBUS_DEVICE_SIZE);
 	*count = 0;
 	if (cursor_left(&bytes) == 0)

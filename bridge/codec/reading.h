@@ -62,6 +62,7 @@ enum reading_status {
 	READING_FORGED,
 	READING_NOT_ENCRYPTED,
 	READING_UNKNOWN_FORMAT,
+	READING_FRAGMENT,
 	READING_REPLAYED, /* said by core/freshness, not by a decoder */
 	READING_STATUSES
 };

@@ -123,7 +123,7 @@ static bool accepts_higher(struct entry *entry, struct mark now, int64_t toleran
 	if (within_reach(now, entry->highest) || (entry->has_leap && within_reach(now, entry->leap))) {
 		entry->highest = now;
 		entry->changed = true;
-		entry->has_leap = false;
+		entry->has_leap = entry->has_leap && entry->leap.counter > now.counter;
 		return true;
 	}
 	if (entry->has_leap && now.counter == entry->leap.counter)
