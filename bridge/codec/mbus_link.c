@@ -117,7 +117,6 @@ enum reading_status reading_decode_wired_mbus(struct decoder *decoder,
 	uint8_t length = start == START_LONG ? cursor_u8(&frame) : 2;
 
 	*count = 0;
-	decoder->counter.kind = COUNTER_NONE;
 	if (start == ACKNOWLEDGE)
 		return cursor_left(&frame) == 0 ? READING_OK : READING_BAD_LENGTH;
 	if (start != START_SHORT && start != START_LONG)

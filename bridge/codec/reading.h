@@ -101,8 +101,8 @@ struct decoder {
 	const struct meter_key *(*key)(void *context, const uint8_t device[MBUS_DEVICE_SIZE]);
 	void *context;
 	const struct calendar_zone *zone; /* of the clocks of M-Bus meters; NULL: UTC */
-	/* Of the last M-Bus telegram: its device, and its counter where the meter's key has proved
-	 * it; written by the decoder. */
+	/* Of the last M-Bus telegram: its device, and by radio its counter where the meter's key has
+	 * proved it; written by the decoder. */
 	uint8_t device[MBUS_DEVICE_SIZE];
 	struct meter_counter counter;
 };

@@ -1,5 +1,5 @@
 /*
- * A hash table with open addressing, at most half full, of 48 bytes a meter; only
+ * A hash table with open addressing, at most half full, of 44 bytes an entry; only
  * meters whose key is known get in. Times are seconds since 1970.
  */
 #include "freshness.h"

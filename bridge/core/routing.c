@@ -86,7 +86,7 @@ void routing_decode(struct decoder *decoder, uint8_t route, const struct data_me
 	out->quarantine = NULL;
 	out->lacks_key = out->replayed = false;
 	out->count = 0;
-	out->counter.kind = decoder->counter.kind = COUNTER_NONE;
+	out->counter.kind = COUNTER_NONE;
 	out->heard_ms = gateway_time(data, received_ms);
 	/* A clock that is ahead hears nothing before it happens. */
 	if (out->heard_ms > received_ms)
@@ -107,7 +107,7 @@ void routing_decode(struct decoder *decoder, uint8_t route, const struct data_me
 		out->lacks_key = reading_lacks_key(status);
 		if (out->lacks_key)
 			memcpy(out->device, decoder->device, sizeof(out->device));
-		if (status == READING_OK)
+		if (status == READING_OK && data->kind == KIND_WIRELESS_MBUS)
 			out->counter = decoder->counter;
 		out->count = drop_impossible(out->readings, out->count, received_ms);
 		for (size_t n = 0; n < out->count; n++)

@@ -16,7 +16,7 @@ struct decoded {
 	bool lacks_key;         /* which the key of this M-Bus device may change */
 	uint8_t device[MBUS_DEVICE_SIZE];
 	int64_t heard_ms; /* by its gateway: that one's time where it can be, or that of reception */
-	struct meter_counter counter; /* of a telegram that was decoded; COUNTER_NONE: none is proved */
+	struct meter_counter counter; /* of a radio telegram that was decoded; COUNTER_NONE: none */
 	bool replayed;                /* said by backend/counters, which quarantines it then */
 	size_t count;
 	struct reading readings[READING_LIMIT];
