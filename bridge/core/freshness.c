@@ -21,6 +21,7 @@ struct entry {
 	uint8_t kind; /* enum meter_counter_kind; COUNTER_NONE: free */
 	bool changed; /* the highest, since it was taken */
 	bool listed;  /* among the marks that are being loaded */
+	bool single;  /* the highest is of one telegram, which another has not borne out yet */
 	bool has_late, has_leap;
 	uint32_t key_check;
 	struct mark highest;
@@ -123,6 +124,7 @@ static bool accepts_higher(struct entry *entry, struct mark now, int64_t toleran
 	if (within_reach(now, entry->highest) || (entry->has_leap && within_reach(now, entry->leap))) {
 		entry->highest = now;
 		entry->changed = true;
+		entry->single = false;
 		entry->has_leap = entry->has_leap && entry->leap.counter > now.counter;
 		return true;
 	}
@@ -158,13 +160,17 @@ bool freshness_accepts(struct freshness *freshness, const struct meter_counter *
 		return true;
 	if (entry->kind == COUNTER_NONE || entry->key_check != counter->key_check) {
 		begin(freshness, entry, counter, now.heard_s);
-		entry->changed = true;
+		entry->changed = entry->single = true;
 		return true;
 	}
 	if (now.counter > entry->highest.counter)
 		return accepts_higher(entry, now, tolerance_ms);
-	if (is_later(now, entry->highest, tolerance_ms))
-		return false;
+	if (is_later(now, entry->highest, tolerance_ms)) {
+		if (!entry->single || now.counter == entry->highest.counter)
+			return false;
+		entry->highest = now;
+		return true;
+	}
 	return now.counter == entry->highest.counter || accepts_late(entry, now, tolerance_ms);
 }
 
@@ -173,7 +179,7 @@ bool freshness_take(struct freshness *freshness, size_t *at, struct freshness_ma
 	for (; *at < freshness->capacity; ++*at) {
 		struct entry *entry = &freshness->entries[*at];
 
-		if (entry->kind == COUNTER_NONE || !entry->changed)
+		if (entry->kind == COUNTER_NONE || !entry->changed || entry->single)
 			continue;
 		entry->changed = false;
 		out->counter = (struct meter_counter){.kind = (enum meter_counter_kind)entry->kind,

@@ -23,8 +23,9 @@ void freshness_free(struct freshness *freshness);
  * that came late like itself, and was heard more than tolerance_ms after it: clocks of gateways
  * differ, and two may hear the same. heard_ms is never after the reception, so that a clock that
  * was ahead mutes no meter. Another key begins anew. What proves a counter may be as short as 16
- * bits, so a leap of it that a meter does not make in the time is believed with the next telegram:
- * one that was guessed moves nothing. Without memory everything is fresh.
+ * bits, so the first telegram of all, and a leap that a meter does not make in the time, are
+ * believed with the next one: a telegram that was guessed mutes no meter. Without memory everything
+ * is fresh.
  */
 bool freshness_accepts(struct freshness *freshness, const struct meter_counter *counter,
                        int64_t heard_ms, int64_t tolerance_ms);
@@ -35,7 +36,8 @@ struct freshness_mark {
 	int64_t heard_ms; /* whole seconds */
 };
 
-/* The next mark that changed since it was last taken, from *at on, which is 0 at first. */
+/* The next mark that changed since it was last taken, from *at on, which is 0 at first; of two
+ * telegrams at least. */
 bool freshness_take(struct freshness *freshness, size_t *at, struct freshness_mark *out);
 /* What was taken was not kept: all count as changed. */
 void freshness_not_kept(struct freshness *freshness);

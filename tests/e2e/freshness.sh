@@ -66,7 +66,12 @@ is "$(sql "SELECT decode_quarantine(reason => 'a replay%')")" 2 "an operator has
 comes 0 "SELECT count(*) FROM quarantine WHERE retry" "the bridge looks"
 is "$(held 1), $(litres 11), $(litres 12)" "5 a replay, 6 a replay, 0 1 2, 1 2" "and a replay stays one"
 
-# The next bridge knows what the last one had heard; one that is killed knows what it had kept.
+# The next bridge knows what the last one had heard, or where that was killed what it had kept.
+stop_bridge KILL
+start_bridge
+heard $first 1300 "$(message $key 6 2)"
+sim killed
+is "$(held 1), $(litres 12)" "5 a replay, 6 a replay, 8 a replay, 1 2" "a bridge that was killed had kept what told replays"
 heard $first 960 "$(session $key 1200 3)"
 sim more
 stop_bridge TERM
@@ -75,11 +80,11 @@ start_bridge
 heard $first 3600 "$(session $key 1200 3)"
 heard $first 3660 "$(session $key 1500 4)"
 sim restarted
-is "$(held 1), $(litres 11)" "5 a replay, 6 a replay, 9 a replay, 0 1 2 3 4" "the next one tells a replay of what it did not hear itself"
+is "$(held 1), $(litres 11)" "5 a replay, 6 a replay, 8 a replay, 10 a replay, 0 1 2 3 4" "the next one tells a replay of what it did not hear itself"
 
 # Without a key nothing is told; once it is there the same holds for what waited.
 sql "DELETE FROM meter_key WHERE device_address = mbus_address('87654321', 'ABC', 1, 7)"
-keys_loaded 3
+keys_loaded 4
 is "$(counters)" "1 6" "a key that goes takes its counter along"
 heard $first 4000 "$(session $key 1600 5)"
 heard $first 4060 "$(session $key 1610 6)"
@@ -87,11 +92,11 @@ heard $first 4600 "$(session $key 1600 5)"
 sim keyless
 sql "INSERT INTO meter_key VALUES (mbus_address('87654321', 'ABC', 1, 7), '\\x$key')"
 comes "0 1 2 3 4 5 6" "SELECT string_agg(raw_value::text, ' ' ORDER BY measured_at) FROM reading JOIN register USING (register_id) WHERE meter_id = 11" "what waited for the key is read"
-comes "13 a replay" "SELECT record_no || ' ' || split_part(reason, ':', 1) FROM quarantine WHERE resolved_at IS NULL AND record_no > 9 AND NOT retry" "but for the replay among it"
+comes "14 a replay" "SELECT record_no || ' ' || split_part(reason, ':', 1) FROM quarantine WHERE resolved_at IS NULL AND record_no > 10 AND NOT retry" "but for the replay among it"
 
 # A meter that begins anew: with a new key at once, else when its counter is deleted.
 sql "UPDATE meter_key SET key = '\\x$new_key' WHERE device_address = mbus_address('87654321', 'ABC', 1, 7)"
-keys_loaded 5
+keys_loaded 6
 heard $first 5000 "$(session $new_key 1 7)"
 heard $first 5060 "$(session $new_key 2 8)"
 heard $first 5600 "$(session $new_key 1 7)"
@@ -99,9 +104,9 @@ heard $first 5000 "$(message $key 1 3)"
 heard $first 5060 "$(message $key 2 4)"
 sim anew
 is "$(litres 11)" "0 1 2 3 4 5 6 7 8" "with a new key a meter counts from the beginning"
-is "$(held 1)" "5 a replay, 6 a replay, 9 a replay, 13 a replay, 16 a replay, 17 a replay, 18 a replay" "which with the old one is a replay"
-sql "DELETE FROM quarantine WHERE record_no < 17; DELETE FROM meter_counter WHERE kind = 1"
-keys_loaded 6
+is "$(held 1)" "5 a replay, 6 a replay, 8 a replay, 10 a replay, 14 a replay, 17 a replay, 18 a replay, 19 a replay" "which with the old one is a replay"
+sql "DELETE FROM quarantine WHERE record_no < 18; DELETE FROM meter_counter WHERE kind = 1"
+keys_loaded 7
 is "$(sql "SELECT decode_quarantine(1, 'a replay%')")" 2 "an operator calls for what was none"
 comes "1 2 3 4" "SELECT string_agg(raw_value::text, ' ' ORDER BY measured_at) FROM reading JOIN register USING (register_id) WHERE meter_id = 12" "once its counter is deleted"
 
@@ -110,7 +115,7 @@ before=$(sql "SELECT count(*) FROM gateway_event WHERE event = 'replayed_telegra
 again=$(session $new_key 1 7)
 for n in $(seq 200); do heard $first $((6000 + n)) "$again"; done
 sim flood
-is "$(sql "SELECT count(*) FROM quarantine WHERE gateway_id = 1 AND reason LIKE 'a replay%' AND record_no > 18")" 200 "every replay of a flood is held"
+is "$(sql "SELECT count(*) FROM quarantine WHERE gateway_id = 1 AND reason LIKE 'a replay%' AND record_no > 19")" 200 "every replay of a flood is held"
 sleep 0.3
 after=$(sql "SELECT count(*) FROM gateway_event WHERE event = 'replayed_telegram'")
 [ $((after - before)) -ge 10 ] && [ $((after - before)) -le 40 ]

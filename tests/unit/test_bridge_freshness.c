@@ -110,9 +110,22 @@ static void test_leaps(void)
 	ok(accepts(1, 10 + 16 * 60 * 24 * 365, T + 86400 * 365) && !accepts(1, 11, T + 86400 * 366),
 	   "what a meter counts in a year it may have counted");
 	begin();
+	accepts(1, UINT32_MAX - 1, T - 900);
 	accepts(1, UINT32_MAX, T);
 	ok(!accepts(1, UINT32_MAX, T + 900) && !accepts(1, 0, T + 900),
 	   "the highest counter of all is followed by none");
+}
+
+static void test_first(void)
+{
+	begin();
+	accepts(1, 4000000000, T);
+	ok(accepts(1, 10, T + 900) && accepts(1, 11, T + 1800) && accepts(1, 12, T + 2700),
+	   "a guess before a meter's first telegram does not mute it");
+	ok(!accepts(1, 10, T + 3600) && !accepts(1, 11, T + 3600), "which is protected then");
+	begin();
+	accepts(1, 10, T);
+	ok(!accepts(1, 10, T + 900), "the first telegram heard again is a replay all the same");
 }
 
 static void test_key(void)
@@ -143,6 +156,9 @@ static void test_marks(void)
 	begin();
 	ok(changed(&mark) == 0, "nothing is to be kept at first");
 	for (int i = 0; i < METERS; i++)
+		accepts(i, 6, T + i - 10);
+	ok(changed(&mark) == 0, "nor after a meter's first telegram");
+	for (int i = 0; i < METERS; i++)
 		accepts(i, 7, T + i);
 	ok(freshness_count(freshness) == METERS && changed(&mark) == METERS && changed(&mark) == 0,
 	   "%d meters are kept once", METERS);
@@ -164,6 +180,7 @@ static void test_marks(void)
 	freshness_load_end(freshness);
 	ok(!accepts(1, 50, T + 900) && !accepts(1, 49, T + 900) && accepts(1, 51, T + 900),
 	   "the next start knows what was kept");
+	accepts(2, 4, T - 900);
 	accepts(2, 5, T);
 	freshness_load_begin(freshness);
 	freshness_load_put(freshness, &mark);
@@ -181,7 +198,7 @@ static void test_marks(void)
 	changed(&mark);
 	freshness_load_begin(freshness);
 	freshness_load_end(freshness);
-	ok(freshness_count(freshness) == 0 && accepts(1, 1, T), "all may be forgotten");
+	ok(freshness_count(freshness) == 1 && accepts(1, 1, T), "all that was kept may be");
 }
 
 /* By the rule alone, of honest meters and gateways: any order of arrival is accepted. */
@@ -210,6 +227,7 @@ int main(void)
 	test_backlog();
 	test_clocks();
 	test_leaps();
+	test_first();
 	test_key();
 	test_marks();
 	test_honest();
