@@ -74,6 +74,8 @@ static bool on_record(void *context, const struct gateway *gateway, uint8_t rout
 	struct decoded *decoded = &bridge->decoded;
 
 	decoding_decode(bridge->decoding, route, data, received_ms, decoded);
+	if (decoded->replayed)
+		journal_replay(bridge->journal, gateway->eui64, &decoded->counter, clock_steady_ms());
 	if (bridge->console)
 		console_event(bridge->console, gateway->eui64,
 		              "record %" PRIu64 " to the back end: %zu readings%s%s", data->record_no,
@@ -252,6 +254,7 @@ static void on_stop_signal(evutil_socket_t number, short what, void *context)
 	supervisor_notify("STOPPING=1");
 	bridge->stop_until_ms = clock_steady_ms() + bridge->configuration.stop_seconds * INT64_C(1000);
 	hosts_stop(bridge->hosts);
+	decoding_save(bridge->decoding);
 	report_stopped(bridge->report);
 	event_add(bridge->stopping, &every);
 }
@@ -301,7 +304,11 @@ static bool start_back_end(struct bridge *bridge)
 	bridge->journal = journal_new(bridge->control, &bridge->log);
 	bridge->gateways = gateways_new(bridge->base, bridge->control, &gateways);
 	bridge->commands = commands_new(bridge->base, bridge->control, &commands);
-	bridge->decoding = decoding_new(bridge->control, &bridge->log);
+	bridge->decoding =
+	    decoding_new(bridge->base, bridge->control, configuration->meter_time_zone, &bridge->log);
+	if (bridge->decoding)
+		decoding_tolerate(bridge->decoding,
+		                  configuration->replay_tolerance_seconds * INT64_C(1000));
 	if (configuration->refresh_ms > 0)
 		bridge->refresh = refresh_new(bridge->base, configuration->database,
 		                              configuration->refresh_ms, &bridge->log);

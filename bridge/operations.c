@@ -123,6 +123,7 @@ static void apply_configuration(struct bridge *bridge)
 	bridge->log.level = (enum log_level)configuration->log_level;
 	hosts_reconfigure(bridge->hosts, &hosts);
 	store_reconfigure(bridge->store, &store);
+	decoding_tolerate(bridge->decoding, configuration->replay_tolerance_seconds * INT64_C(1000));
 	commands_reconfigure(bridge->commands, configuration->command_seconds * INT64_C(1000),
 	                     configuration->command_grace_seconds * INT64_C(1000));
 	report_reconfigure(bridge->report, configuration->report_seconds);

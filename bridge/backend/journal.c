@@ -92,6 +92,12 @@ static struct source *source_of(struct journal *journal, const char *peer)
 	return &journal->sources[hash % SOURCES];
 }
 
+/* That of a gateway which is honest itself. */
+static struct source *source_of_gateway(struct journal *journal, uint64_t eui64)
+{
+	return &journal->sources[(eui64 * UINT64_C(0x9e3779b97f4a7c15) >> 32) % SOURCES];
+}
+
 static bool allowed(struct journal *journal, struct source *source, int64_t steady_ms)
 {
 	int64_t refilled = (steady_ms - source->at_ms) / REFILL_MS;
@@ -108,10 +114,10 @@ static bool allowed(struct journal *journal, struct source *source, int64_t stea
 	return true;
 }
 
-void journal_security(struct journal *journal, uint64_t eui64, const char *peer, const char *event,
-                      const char *detail, int64_t steady_ms)
+static void push_security(struct journal *journal, struct source *source, uint64_t eui64,
+                          const char *peer, const char *event, const char *detail,
+                          int64_t steady_ms)
 {
-	struct source *source = source_of(journal, peer);
 	char eui64_text[20], text[300];
 	const char *values[] = {eui64_text, peer, event, text};
 
@@ -125,4 +131,22 @@ void journal_security(struct journal *journal, uint64_t eui64, const char *peer,
 		snprintf(text, sizeof(text), "%s", detail);
 	source->suppressed = 0;
 	push(journal, "SELECT smarthg.bridge_security_event($1, $2, $3, $4)", 4, values);
+}
+
+void journal_security(struct journal *journal, uint64_t eui64, const char *peer, const char *event,
+                      const char *detail, int64_t steady_ms)
+{
+	push_security(journal, source_of(journal, peer), eui64, peer, event, detail, steady_ms);
+}
+
+void journal_replay(struct journal *journal, uint64_t eui64, const struct meter_counter *counter,
+                    int64_t steady_ms)
+{
+	struct cursor device = cursor_over(counter->device, MBUS_DEVICE_SIZE);
+	char detail[100];
+
+	snprintf(detail, sizeof(detail), "meter %016" PRIx64 ", %s %" PRIu32, cursor_u64(&device),
+	         counter->kind == COUNTER_MESSAGE ? "message" : "session", counter->value);
+	push_security(journal, source_of_gateway(journal, eui64), eui64, NULL, "replayed_telegram",
+	              detail, steady_ms);
 }

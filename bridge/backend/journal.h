@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "../codec/reading.h"
 #include "control.h"
 
 struct journal;
@@ -26,5 +27,8 @@ void journal_presence(struct journal *journal, int64_t gateway_id, bool online, 
 /* peer is "address:port"; its address is the source. steady_ms: a clock that never goes back. */
 void journal_security(struct journal *journal, uint64_t eui64, const char *peer, const char *event,
                       const char *detail, int64_t steady_ms);
+/* A gateway heard a replay of a meter's telegram; the gateway is the source. */
+void journal_replay(struct journal *journal, uint64_t eui64, const struct meter_counter *counter,
+                    int64_t steady_ms);
 
 #endif

@@ -9,6 +9,7 @@
 
 struct key_ring {
 	struct control *control;
+	struct meter_cipher *cipher;
 	struct meter_keys *keys;
 	void (*loaded)(void *context);
 	void *context;
@@ -17,14 +18,19 @@ struct key_ring {
 	bool again;   /* something changed meanwhile */
 };
 
-struct key_ring *key_ring_new(struct control *control, void (*loaded)(void *context), void *context,
-                              const struct log *log)
+struct key_ring *key_ring_new(struct control *control, struct meter_cipher *cipher,
+                              void (*loaded)(void *context), void *context, const struct log *log)
 {
 	struct key_ring *ring = calloc(1, sizeof(*ring));
 
 	if (!ring)
 		return NULL;
-	*ring = (struct key_ring){control, meter_keys_new(), loaded, context, log, false, false};
+	*ring = (struct key_ring){.control = control,
+	                          .cipher = cipher,
+	                          .keys = meter_keys_new(),
+	                          .loaded = loaded,
+	                          .context = context,
+	                          .log = log};
 	if (!ring->keys) {
 		free(ring);
 		return NULL;
@@ -57,7 +63,7 @@ static bool take_bytes(const PGresult *result, int row, int column, uint8_t *out
 }
 
 /* NULL: no memory. */
-static struct meter_keys *take_rows(const PGresult *result)
+static struct meter_keys *take_rows(struct meter_cipher *cipher, const PGresult *result)
 {
 	struct meter_keys *keys = meter_keys_new();
 	uint8_t device[MBUS_DEVICE_SIZE];
@@ -68,6 +74,7 @@ static struct meter_keys *take_rows(const PGresult *result)
 		key.clear_accepted = PQgetvalue(result, row, 2)[0] == 't';
 		taken = take_bytes(result, row, 0, device, sizeof(device)) &&
 		        take_bytes(result, row, 1, key.bytes, sizeof(key.bytes)) &&
+		        meter_cipher_key_check(cipher, key.bytes, &key.check) &&
 		        meter_keys_put(keys, device, &key);
 	}
 	OPENSSL_cleanse(&key, sizeof(key));
@@ -80,7 +87,7 @@ static struct meter_keys *take_rows(const PGresult *result)
 static void on_rows(void *context, const PGresult *result)
 {
 	struct key_ring *ring = context;
-	struct meter_keys *keys = database_succeeded(result) ? take_rows(result) : NULL;
+	struct meter_keys *keys = database_succeeded(result) ? take_rows(ring->cipher, result) : NULL;
 
 	ring->reading = false;
 	if (keys) {

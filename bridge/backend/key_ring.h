@@ -10,9 +10,10 @@
 
 struct key_ring;
 
-/* loaded: the keys of the database are there, for the first time or changed. NULL: no memory. */
-struct key_ring *key_ring_new(struct control *control, void (*loaded)(void *context), void *context,
-                              const struct log *log);
+/* loaded: the keys of the database are there, for the first time or changed. The cipher must
+ * outlive it. NULL: no memory. */
+struct key_ring *key_ring_new(struct control *control, struct meter_cipher *cipher,
+                              void (*loaded)(void *context), void *context, const struct log *log);
 /* Wipes all keys. */
 void key_ring_free(struct key_ring *ring);
 

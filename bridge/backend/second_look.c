@@ -16,6 +16,7 @@ enum { PAGE = 200, ID_SIZE = 24, READING_TEXT = 400, REASON_SIZE = 300 };
 struct second_look {
 	struct control *control;
 	struct decoder *decoder;
+	struct counters *counters;
 	const struct log *log;
 	char after[ID_SIZE]; /* the last telegram of the page before */
 	size_t looked, decoded_count;
@@ -31,13 +32,14 @@ struct second_look {
 };
 
 struct second_look *second_look_new(struct control *control, struct decoder *decoder,
-                                    const struct log *log)
+                                    struct counters *counters, const struct log *log)
 {
 	struct second_look *look = calloc(1, sizeof(*look));
 
 	if (look) {
 		look->control = control;
 		look->decoder = decoder;
+		look->counters = counters;
 		look->log = log;
 	}
 	return look;
@@ -155,6 +157,8 @@ static void look_at_row(struct second_look *look, const PGresult *result, int ro
 
 		routing_decode(look->decoder, ROUTE_ANY, &data,
 		               strtoll(PQgetvalue(result, row, 2), NULL, 10), &look->decoded);
+		/* By when it was heard, not by now: what waited is old, and still no replay. */
+		counters_check(look->counters, &look->decoded);
 		send_outcome(look, PQgetvalue(result, row, 0));
 	}
 	PQfreemem(address);

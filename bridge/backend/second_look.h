@@ -6,13 +6,13 @@
 #define SMARTHG_BRIDGE_SECOND_LOOK_H
 
 #include "../core/routing.h"
-#include "control.h"
+#include "counters.h"
 
 struct second_look;
 
-/* NULL: no memory. The decoder must outlive it. */
+/* NULL: no memory. Decoder and counters must outlive it. */
 struct second_look *second_look_new(struct control *control, struct decoder *decoder,
-                                    const struct log *log);
+                                    struct counters *counters, const struct log *log);
 void second_look_free(struct second_look *look);
 
 /* Goes through all that is marked; a request that comes meanwhile is one more round. */

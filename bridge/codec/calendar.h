@@ -24,4 +24,25 @@ static inline bool calendar_has(int year, int month, int day)
 	           calendar_days(month < 12 ? year : year + 1, month < 12 ? month + 1 : 1, 1);
 }
 
+enum { ZONE_FIRST_YEAR = 1980, ZONE_YEARS = 120 };
+
+/* What clocks of a time zone are ahead of UTC, in seconds, year by year: in standard time, and in
+ * summer time where the year has one (else the same). */
+struct calendar_zone {
+	int32_t standard_s[ZONE_YEARS], summer_s[ZONE_YEARS];
+};
+
+/* A local time of that year, in ms as if it were UTC, to UTC. The sender says whether it is summer
+ * time, so that no hour is ambiguous. zone NULL: UTC. */
+static inline int64_t calendar_utc(const struct calendar_zone *zone, int year, int64_t local_ms,
+                                   bool summer)
+{
+	int at = year - ZONE_FIRST_YEAR;
+
+	if (!zone)
+		return local_ms;
+	at = at < 0 ? 0 : at >= ZONE_YEARS ? ZONE_YEARS - 1 : at;
+	return local_ms - INT64_C(1000) * (summer ? zone->summer_s : zone->standard_s)[at];
+}
+
 #endif

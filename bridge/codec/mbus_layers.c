@@ -16,6 +16,7 @@ enum {
 	FILLER = 0x2f,
 	FIRST_RESERVED_MODE = 16,
 	MAC_MAX_SIZE = 16,
+	SESSION_MASK = 0x1fffffff, /* minutes and number of the session, below how it is encrypted */
 };
 
 enum ci_field {
@@ -106,6 +107,21 @@ static const struct meter_key *key_of(const struct layers *layers)
 	return layers->decoder->key(layers->decoder->context, layers->device);
 }
 
+/* The counter of a telegram that the key has proved. */
+static void count_telegram(struct layers *layers, const struct meter_key *key,
+                           enum meter_counter_kind kind, const uint8_t bytes[4])
+{
+	struct meter_counter *counter = &layers->decoder->counter;
+	struct cursor cursor = cursor_over(bytes, 4);
+
+	counter->kind = kind;
+	memcpy(counter->device, layers->device, MBUS_DEVICE_SIZE);
+	counter->key_check = key->check;
+	counter->value = (uint32_t)cursor_le(&cursor, 4);
+	if (kind == COUNTER_SESSION)
+		counter->value &= SESSION_MASK;
+}
+
 /* Goes on with a copy of what is left; the first n bytes of it are to be decrypted in place.
  * NULL: longer than any telegram is. */
 static uint8_t *copy_left(struct layers *layers, uint8_t plain[PLAIN_SIZE])
@@ -152,6 +168,7 @@ static enum reading_status read_session(struct layers *layers, uint8_t communica
 		if (!payload_intact(layers->at))
 			return READING_WRONG_KEY;
 		layers->protected = true;
+		count_telegram(layers, key, COUNTER_SESSION, session);
 	} else if (!payload_intact(layers->at)) {
 		return READING_BAD_CHECKSUM;
 	}
@@ -202,7 +219,7 @@ static enum reading_status read_afl(struct layers *layers)
 	uint16_t parts = (uint16_t)cursor_le(&fields, 2);
 
 	if (parts & AFL_MORE_FRAGMENTS || (parts & AFL_FRAGMENT) > 1)
-		return READING_UNSUPPORTED_LAYER;
+		return READING_FRAGMENT;
 	if (parts & AFL_CONTROL)
 		layers->afl.control = cursor_u8(&fields);
 	if (parts & AFL_KEY)
@@ -251,7 +268,10 @@ static enum reading_status check_mac(struct layers *layers, const struct meter_k
 	for (int i = 0; i < layers->afl.mac_size; i++)
 		difference |= mac[i] ^ layers->afl.mac[i];
 	layers->protected = difference == 0;
-	return difference == 0 ? READING_OK : READING_FORGED;
+	if (difference != 0)
+		return READING_FORGED;
+	count_telegram(layers, key, COUNTER_MESSAGE, layers->afl.counter);
+	return READING_OK;
 }
 
 static bool begins_plain(struct cursor bytes)
@@ -297,7 +317,11 @@ static enum reading_status decrypt_blocks(struct layers *layers, unsigned mode, 
 	layers->protected = true;
 	if (!believes_rest)
 		layers->at = cursor_over(plain, size);
-	return begins_plain(layers->at) ? READING_OK : READING_WRONG_KEY;
+	if (!begins_plain(layers->at))
+		return READING_WRONG_KEY;
+	if (mode == 7)
+		count_telegram(layers, key, COUNTER_MESSAGE, layers->afl.counter);
+	return READING_OK;
 }
 
 /* The rest of the transport header after the address: access number, status, configuration. */
@@ -373,7 +397,7 @@ static enum reading_status read_compact_frame(struct layers *layers, struct read
 		return READING_UNKNOWN_FORMAT;
 	if (!mbus_format_fits(blocks, layers->at, checksum))
 		return READING_BAD_CHECKSUM;
-	return mbus_read_records(&blocks, &layers->at, layers->device, out, count);
+	return mbus_read_records(&blocks, &layers->at, layers->decoder, out, count);
 }
 
 static enum reading_status read_full_frame(struct layers *layers, struct reading *out,
@@ -384,7 +408,7 @@ static enum reading_status read_full_frame(struct layers *layers, struct reading
 	if ((manufacturer == KAMSTRUP || manufacturer == KAMSTRUP_WATER) && may_teach(layers))
 		mbus_formats_learn(layers->decoder->formats, kind_of(layers), layers->at,
 		                   layers->protected);
-	return mbus_read_records(&layers->at, &layers->at, layers->device, out, count);
+	return mbus_read_records(&layers->at, &layers->at, layers->decoder, out, count);
 }
 
 /* What one meter's key protected below is no word of another meter's. */

@@ -77,6 +77,7 @@ enum reading_status reading_decode_wireless_mbus(struct decoder *decoder,
 	size_t length = cursor_u8(&frame);
 
 	*count = 0;
+	decoder->counter.kind = COUNTER_NONE;
 	if (length + 1 < FIRST_BLOCK)
 		return READING_BAD_LENGTH;
 	if (telegram->size == length + 1) {
@@ -103,7 +104,7 @@ static enum reading_status read_fixed(struct decoder *decoder, struct cursor str
 
 	mbus_fixed_read(&structure, decoder->device, &records);
 	struct cursor written = cursor_over(bytes, records.at);
-	return mbus_read_records(&written, &written, decoder->device, out, count);
+	return mbus_read_records(&written, &written, decoder, out, count);
 }
 
 enum reading_status reading_decode_wired_mbus(struct decoder *decoder,

@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+#include "calendar.h"
+
 enum medium {
 	MEDIUM_OTHER,
 	MEDIUM_ELECTRICITY,
@@ -253,13 +255,15 @@ struct dates {
 	} date[DATES];
 };
 
-static void note_date(const struct mbus_record *record, struct dates *dates)
+static void note_date(const struct mbus_record *record, const struct calendar_zone *zone,
+                      struct dates *dates)
 {
 	if (record->type != MBUS_TIME || record->storage == 0 || record->variant != MBUS_PLAIN ||
 	    record->function != MBUS_INSTANTANEOUS || dates->count == DATES)
 		return;
 	dates->date[dates->count].storage = record->storage;
-	dates->date[dates->count++].ms = record->integer;
+	dates->date[dates->count++].ms =
+	    calendar_utc(zone, record->year, record->integer, record->summer);
 }
 
 /* Gives historical values their dates, and leaves out those without but the newest. */
@@ -292,7 +296,7 @@ static bool is_new(const obis_code *codes, size_t count, obis_code code)
 }
 
 enum reading_status mbus_read_records(struct cursor *headers, struct cursor *values,
-                                      const uint8_t device[MBUS_DEVICE_SIZE], struct reading *out,
+                                      const struct decoder *decoder, struct reading *out,
                                       size_t *count)
 {
 	obis_code codes[READING_LIMIT];
@@ -304,10 +308,10 @@ enum reading_status mbus_read_records(struct cursor *headers, struct cursor *val
 	*count = 0;
 	while ((next = mbus_next(headers, values, &record)) == MBUS_RECORD) {
 		if (record.quantity == MBUS_DATE) {
-			note_date(&record, &dates);
+			note_date(&record, decoder->zone, &dates);
 			continue;
 		}
-		obis_code code = mbus_obis(&record, device[DEVICE_TYPE]);
+		obis_code code = mbus_obis(&record, decoder->device[DEVICE_TYPE]);
 		if (code == 0 || !is_new(codes, readings, code))
 			continue;
 		if (readings == READING_LIMIT)
@@ -315,7 +319,7 @@ enum reading_status mbus_read_records(struct cursor *headers, struct cursor *val
 		struct reading *reading = &out[readings];
 		if (!take_value(&record, reading))
 			continue;
-		memcpy(reading->device, device, MBUS_DEVICE_SIZE);
+		memcpy(reading->device, decoder->device, MBUS_DEVICE_SIZE);
 		reading->device_size = MBUS_DEVICE_SIZE;
 		reading->endpoint = ENDPOINT_ONLY;
 		reading->unit = mbus_unit(record.quantity);

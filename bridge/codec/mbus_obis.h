@@ -7,6 +7,7 @@
 
 #include "mbus_record.h"
 #include "obis.h"
+#include "reading.h"
 
 /*
  * The OBIS code of a record of a device of this type (EN 13757-3 table of device types); 0 where
@@ -17,12 +18,13 @@
  */
 obis_code mbus_obis(const struct mbus_record *record, uint8_t device_type);
 
-/* Walks the records (see mbus_next) of a device. Of records by the same name the first counts.
- * Historical values have the date that stands beside them, in the record of the same storage
- * number; without one all but the newest, storage number 1, are left out. Where the telegram is cut
- * off within a record, those before it count; there has to be one. */
+/* Walks the records (see mbus_next) of the decoder's device. Of records by the same name the first
+ * counts. Historical values have the date that stands beside them, in the record of the same
+ * storage number, by a clock of the decoder's zone: standard time unless it says summer time;
+ * without a date all but the newest, storage number 1, are left out. Where the telegram is cut off
+ * within a record, those before it count; there has to be one. */
 enum reading_status mbus_read_records(struct cursor *headers, struct cursor *values,
-                                      const uint8_t device[MBUS_DEVICE_SIZE], struct reading *out,
+                                      const struct decoder *decoder, struct reading *out,
                                       size_t *count);
 
 #endif

@@ -81,27 +81,35 @@ static bool read_day(struct cursor *values, int *year, int *month, int *day)
 	return *year <= 99;
 }
 
-/* Types G (2 bytes), F (4) and I (6). A year without its century, up to 80, is of ours. */
+/* Types G (2 bytes), F (4) and I (6). A year without its century, up to 80, is of ours. Types F and
+ * I have a bit for summer time, unset in standard time and by clocks that know none. */
 static void read_date(struct cursor *values, size_t size, struct mbus_record *out)
 {
 	int year, month, day, second = 0, minute = 0, hour = 0, century = 0;
 	bool valid = true;
 
-	if (size == 6)
-		second = cursor_u8(values) & 63;
+	out->summer = false;
+	if (size == 6) {
+		uint8_t second_byte = cursor_u8(values);
+
+		second = second_byte & 63;
+		out->summer = second_byte & 0x40;
+	}
 	if (size > 2) {
 		uint8_t minute_byte = cursor_u8(values), hour_byte = cursor_u8(values);
 
 		minute = minute_byte & 63;
 		hour = hour_byte & 31;
 		century = size == 4 ? hour_byte >> 5 & 3 : 0;
+		out->summer = out->summer || (size == 4 && hour_byte & 0x80);
 		valid = !(minute_byte & 0x80) && minute < 60 && hour < 24 && second < 60;
 	}
 	valid = read_day(values, &year, &month, &day) && valid;
 	if (size == 6)
-		cursor_u8(values); /* week and daylight saving */
+		cursor_u8(values); /* week, and by how much summer time differs */
 	year += century > 0 || year > 80 ? 1900 + 100 * century : 2000;
 	valid = valid && calendar_has(year, month, day);
+	out->year = (int16_t)year;
 	out->type = valid ? MBUS_TIME : MBUS_NO_VALUE;
 	out->integer =
 	    valid

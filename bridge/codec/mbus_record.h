@@ -65,6 +65,8 @@ struct mbus_record {
 	int16_t exponent;
 	uint16_t factor, factor_divisor;
 	int64_t integer;      /* MBUS_INTEGER; MBUS_TIME: ms since 1970, read as UTC */
+	int16_t year;         /* MBUS_TIME: the year in it */
+	bool summer;          /* MBUS_TIME: said to be summer time */
 	double real;          /* MBUS_REAL */
 	const uint8_t *bytes; /* MBUS_BYTES: in the telegram */
 	size_t size;

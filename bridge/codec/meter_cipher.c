@@ -104,3 +104,16 @@ bool meter_cipher_derive(struct meter_cipher *cipher, const uint8_t key[METER_KE
 	memset(input + 9, 7, 7);
 	return meter_cipher_cmac(cipher, key, input, sizeof(input), derived);
 }
+
+/* The code of a block of zeros, which no derivation has as its input. */
+bool meter_cipher_key_check(struct meter_cipher *cipher, const uint8_t key[METER_KEY_SIZE],
+                            uint32_t *check)
+{
+	static const uint8_t zeros[CIPHER_BLOCK_SIZE];
+	uint8_t mac[CIPHER_BLOCK_SIZE];
+
+	if (!meter_cipher_cmac(cipher, key, zeros, sizeof(zeros), mac))
+		return false;
+	*check = (uint32_t)mac[0] << 24 | (uint32_t)mac[1] << 16 | (uint32_t)mac[2] << 8 | mac[3];
+	return true;
+}

@@ -40,4 +40,8 @@ bool meter_cipher_derive(struct meter_cipher *cipher, const uint8_t key[METER_KE
                          enum derived_key use, const uint8_t *counter,
                          const uint8_t *identification, uint8_t derived[METER_KEY_SIZE]);
 
+/* Names a key without telling it: equal for equal keys. */
+bool meter_cipher_key_check(struct meter_cipher *cipher, const uint8_t key[METER_KEY_SIZE],
+                            uint32_t *check);
+
 #endif

@@ -18,6 +18,9 @@ const char *reading_status_text(enum reading_status status)
 	    [READING_FORGED] = "the authentication code is not by the meter's key",
 	    [READING_NOT_ENCRYPTED] = "not encrypted, but the meter has a key",
 	    [READING_UNKNOWN_FORMAT] = "a compact frame whose layout was not seen yet",
+	    [READING_FRAGMENT] = "a fragment of a message in several telegrams, which is not supported",
+	    [READING_REPLAYED] =
+	        "a replay: heard after a telegram of the meter with a counter not lower",
 	};
 
 	return texts[status];

@@ -62,6 +62,8 @@ enum reading_status {
 	READING_FORGED,
 	READING_NOT_ENCRYPTED,
 	READING_UNKNOWN_FORMAT,
+	READING_FRAGMENT,
+	READING_REPLAYED, /* said by core/freshness, not by a decoder */
 	READING_STATUSES
 };
 
@@ -72,11 +74,24 @@ struct raw_telegram {
 };
 
 struct mbus_formats;
+struct calendar_zone;
 
 /* The key of an M-Bus device, and whether it is believed without. */
 struct meter_key {
 	uint8_t bytes[METER_KEY_SIZE];
 	bool clear_accepted;
+	uint32_t check; /* meter_cipher_key_check */
+};
+
+/* What a meter counts its telegrams by, never the same again under one key: the message counter of
+ * the authentication layer (EN 13757-7), or time and number of the session in the extended link
+ * layer (EN 13757-4). An access number is none: its 8 bits come round. */
+enum meter_counter_kind { COUNTER_NONE, COUNTER_MESSAGE, COUNTER_SESSION };
+
+struct meter_counter {
+	enum meter_counter_kind kind;
+	uint8_t device[MBUS_DEVICE_SIZE];
+	uint32_t key_check, value;
 };
 
 struct decoder {
@@ -85,8 +100,11 @@ struct decoder {
 	/* NULL where none is known; stays in place while the telegram is decoded. */
 	const struct meter_key *(*key)(void *context, const uint8_t device[MBUS_DEVICE_SIZE]);
 	void *context;
-	/* Of the last M-Bus telegram: its device; written by the decoder. */
+	const struct calendar_zone *zone; /* of the clocks of M-Bus meters; NULL: UTC */
+	/* Of the last M-Bus telegram: its device, and by radio its counter where the meter's key has
+	 * proved it; written by the decoder. */
 	uint8_t device[MBUS_DEVICE_SIZE];
+	struct meter_counter counter;
 };
 
 bool zcl_address_read(const uint8_t *address, size_t size, struct zcl_address *out);

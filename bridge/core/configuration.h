@@ -19,10 +19,11 @@ struct configuration {
 	char tls_client_ca[CONFIGURATION_TEXT]; /* file; "": clients need no certificate */
 	char metrics[CONFIGURATION_TEXT];       /* HOST:PORT; "": none */
 	char control_socket[CONFIGURATION_TEXT];
-	char user[CONFIGURATION_TEXT];       /* to run as; "": the one that started it */
-	char sms_device[CONFIGURATION_TEXT]; /* "": none */
-	char port_file[CONFIGURATION_TEXT];  /* where listen's port is written; "": nowhere */
-	char database[CONFIGURATION_TEXT];   /* libpq connection string */
+	char user[CONFIGURATION_TEXT];            /* to run as; "": the one that started it */
+	char sms_device[CONFIGURATION_TEXT];      /* "": none */
+	char port_file[CONFIGURATION_TEXT];       /* where listen's port is written; "": nowhere */
+	char database[CONFIGURATION_TEXT];        /* libpq connection string */
+	char meter_time_zone[CONFIGURATION_TEXT]; /* of the system's: Europe/Copenhagen ... */
 	bool security_required, tls_security_required;
 	int log_level; /* enum log_level */
 	int max_payload, max_connections, max_pending_connections, output_limit;
@@ -30,6 +31,7 @@ struct configuration {
 	double offline_factor; /* of keepalive_seconds */
 	int ingest_connections, batch_records, batch_ms, memory_budget_mb;
 	int refresh_ms; /* 0: interval energy is refreshed by someone else */
+	int replay_tolerance_seconds;
 	int command_seconds, command_grace_seconds;
 	int stop_seconds, report_seconds, sms_baud;
 };

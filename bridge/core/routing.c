@@ -57,14 +57,20 @@ static size_t drop_impossible(struct reading *readings, size_t count, int64_t re
 	return kept;
 }
 
+/* When the gateway had it, by a clock that can be right, or else when it came from there. */
+static int64_t gateway_time(const struct data_message *data, int64_t received_ms)
+{
+	if (data->gateway_ms <= INT64_MAX && possible_time((int64_t)data->gateway_ms, received_ms))
+		return (int64_t)data->gateway_ms;
+	return received_ms;
+}
+
 static int64_t measured_time(const struct reading *reading, const struct data_message *data,
                              int64_t received_ms)
 {
 	if (possible_time(reading->measured_ms, received_ms))
 		return reading->measured_ms;
-	if (data->gateway_ms <= INT64_MAX && possible_time((int64_t)data->gateway_ms, received_ms))
-		return (int64_t)data->gateway_ms;
-	return received_ms;
+	return gateway_time(data, received_ms);
 }
 
 void routing_decode(struct decoder *decoder, uint8_t route, const struct data_message *data,
@@ -78,8 +84,13 @@ void routing_decode(struct decoder *decoder, uint8_t route, const struct data_me
 	};
 
 	out->quarantine = NULL;
-	out->lacks_key = false;
+	out->lacks_key = out->replayed = false;
 	out->count = 0;
+	out->counter.kind = COUNTER_NONE;
+	out->heard_ms = gateway_time(data, received_ms);
+	/* A clock that is ahead hears nothing before it happens. */
+	if (out->heard_ms > received_ms)
+		out->heard_ms = received_ms;
 	if (data->kind == KIND_LOSS)
 		return;
 	for (size_t i = 0; i < sizeof(submodules) / sizeof(submodules[0]); i++) {
@@ -96,6 +107,8 @@ void routing_decode(struct decoder *decoder, uint8_t route, const struct data_me
 		out->lacks_key = reading_lacks_key(status);
 		if (out->lacks_key)
 			memcpy(out->device, decoder->device, sizeof(out->device));
+		if (status == READING_OK && data->kind == KIND_WIRELESS_MBUS)
+			out->counter = decoder->counter;
 		out->count = drop_impossible(out->readings, out->count, received_ms);
 		for (size_t n = 0; n < out->count; n++)
 			out->readings[n].measured_ms = measured_time(&out->readings[n], data, received_ms);

@@ -15,6 +15,9 @@ struct decoded {
 	const char *quarantine; /* why it could not be decoded (static text), or NULL */
 	bool lacks_key;         /* which the key of this M-Bus device may change */
 	uint8_t device[MBUS_DEVICE_SIZE];
+	int64_t heard_ms; /* by its gateway: that one's time where it can be, or that of reception */
+	struct meter_counter counter; /* of a radio telegram that was decoded; COUNTER_NONE: none */
+	bool replayed;                /* said by backend/counters, which quarantines it then */
 	size_t count;
 	struct reading readings[READING_LIMIT];
 };

@@ -28,7 +28,8 @@ static const char records_hex[] = "0406a1b20100" /* energy, kWh */
                                   "4406a0860100426cff2c" /* at the set date */
                                   "046d1e2a5c3b" /* its clock */;
 
-static const struct meter_key key = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, true};
+static const struct meter_key key = {
+    {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, true, 0};
 
 static const struct meter_key *find_key(void *context, const uint8_t device[MBUS_DEVICE_SIZE])
 {

@@ -102,4 +102,13 @@ is "$(grep 'quarantine decoded again' "$work/bridge.log" | tail -n 1 | grep -o '
 is "$(grep -ci "$gas_key" "$work/bridge.log")" 0 "no key is in the log"
 stop_bridge TERM
 
+# Dates of stored values are by the clocks of meters: 02:30 in summer time.
+start_bridge --meter_time_zone=Europe/Copenhagen
+echo "$first 1700000600000 2 - $(radio 444304214365870107784413f4010000446d1e82fd2a)" >>"$work/telegrams"
+sim dated
+is "$(sql "SELECT extract(epoch FROM measured_at)::bigint FROM reading JOIN register USING (register_id) WHERE meter_id = 15 AND obis = '8-0:1.0.0.1'")" 1698539400 "the time zone of meters' clocks is an option"
+stop_bridge TERM
+"$bridge_program" --check --meter_time_zone=Europe/Nowhere 2>"$work/zone.log"
+is "$? $(cat "$work/zone.log")" "2 smarthg-bridge: meter_time_zone is no time zone that the system knows" "an unknown one is refused"
+
 echo "1..$count"

@@ -158,6 +158,79 @@ static void test_security(void)
 	   "more encrypted blocks than there are bytes are refused");
 }
 
+static bool counts(enum meter_counter_kind kind, uint32_t value)
+{
+	uint8_t device[MBUS_DEVICE_SIZE];
+
+	device_of_type(WATER, device);
+	return decoder.counter.kind == kind &&
+	       (kind == COUNTER_NONE ||
+	        (decoder.counter.value == value && decoder.counter.key_check == key.check &&
+	         memcmp(decoder.counter.device, device, MBUS_DEVICE_SIZE) == 0));
+}
+
+static void test_counters(void)
+{
+	uint8_t records[64], above[256], payload[64];
+	size_t records_size = from_hex("0413d2040000027a0100", records), size;
+	uint32_t check = 0, other = 0;
+
+	ok(meter_cipher_key_check(decoder.cipher, key.bytes, &key.check), "a key has a name");
+	key.bytes[15] ^= 1;
+	meter_cipher_key_check(decoder.cipher, key.bytes, &other);
+	key.bytes[15] ^= 1;
+	meter_cipher_key_check(decoder.cipher, key.bytes, &check);
+	ok(check == key.check && other != key.check, "the same again, and another key another");
+	key_known = true;
+	size = write_mode_7(above, key.bytes, records, records_size);
+	ok(decode_above(WATER, above, size) == READING_OK && counts(COUNTER_MESSAGE, 0x0ab3),
+	   "an authenticated telegram has its message counter");
+	above[size - 1] ^= 1;
+	ok(decode_above(WATER, above, size) == READING_FORGED && counts(COUNTER_NONE, 0),
+	   "a forged one has none");
+	above[size - 1] ^= 1;
+	decode_above(WATER, above, size);
+	decode_above(WATER, above, 0);
+	ok(counts(COUNTER_NONE, 0), "nor has the telegram after it");
+	payload[0] = 0x78;
+	memcpy(payload + 1, records, records_size);
+	size = write_session(above, key.bytes, WATER, payload, records_size + 1);
+	ok(decode_above(WATER, above, size) == READING_OK && counts(COUNTER_SESSION, 0x04332211),
+	   "one of an encrypted session has its time and number");
+	above[6] ^= 1;
+	ok(decode_above(WATER, above, size) == READING_WRONG_KEY && counts(COUNTER_NONE, 0),
+	   "where it decrypts");
+	size = write_mode_5(above, key.bytes, WATER, 0x2a, records, records_size);
+	ok(decode_above(WATER, above, size) == READING_OK && counts(COUNTER_NONE, 0),
+	   "one in mode 5 has no counter, only an access number");
+	key.clear_accepted = true;
+	uint16_t crc = crc_by_bits(payload, records_size + 1);
+	size = from_hex("8d200711223324", above);
+	above[size++] = (uint8_t)crc;
+	above[size++] = (uint8_t)(crc >> 8);
+	memcpy(above + size, payload, records_size + 1);
+	ok(decode_above(WATER, above, size + records_size + 1) == READING_OK && counts(COUNTER_NONE, 0),
+	   "one that came decrypted proves nothing");
+	key_known = key.clear_accepted = false;
+}
+
+static void test_fragments(void)
+{
+	uint8_t above[64];
+
+	ok(decode_above(WATER, above, from_hex("900201407a0100000004130100", above)) ==
+	           READING_FRAGMENT &&
+	       count == 0,
+	   "the first fragment of a message is told");
+	ok(decode_above(WATER, above, from_hex("9002020000000000", above)) == READING_FRAGMENT &&
+	       count == 0,
+	   "and the last one");
+	ok(decode_above(WATER, above, from_hex("900201007a010000000413d2040000", above)) ==
+	           READING_OK &&
+	       has("8-0:1.0.0.255", 1.234, "m3"),
+	   "a message that is its own only fragment is read");
+}
+
 static void test_extended_link_layers(void)
 {
 	uint8_t above[128], payload[32];
@@ -343,7 +416,8 @@ static void test_cuts(void)
 int main(void)
 {
 	static void (*const tests[])(void) = {test_cipher,      test_link,
-	                                      test_security,    test_extended_link_layers,
+	                                      test_security,    test_counters,
+	                                      test_fragments,   test_extended_link_layers,
 	                                      test_compact,     test_layout_collision,
 	                                      test_other_meter, test_clear_tail,
 	                                      test_cuts};

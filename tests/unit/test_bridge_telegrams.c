@@ -24,7 +24,7 @@ static struct meter_key row_key;
 static bool has_key;
 
 /* A telegram of this data has the key in its own row; where it was decrypted before it was
- * recorded, it is to be believed in clear. */
+ * recorded, it is to be believed in clear, as of a meter that has a key, whichever it was. */
 static const struct meter_key *key_of_row(void *context, const uint8_t device[MBUS_DEVICE_SIZE])
 {
 	(void)context;
@@ -120,13 +120,18 @@ static bool is_close(const struct reading *reading, double wanted)
 	return fabs(value_of(reading) - wanted) <= 1e-6 * fmax(1, fabs(wanted));
 }
 
-/* The value in some quantity: what the standard reads where that data's decoder knows better. */
-static bool is_elsewhere(double wanted)
+/* The value in some quantity, where nothing is read in the wanted unit: the data's README compares
+ * values and not names, since a meter may mean another quantity than its records say. */
+static bool is_elsewhere(const char *field, double wanted)
 {
-	for (size_t i = 0; i < count; i++)
-		if (is_close(&readings[i], wanted))
-			return true;
-	return false;
+	bool found = false;
+
+	for (size_t i = 0; i < count; i++) {
+		if (unit_is(field, readings[i].unit))
+			return false;
+		found = found || is_close(&readings[i], wanted);
+	}
+	return found;
 }
 
 static bool is_found(const char *field, double wanted)
@@ -154,11 +159,38 @@ static void describe(char *const *column, enum reading_status status)
 		printf("#   %s %.9g %s\n", readings[i].obis, value_of(&readings[i]), readings[i].unit);
 }
 
+/* What the standard alone decides must be right, row by row. */
+static void check_decided(char *const *column, enum reading_status status, double wanted,
+                          int *elsewhere)
+{
+	bool named = is_found(column[MAIN_FIELD], wanted);
+	bool right = named || is_elsewhere(column[MAIN_FIELD], wanted);
+
+	*elsewhere += right && !named;
+	if (!named)
+		describe(column, status);
+	ok(right, "%s: %s is %s", column[SOURCE], column[MAIN_FIELD], column[MAIN_VALUE]);
+}
+
+/* A compact frame is read as it was meant or not at all: its layout was never seen, or the checksum
+ * that it has of its full frame is that of another. */
+static void check_compact(char *const *column, enum reading_status status, double wanted,
+                          int *right)
+{
+	bool found = is_found(column[MAIN_FIELD], wanted);
+
+	*right += found;
+	if (!found)
+		describe(column, status);
+	ok(found || status == READING_UNKNOWN_FORMAT || status == READING_BAD_CHECKSUM,
+	   "%s: %s is %s, or not read", column[SOURCE], column[MAIN_FIELD], column[MAIN_VALUE]);
+}
+
 static void test_wireless(void)
 {
 	static char line[LINE_SIZE];
 	char *column[COLUMNS];
-	int rows = 0, standard = 0, right = 0, compact = 0, compact_right = 0, elsewhere = 0;
+	int rows = 0, standard = 0, compact = 0, compact_right = 0, elsewhere = 0;
 	FILE *file = open_data("wmbus.tsv");
 
 	if (!file)
@@ -167,39 +199,33 @@ static void test_wireless(void)
 		line[0] = '\0';
 	while (fgets(line, sizeof(line), file) && split(line, column, COLUMNS)) {
 		char *second = strchr(column[TELEGRAM], ',');
-		bool sure = strcmp(column[STANDARD], "yes") == 0;
+		double wanted = strtod(column[MAIN_VALUE], NULL);
 
 		if (second)
 			*second = '\0';
-		has_key = strlen(column[KEY]) == 2 * METER_KEY_SIZE;
 		row_key.clear_accepted = strstr(column[SECURITY], "already plain") != NULL;
-		if (has_key)
+		has_key = row_key.clear_accepted;
+		if (strlen(column[KEY]) == 2 * METER_KEY_SIZE) {
 			from_hex(column[KEY], row_key.bytes);
-		enum reading_status status = decode(column[TELEGRAM]);
-		double wanted = strtod(column[MAIN_VALUE], NULL);
-		bool found = is_found(column[MAIN_FIELD], wanted);
-		rows++;
-		standard += sure;
-		right += sure && found;
-		if (!sure && strncmp(column[SECURITY], "ELL1", 4) == 0 && column[MAIN_VALUE][0]) {
-			compact++;
-			compact_right += found;
-			if (!found)
-				describe(column, status);
+			has_key = true;
 		}
-		if (sure && !found) {
-			describe(column, status);
-			elsewhere += is_elsewhere(wanted);
+		enum reading_status status = decode(column[TELEGRAM]);
+		rows++;
+		if (strcmp(column[STANDARD], "yes") == 0) {
+			standard++;
+			check_decided(column, status, wanted, &elsewhere);
+		} else if (strncmp(column[SECURITY], "ELL1", 4) == 0 && column[MAIN_VALUE][0]) {
+			compact++;
+			check_compact(column, status, wanted, &compact_right);
 		}
 	}
 	fclose(file);
-	printf(
-	    "# wireless M-Bus: %d of %d rows that the standard decides are right, %d more in another "
-	    "quantity than the meter means; of %d compact frames %d, whose layout was seen; %d rows "
-	    "in all\n",
-	    right, standard, elsewhere, compact, compact_right, rows);
-	ok(standard > 0 && right + elsewhere == standard && elsewhere <= 1,
-	   "the main value of each of %d wireless telegrams that the standard decides", standard);
+	printf("# wireless M-Bus: %d rows that the standard decides, %d of them in another quantity "
+	       "than the meter means; of %d compact frames %d; %d rows in all\n",
+	       standard, elsewhere, compact, compact_right, rows);
+	ok(standard > 0, "there are wireless telegrams that the standard decides");
+	ok(elsewhere * 100 <= standard, "one in a hundred at most is in another quantity");
+	ok(compact_right * 5 >= compact * 4, "four in five compact frames are read");
 }
 
 /* The text between a tag and its end, from *at on, which is moved behind it; false: none. */
