@@ -1,6 +1,6 @@
 -- The bridge's batches in one piece: they leave the database as the arrays of bridge_ingest do.
 \ir home.psql
-SELECT plan(29);
+SELECT plan(30);
 
 INSERT INTO home (home_id, feeder_id, price_area_id, name) VALUES (2, 1, 1, 'second home');
 INSERT INTO gateway (gateway_id, home_id, eui64) VALUES (2, 2, '\x0015bc0000000002'), (3, 2, '\x0015bc0000000003'), (4, 2, '\x0015bc0000000004');
@@ -112,7 +112,7 @@ SELECT count(*) AS lines, count(*) FILTER (WHERE line LIKE 'landed%') AS landed,
 SELECT md5(string_agg(told, E'\n' ORDER BY round)) AS told FROM told_by_arrays \gset arrays_
 ROLLBACK TO before;
 CREATE TEMP TABLE told_by_batches AS SELECT round, pg_temp.feed_batch(round) AS told FROM generate_series(1, 60) AS round;
-SELECT ok(:arrays_landed > 1000 AND :arrays_kept > 50 AND :arrays_epochs > 8 AND :arrays_lost > 0, 'the random rounds are of all kinds');
+SELECT ok(:arrays_landed > 1000 AND :arrays_kept > 50 AND :arrays_epochs > 5, 'the random rounds are of all kinds');
 SELECT is((SELECT md5(string_agg(line, E'\n' ORDER BY line COLLATE "C")) FROM pg_temp.what_is_there()), :'arrays_sum', 'batches leave what arrays leave');
 SELECT is((SELECT count(*) FROM pg_temp.what_is_there()), :arrays_lines::bigint, 'as many rows');
 SELECT is((SELECT md5(string_agg(told, E'\n' ORDER BY round)) FROM told_by_batches), :'arrays_told', 'and tell the same marks');
@@ -153,6 +153,12 @@ ROLLBACK TO entered;
 SELECT pg_temp.send(1, 8, '2024-03-01 00:08Z', '\xbb', 8) \g /dev/null
 SELECT is((SELECT reason FROM quarantine WHERE record_no = 8), 'meter is unknown', 'a meter whose entry was rolled back is unknown again');
 
+SAVEPOINT first;
+SELECT pg_temp.send(1, n, '2024-03-01 00:00Z'::timestamptz + n * interval '1 minute', '\xaa', n, '1-0:2.8.0.255') FROM generate_series(9, 11) AS n \g /dev/null
+ROLLBACK TO first;
+SELECT pg_temp.send(1, 9, '2024-03-01 00:09Z', '\xaa', 9, '1-0:2.8.0.255') \g /dev/null
+SELECT is(pg_temp.landed(), '1:1 1:2 1:3 1:5 1:9', 'a register that was rolled back is made again');
+
 -- Scales.
 SELECT pg_temp.send(2, n, '2024-03-01 00:00Z'::timestamptz + n * interval '1 minute', '\x02', n, multiplier => 1, divisor => 1000) FROM generate_series(1, 2) AS n \g /dev/null
 SELECT is((SELECT count(*) FROM register_epoch e JOIN register r USING (register_id) WHERE r.meter_id = 2), 1::bigint, 'one scale, one epoch');
@@ -161,33 +167,34 @@ SELECT is((SELECT max(e.divisor || ' ' || e.valid_from) FROM register_epoch e JO
 SELECT pg_temp.send(2, 4, '2024-03-01 00:02:30Z', '\x02', 3, multiplier => 1, divisor => 100) \g /dev/null
 SELECT is((SELECT count(*) FROM register_epoch e JOIN register r USING (register_id) WHERE r.meter_id = 2), 3::bigint, 'a late reading with that scale begins its own');
 SELECT register_id AS second FROM register WHERE meter_id = 2 \gset
+SELECT pg_temp.send(2, n, '2024-03-01 00:00Z'::timestamptz + n * interval '1 minute', '\x02', n, multiplier => 1, divisor => 100) FROM generate_series(5, 6) AS n \g /dev/null
 SELECT begin_epoch(:second, '2024-03-01 00:10Z', 1, 10, NULL, 'exchange') \g /dev/null
-SELECT pg_temp.send(2, 5, '2024-03-01 00:11Z', '\x02', 5, multiplier => 1, divisor => 100) \g /dev/null
+SELECT pg_temp.send(2, 7, '2024-03-01 00:11Z', '\x02', 7, multiplier => 1, divisor => 100) \g /dev/null
 SELECT is((SELECT string_agg(e.divisor::text, ' ' ORDER BY e.valid_from) FROM register_epoch e WHERE e.register_id = :second AND e.valid_from >= '2024-03-01 00:10Z'), '10 100', 'an epoch that an operator began is seen');
 
 -- Settings.
-SELECT pg_temp.send(2, 6, '2024-03-01 00:12Z', '\x02', 6, multiplier => 1, divisor => 100) \g /dev/null
-INSERT INTO sent SELECT 2001, 1, 2, 7, NULL, '2024-03-20 00:00Z', 1, '', '\x01';
-INSERT INTO sent_reading SELECT 2001, 1, 1, '\x02', 1, '1-0:1.8.0.255', 'kWh', 7, NULL, NULL, '2024-03-10 00:00Z';
+SELECT pg_temp.send(2, 8, '2024-03-01 00:12Z', '\x02', 8, multiplier => 1, divisor => 100) \g /dev/null
+INSERT INTO sent SELECT 2001, 1, 2, 9, NULL, '2024-03-20 00:00Z', 1, '', '\x01';
+INSERT INTO sent_reading SELECT 2001, 1, 1, '\x02', 1, '1-0:1.8.0.255', 'kWh', 9, NULL, NULL, '2024-03-10 00:00Z';
 SELECT pg_temp.feed_batch(2001) \g /dev/null
-SELECT is(pg_temp.landed() LIKE '%2:7', true, 'ten days late is not too late');
+SELECT is(pg_temp.landed() LIKE '%2:9', true, 'ten days late is not too late');
 INSERT INTO installation (accepted_age) VALUES ('5 days');
-INSERT INTO sent SELECT 2002, 1, 2, 8, NULL, '2024-03-20 00:00Z', 1, '', '\x01';
-INSERT INTO sent_reading SELECT 2002, 1, 1, '\x02', 1, '1-0:1.8.0.255', 'kWh', 8, NULL, NULL, '2024-03-10 00:00Z';
+INSERT INTO sent SELECT 2002, 1, 2, 10, NULL, '2024-03-20 00:00Z', 1, '', '\x01';
+INSERT INTO sent_reading SELECT 2002, 1, 1, '\x02', 1, '1-0:1.8.0.255', 'kWh', 10, NULL, NULL, '2024-03-10 00:00Z';
 SELECT pg_temp.feed_batch(2002) \g /dev/null
-SELECT is((SELECT reason FROM quarantine WHERE gateway_id = 2 AND record_no = 8), 'time is implausible', 'but it is once the installation says so');
+SELECT is((SELECT reason FROM quarantine WHERE gateway_id = 2 AND record_no = 10), 'time is implausible', 'but it is once the installation says so');
 
 -- Landing tables that need the executor.
-SELECT pg_temp.send(2, 9, '2024-03-20 00:00Z', '\x02', 9) \g /dev/null
+SELECT pg_temp.send(2, 11, '2024-03-20 00:00Z', '\x02', 11) \g /dev/null
 SAVEPOINT watched;
 CREATE TABLE pg_temp.seen (raw_value bigint);
 CREATE FUNCTION pg_temp.see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO pg_temp.seen VALUES (NEW.raw_value); RETURN NEW; END $$;
 CREATE TRIGGER seen BEFORE INSERT ON reading_landing FOR EACH ROW EXECUTE FUNCTION pg_temp.see();
-SELECT pg_temp.send(2, 10, '2024-03-20 00:01Z', '\x02', 10) \g /dev/null
-SELECT is((SELECT max(raw_value) FROM pg_temp.seen), 10::bigint, 'a trigger of the landing table sees the rows');
+SELECT pg_temp.send(2, 12, '2024-03-20 00:01Z', '\x02', 12) \g /dev/null
+SELECT is((SELECT max(raw_value) FROM pg_temp.seen), 12::bigint, 'a trigger of the landing table sees the rows');
 ROLLBACK TO watched;
-SELECT pg_temp.send(2, 10, '2024-03-20 00:01Z', '\x02', 10) \g /dev/null
-SELECT is(pg_temp.landed() LIKE '%2:9 2:10', true, 'rows land in order');
+SELECT pg_temp.send(2, 12, '2024-03-20 00:01Z', '\x02', 12) \g /dev/null
+SELECT is(pg_temp.landed() LIKE '%2:11 2:12', true, 'rows land in order');
 
 -- What is not a batch.
 SELECT throws_ok($$ SELECT * FROM bridge_ingest_batch('\x00') $$, '22023', 'this is not a batch of records', 'a piece of a size');
