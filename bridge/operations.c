@@ -125,6 +125,7 @@ static void apply_configuration(struct bridge *bridge)
 	store_reconfigure(bridge->store, &store);
 	commands_reconfigure(bridge->commands, configuration->command_seconds * INT64_C(1000),
 	                     configuration->command_grace_seconds * INT64_C(1000));
+	mirrors_reconfigure(bridge->mirrors, configuration->command_seconds * INT64_C(1000));
 	report_reconfigure(bridge->report, configuration->report_seconds);
 }
 

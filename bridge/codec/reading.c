@@ -18,6 +18,8 @@ const char *reading_status_text(enum reading_status status)
 	    [READING_FORGED] = "the authentication code is not by the meter's key",
 	    [READING_NOT_ENCRYPTED] = "not encrypted, but the meter has a key",
 	    [READING_UNKNOWN_FORMAT] = "a compact frame whose layout was not seen yet",
+	    [READING_BAD_NODE] = "the address is not a Z-Wave node and endpoint",
+	    [READING_UNSUPPORTED_CLASS] = "inside an encapsulation that is not supported",
 	};
 
 	return texts[status];
