@@ -100,13 +100,14 @@ LANGUAGE sql VOLATILE SET search_path = smarthg, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION note_mirror_event(bigint, text, text) IS 'Writes an event of a gateway''s mirrors: mirror_refused, mirror_unknown, mirror_invalid, mirror_replaced or mirror_request_failed';
 
-CREATE FUNCTION supersede_mirror_requests(gateway_id bigint, device_address bytea, operators boolean) RETURNS void
+CREATE FUNCTION settle_mirror_requests(gateway_id bigint, device_address bytea, operators boolean, said text DEFAULT NULL, endpoint integer DEFAULT NULL) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = smarthg, pg_temp AS $$
-	UPDATE mirror_request q SET state = 'superseded', state_changed_at = clock_timestamp()
-	WHERE q.gateway_id = supersede_mirror_requests.gateway_id AND q.device_address = supersede_mirror_requests.device_address AND q.state IN ('pending', 'sent')
+	UPDATE mirror_request q SET state_changed_at = clock_timestamp(),
+		state = CASE WHEN (q.message, q.endpoint) = (settle_mirror_requests.said, settle_mirror_requests.endpoint) THEN 'acknowledged' ELSE 'superseded' END
+	WHERE q.gateway_id = settle_mirror_requests.gateway_id AND q.device_address = settle_mirror_requests.device_address AND q.state IN ('pending', 'sent')
 		AND (operators OR NOT q.by_operator)
 $$;
-COMMENT ON FUNCTION supersede_mirror_requests(bigint, bytea, boolean) IS 'Takes back answers that are on their way to a meter, and where wanted what the operator asked for';
+COMMENT ON FUNCTION settle_mirror_requests(bigint, bytea, boolean, text, integer) IS 'Ends what is on its way to a meter, with what the operator asked for or without: acknowledged where the gateway''s record says the same, whether its RESPONSE came yet or not, else superseded';
 
 CREATE FUNCTION ask_for_mirror(gateway_id bigint, device_address bytea, device_endpoint smallint, message text, endpoint integer, by_operator boolean DEFAULT false) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
@@ -114,7 +115,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
 DECLARE
 	made bigint;
 BEGIN
-	PERFORM supersede_mirror_requests(ask_for_mirror.gateway_id, ask_for_mirror.device_address, ask_for_mirror.by_operator);
+	PERFORM settle_mirror_requests(ask_for_mirror.gateway_id, ask_for_mirror.device_address, ask_for_mirror.by_operator);
 	INSERT INTO mirror_request (gateway_id, device_address, device_endpoint, message, endpoint, by_operator)
 		VALUES (ask_for_mirror.gateway_id, ask_for_mirror.device_address, ask_for_mirror.device_endpoint, ask_for_mirror.message, ask_for_mirror.endpoint, ask_for_mirror.by_operator)
 		RETURNING request_id INTO made;
@@ -164,7 +165,7 @@ DECLARE
 	held mirror;
 	other mirror;
 BEGIN
-	PERFORM supersede_mirror_requests(said.gateway_id, said.device_address, false);
+	PERFORM settle_mirror_requests(said.gateway_id, said.device_address, false, said.unit, said.raw_value::integer);
 	SELECT * INTO held FROM mirror i WHERE i.gateway_id = said.gateway_id AND i.device_address = said.device_address AND i.removed_at IS NULL;
 	IF said.raw_value = 65535 THEN
 		PERFORM end_mirror(held.mirror_id, said.measured_at, 'gateway');
@@ -177,7 +178,7 @@ BEGIN
 	SELECT * INTO other FROM mirror i WHERE i.gateway_id = said.gateway_id AND i.endpoint = said.raw_value AND i.device_address <> said.device_address AND i.removed_at IS NULL;
 	IF FOUND THEN
 		PERFORM end_mirror(other.mirror_id, said.measured_at, 'gateway');
-		PERFORM supersede_mirror_requests(other.gateway_id, other.device_address, true);
+		PERFORM settle_mirror_requests(other.gateway_id, other.device_address, true);
 		PERFORM note_mirror_event(said.gateway_id, 'mirror_replaced', format('Record %s: the gateway gave endpoint %s of device %s to device %s.', said.record_no, said.raw_value,
 			encode(other.device_address, 'hex'), encode(said.device_address, 'hex')));
 	END IF;
@@ -198,20 +199,16 @@ CREATE FUNCTION mirror_dropped(said incoming_reading) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
 DECLARE
 	last mirror;
-	asked boolean;
 	outcome text := 'unknown';
 BEGIN
-	-- What the operator asked for is done, whether its RESPONSE came yet or not.
-	UPDATE mirror_request q SET state = 'acknowledged', state_changed_at = clock_timestamp()
-		WHERE said.unit = 'removed' AND q.gateway_id = said.gateway_id AND q.device_address = said.device_address AND q.endpoint = said.raw_value AND q.by_operator AND q.state IN ('pending', 'sent');
-	asked := FOUND;
 	SELECT * INTO last FROM mirror i WHERE i.gateway_id = said.gateway_id AND i.device_address = said.device_address
 		AND (said.raw_value = 0 AND said.unit = 'remove' OR i.endpoint = said.raw_value)
 	ORDER BY i.removed_at DESC NULLS FIRST, i.created_at DESC LIMIT 1;
 	IF FOUND THEN
 		outcome := CASE WHEN last.removed_at IS NULL THEN 'removed' ELSE 'kept' END;
-		PERFORM end_mirror(last.mirror_id, said.measured_at, CASE WHEN said.unit = 'remove' THEN 'meter' WHEN asked THEN 'operator' ELSE 'gateway' END);
-		PERFORM supersede_mirror_requests(said.gateway_id, said.device_address, true);
+		PERFORM end_mirror(last.mirror_id, said.measured_at, CASE WHEN said.unit = 'remove' THEN 'meter'
+			WHEN EXISTS (SELECT FROM mirror_request q WHERE q.gateway_id = said.gateway_id AND q.device_address = said.device_address AND q.by_operator AND q.state IN ('pending', 'sent')) THEN 'operator' ELSE 'gateway' END);
+		PERFORM settle_mirror_requests(said.gateway_id, said.device_address, true, said.unit, said.raw_value::integer);
 	ELSE
 		PERFORM note_mirror_event(said.gateway_id, 'mirror_unknown', format('Record %s: device %s has no mirror%s that could be removed.', said.record_no, encode(said.device_address, 'hex'),
 			CASE WHEN said.raw_value <> 0 THEN ' on endpoint ' || said.raw_value ELSE '' END));
@@ -271,8 +268,9 @@ RETURNS TABLE (request_id bigint, gateway_id bigint, device_address bytea, devic
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
-	PERFORM bridge_mirror_state(q.request_id, 'expired', 'no gateway took it within 10 minutes')
-		FROM mirror_request q WHERE q.state IN ('pending', 'sent') AND NOT q.by_operator AND q.created_at < clock_timestamp() - interval '10 minutes';
+	PERFORM bridge_mirror_state(old.request_id, 'expired', 'no gateway took it within 10 minutes')
+		FROM (SELECT q.request_id FROM mirror_request q WHERE q.state IN ('pending', 'sent') AND NOT q.by_operator AND q.created_at < clock_timestamp() - interval '10 minutes'
+			ORDER BY q.gateway_id) AS old; -- as bridge_ingest locks them
 	RETURN QUERY SELECT q.request_id, q.gateway_id, q.device_address, q.device_endpoint, q.message, q.endpoint
 		FROM mirror_request q JOIN gateway g USING (gateway_id) WHERE q.state IN ('pending', 'sent') AND g.enabled AND g.online ORDER BY q.request_id LIMIT max_rows;
 END $$;

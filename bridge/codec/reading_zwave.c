@@ -115,8 +115,8 @@ static bool read_rest(struct cursor *report, size_t size, unsigned *scale, unsig
                       int64_t *previous)
 {
 	*delta_s = cursor_left(report) > 0 ? cursor_u16(report) : 0;
-	/* There are devices that send a previous value where they have none. */
-	bool has_previous = *delta_s != 0 || cursor_left(report) > size;
+	/* A previous value without its time may be there or not. */
+	bool has_previous = (*delta_s != 0 && *delta_s != DELTA_UNKNOWN) || cursor_left(report) > size;
 
 	*previous = has_previous ? read_signed(report, size) : 0;
 	if (*scale == SCALE_MORE)

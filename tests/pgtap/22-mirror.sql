@@ -1,7 +1,7 @@
 -- Mirrors: sixteen a gateway, an endpoint for one device, every word once and in the order of the
 -- records, errors as events (document 4.1.1.1, DESIGN.md section 7).
 \ir home.psql
-SELECT plan(49);
+SELECT plan(51);
 
 INSERT INTO home (home_id, feeder_id, price_area_id, name) VALUES (2, 1, 1, 'home 2');
 INSERT INTO gateway (gateway_id, home_id, eui64) VALUES (2, 2, '\x0015bc0000000002');
@@ -95,7 +95,9 @@ SELECT is(pg_temp.outcome(40), 'made', 'an old record is a record');
 
 -- The operator.
 SELECT throws_ok('SELECT remove_mirror(1, 99)', '22023', 'the gateway has no mirror on this endpoint', 'what is not there cannot be removed');
+SET LOCAL ROLE smarthg_admin;
 SELECT remove_mirror(1, 16) AS request \gset
+RESET ROLE;
 SELECT is(pg_temp.told() || ' ' || pg_temp.book() LIKE 'removed 01 2 16 pending 01:16 %', true, 'the operator asks for a mirror''s removal, which waits for the gateway');
 SELECT pg_temp.say(41, 1, 'request');
 SELECT is(pg_temp.told(), 'removed 01 2 16 pending', 'its meter cannot ask it away');
@@ -105,18 +107,26 @@ SELECT bridge_mirror_state(remove_mirror(1, 17), 'failed', 'gateway did not answ
 SELECT is((SELECT count(*) || ' ' || max(detail) FROM mirror JOIN gateway_event USING (gateway_id) WHERE gateway_id = 1 AND endpoint = 17 AND removed_at IS NULL AND event = 'mirror_request_failed'),
 	'1 Device 0015bc0300000002 could not be told that its mirror is removed: gateway did not answer.', 'what the gateway does not do stays open, and is an event');
 
+-- A gateway whose records tell what it did.
+SELECT remove_mirror(1, 19) \g /dev/null
+SELECT pg_temp.say(42, 4, 'removed', 19);
+SELECT is(pg_temp.told() || (SELECT ' ' || removed_by FROM mirror WHERE gateway_id = 1 AND device_address = pg_temp.device(4)), 'removed 04 2 19 acknowledged operator', 'its record is as good as its answer');
+SELECT pg_temp.say(43, 4, 'request');
+SELECT pg_temp.say(44, 4, 'response', (SELECT endpoint FROM mirror WHERE device_address = pg_temp.device(4) AND removed_at IS NULL)) \g /dev/null
+SELECT is(split_part(pg_temp.told(), ' ', 5), 'acknowledged', '... of a new mirror, too');
+
 -- Answers that nobody took.
-SELECT pg_temp.say(42, 60, 'request');
+SELECT pg_temp.say(45, 60, 'request');
 UPDATE mirror_request SET created_at = now() - interval '11 minutes' WHERE device_address = pg_temp.device(60);
 SELECT count(*) FROM bridge_mirror_requests(10) \g /dev/null
 SELECT is((SELECT state || ' ' || removed_by FROM mirror_request JOIN mirror USING (device_address) WHERE device_address = pg_temp.device(60)), 'expired bridge', 'an offer that never reached the gateway frees its endpoint');
 
 -- Who is mirrored.
 INSERT INTO meter (meter_id, home_id, gateway_id, device_address, endpoint, kind, commodity, name) VALUES (21, 1, 1, pg_temp.device(2), 2, 'sub', 'gas', 'gas'), (22, 1, 1, '\x0015bc0000000001', 18, 'sub', 'water', 'water');
-SELECT pg_temp.feed(43, '2023-05-02 00:00Z', 5, device => pg_temp.device(2), endpoint => 2::smallint, obis => '7-0:3.0.0.255', unit => 'm3');
+SELECT pg_temp.feed(46, '2023-05-02 00:00Z', 5, device => pg_temp.device(2), endpoint => 2::smallint, obis => '7-0:3.0.0.255', unit => 'm3');
 SELECT settle_readings() \g /dev/null
-SELECT is((SELECT string_agg(concat_ws(' ', endpoint, meter_id, home_id, name, commodity, last_update_at), ', ' ORDER BY endpoint) FROM mirrored_meter WHERE gateway_id = 1 AND endpoint BETWEEN 16 AND 19),
-	'17 21 1 gas gas 2023-05-02 00:00:00+00, 18 22 1 water water, 19', 'mirrored meters are seen with their newest reading, by the device''s address or the gateway''s');
+SELECT is((SELECT string_agg(concat_ws(' ', endpoint, meter_id, home_id, name, commodity, last_update_at), ', ' ORDER BY endpoint) FROM mirrored_meter WHERE gateway_id = 1 AND endpoint BETWEEN 17 AND 20),
+	'17 21 1 gas gas 2023-05-02 00:00:00+00, 18 22 1 water water, 20', 'mirrored meters are seen with their newest reading, by the device''s address or the gateway''s');
 SELECT is((SELECT string_agg(DISTINCT role_table_grants.privilege_type, ',') FROM information_schema.role_table_grants WHERE grantee IN ('smarthg_bridge', 'smarthg_service', 'PUBLIC') AND table_schema = 'smarthg' AND table_name LIKE 'mirror%'), NULL, 'the bridge and services touch none of it');
 SET LOCAL ROLE smarthg_bridge;
 SELECT lives_ok('SELECT bridge_mirror_state(1, ''sent'', NULL), count(*) FROM bridge_mirror_requests(1)', 'the bridge calls what it needs');

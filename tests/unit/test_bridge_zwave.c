@@ -58,8 +58,9 @@ static void test_versions(void)
 	   "version 2: a previous value is a reading of an earlier time");
 	ok(decode("32022144000003e80000") == READING_OK && count == 1,
 	   "no time since the previous value: there is none");
-	ok(decode("32022144000003e8ffff000003de") == READING_OK && count == 1,
-	   "an unknown time: it is no reading");
+	ok(decode("32022144000003e8ffff000003de") == READING_OK && count == 1 &&
+	       decode("32022144000003e8ffff") == READING_OK && count == 1,
+	   "an unknown time: it is no reading, and need not be there");
 	ok(decode("32022144000003e80000000003de") == READING_OK && count == 1,
 	   "one without a time is passed over");
 	/* Version 3: scale 4 (V) has its highest bit in the first byte; precision 1, size 2, 2301. */
@@ -74,6 +75,13 @@ static void test_versions(void)
 	       is(0, "1-0:3.8.0.255", 0x123, 1, "kvarh") && is(1, "1-0:3.8.0.255", 0x120, 1, "kvarh") &&
 	       readings[1].measured_ms == -60000,
 	   "and reactive energy, behind a previous value");
+	ok(decode("3202a11a0123ffff000001") == READING_OK && count == 1 &&
+	       is(0, "1-0:3.8.0.255", 0x123, 1, "kvarh") &&
+	       decode("3202a11a0123ffff01") == READING_OK && count == 1 &&
+	       is(0, "1-0:3.8.0.255", 0x123, 1, "kvarh"),
+	   "also where the time is unknown, with the value or without");
+	ok(decode("32022144000003e80384") == READING_MALFORMED,
+	   "a time without its value is malformed");
 	ok(decode("3202a11a01230000") == READING_MALFORMED, "scale 7 without scale 2 is malformed");
 	ok(decode("3202a11a0123000002") == READING_OK && count == 0,
 	   "a scale 2 to come is none of ours");
