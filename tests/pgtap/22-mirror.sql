@@ -1,7 +1,7 @@
 -- Mirrors: sixteen a gateway, an endpoint for one device, every word once and in the order of the
 -- records, errors as events (document 4.1.1.1, DESIGN.md section 7).
 \ir home.psql
-SELECT plan(51);
+SELECT plan(54);
 
 INSERT INTO home (home_id, feeder_id, price_area_id, name) VALUES (2, 1, 1, 'home 2');
 INSERT INTO gateway (gateway_id, home_id, eui64) VALUES (2, 2, '\x0015bc0000000002');
@@ -101,6 +101,10 @@ RESET ROLE;
 SELECT is(pg_temp.told() || ' ' || pg_temp.book() LIKE 'removed 01 2 16 pending 01:16 %', true, 'the operator asks for a mirror''s removal, which waits for the gateway');
 SELECT pg_temp.say(41, 1, 'request');
 SELECT is(pg_temp.told(), 'removed 01 2 16 pending', 'its meter cannot ask it away');
+SELECT pg_temp.say(47, 1, 'response', 16);
+UPDATE mirror_request SET created_at = now() - interval '1 month' WHERE request_id = :request;
+SELECT count(*) FROM bridge_mirror_requests(10) \g /dev/null
+SELECT is(pg_temp.told(), 'removed 01 2 16 pending', '... nor its gateway, and it waits for that as long as it takes');
 SELECT bridge_mirror_state(:request, 'acknowledged', NULL);
 SELECT is((SELECT removed_by FROM mirror WHERE gateway_id = 1 AND endpoint = 16), 'operator', 'once the gateway has done it, it is closed');
 SELECT bridge_mirror_state(remove_mirror(1, 17), 'failed', 'gateway did not answer');
@@ -120,6 +124,17 @@ SELECT pg_temp.say(45, 60, 'request');
 UPDATE mirror_request SET created_at = now() - interval '11 minutes' WHERE device_address = pg_temp.device(60);
 SELECT count(*) FROM bridge_mirror_requests(10) \g /dev/null
 SELECT is((SELECT state || ' ' || removed_by FROM mirror_request JOIN mirror USING (device_address) WHERE device_address = pg_temp.device(60)), 'expired bridge', 'an offer that never reached the gateway frees its endpoint');
+
+SELECT pg_temp.say(48, 9, 'request');
+SELECT bridge_mirror_state(request_id, 'acknowledged', NULL) FROM mirror_request ORDER BY request_id DESC LIMIT 1;
+SELECT pg_temp.say(49, 9, 'request');
+SELECT bridge_mirror_state(request_id, 'failed', 'gateway did not answer') FROM mirror_request ORDER BY request_id DESC LIMIT 1;
+SELECT is(split_part(pg_temp.told(), ' ', 5) || (SELECT ' ' || count(*) FROM mirror WHERE device_address = pg_temp.device(9) AND gateway_id = 1 AND confirmed_at IS NOT NULL AND removed_at IS NULL), 'failed 1', '... one that the gateway has made stays, though it be asked for in vain');
+
+-- Sixteen, wherever they are.
+SELECT pg_temp.say(2, 100, 'response', 100, gateway => 2);
+SELECT pg_temp.say(1 + n, n, 'request', gateway => 2) FROM generate_series(2, 16) AS n \g /dev/null
+SELECT is((SELECT count(*) || ' ' || max(outcome) FILTER (WHERE record_no = 17) FROM mirror JOIN mirror_message USING (gateway_id) WHERE gateway_id = 2 AND removed_at IS NULL GROUP BY record_no HAVING record_no = 17), '16 refused', 'the seventeenth is one, though an endpoint of ours be free');
 
 -- Who is mirrored.
 INSERT INTO meter (meter_id, home_id, gateway_id, device_address, endpoint, kind, commodity, name) VALUES (21, 1, 1, pg_temp.device(2), 2, 'sub', 'gas', 'gas'), (22, 1, 1, '\x0015bc0000000001', 18, 'sub', 'water', 'water');

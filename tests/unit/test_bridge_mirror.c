@@ -78,6 +78,19 @@ static void test_others(void)
 	ok(decode(ZCL_METERING, "1907") == READING_MALFORMED, "and so is one without a command");
 }
 
+static void test_general_frame(void)
+{
+	struct zcl_frame frame = {.type = ZCL_GENERAL, .from_server = true, .command = 1};
+	struct zcl_mirror mirror;
+
+	ok(zcl_mirror_read(&frame, &mirror) == ZCL_MIRROR_NONE, "a general frame is no such command");
+	frame.type = 2;
+	ok(zcl_mirror_read(&frame, &mirror) == ZCL_MIRROR_NONE, "nor is one of a reserved type");
+	frame.type = ZCL_CLUSTER_SPECIFIC;
+	ok(zcl_mirror_read(&frame, &mirror) == ZCL_MIRROR && mirror.command == ZCL_MIRROR_REQUEST,
+	   "the same as a cluster-specific one is");
+}
+
 static void test_filling(void)
 {
 	ok(decode(ZCL_METERING, "18010200033001060330010203220a0000") == READING_OK && count == 2 &&
@@ -128,6 +141,7 @@ int main(void)
 {
 	test_commands();
 	test_others();
+	test_general_frame();
 	test_filling();
 	test_writing();
 	return tap_done();
