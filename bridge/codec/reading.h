@@ -111,7 +111,7 @@ void zcl_address_write(struct writer *writer, const struct zcl_address *address)
 /* ZCL: Metering 0x0702, Power Configuration 0x0001. The decoder is not asked for anything. */
 enum reading_status reading_decode_zcl(struct decoder *decoder, const struct raw_telegram *telegram,
                                        struct reading *out, size_t *count);
-/* Z-Wave: a Meter Report (0x32 0x02), versions 1 to 6, also inside a Multi Channel encapsulation.
+/* Z-Wave: a Meter Report (0x32 0x02), versions 1 to 6, also inside encapsulations that need no key.
  * The decoder is not asked for anything. */
 enum reading_status reading_decode_zwave(struct decoder *decoder,
                                          const struct raw_telegram *telegram, struct reading *out,

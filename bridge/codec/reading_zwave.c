@@ -1,7 +1,7 @@
 /*
  * Z-Wave Meter Reports to OBIS quantities (Silicon Labs' Z-Wave application
- * command class specification: Meter Command Class, versions 1 to 6; Multi
- * Channel Command Class, Multi Channel Command Encapsulation).
+ * command class specification: Meter Command Class, versions 1 to 6; and what may
+ * stand around a report: Multi Channel, Supervision and CRC-16 Encapsulation).
  *
  *     32 02 | scale bit 2, rate type (2 bits), meter type (5) |
  *     precision (3), scale bits 1 and 0, size (3) | value |
@@ -19,9 +19,8 @@
 enum {
 	CLASS_METER = 0x32,
 	METER_REPORT = 0x02,
-	CLASS_MULTI_CHANNEL = 0x60,
-	MULTI_CHANNEL_ENCAPSULATION = 0x0d,
 	ENDPOINT_MASK = 0x7f,
+	LAYERS = 4,      /* encapsulations in each other at most */
 	NODE_LAST = 232, /* of those of one byte */
 	METER_TYPE_MASK = 0x1f,
 	RATE_EXPORT = 2,
@@ -30,6 +29,20 @@ enum {
 	SCALE_MORE = 7, /* the scale is in the byte `scale 2` */
 	SCALES = 9,     /* scale 2 goes on behind 6 */
 	DELTA_UNKNOWN = 0xffff,
+};
+
+/* Command class and command. */
+enum encapsulation {
+	TRANSPORT_FIRST_SEGMENT = 0x55c0, /* the lowest bits are a part of its size */
+	TRANSPORT_LATER_SEGMENT = 0x55e0,
+	CRC16_ENCAPSULATION = 0x5601,
+	MULTI_INSTANCE_ENCAPSULATION = 0x6006,
+	MULTI_CHANNEL_ENCAPSULATION = 0x600d,
+	SUPERVISION_GET = 0x6c01,
+	MULTI_COMMAND_ENCAPSULATION = 0x8f01,
+	SECURITY_ENCAPSULATION = 0x9881,
+	SECURITY_ENCAPSULATION_NONCE_GET = 0x98c1,
+	SECURITY_2_ENCAPSULATION = 0x9f03,
 };
 
 enum { METER_ELECTRIC = 1, METER_GAS = 2, METER_WATER = 3, METER_HEATING = 4, METER_COOLING = 5 };
@@ -157,12 +170,65 @@ static enum reading_status read_report(struct cursor report, struct reading *out
 	return READING_OK;
 }
 
-/* Whether other commands stand inside those of a class: CRC-16, Supervision, Multi Command,
- * Security and Transport Service. */
-static bool encapsulates(uint8_t class)
+/* CRC-16 with polynomial 0x1021, initial value 0x1d0f. */
+static uint16_t checksum(const uint8_t *bytes, size_t size)
 {
-	return class == 0x55 || class == 0x56 || class == 0x6c || class == 0x8f || class == 0x98 ||
-	       class == 0x9f;
+	unsigned crc = 0x1d0f;
+
+	for (size_t i = 0; i < 8 * size; i++) {
+		unsigned bit = bytes[i / 8] >> (7 - i % 8) & 1;
+
+		crc = crc << 1 ^ ((crc >> 15 & 1) != bit ? 0x1021 : 0);
+	}
+	return (uint16_t)crc;
+}
+
+/* Cuts off the checksum at the end of a whole CRC-16 encapsulation. */
+static enum reading_status check_crc(struct cursor whole, struct cursor *command)
+{
+	size_t size = cursor_left(&whole);
+	const uint8_t *bytes = size >= 4 ? cursor_take(&whole, size - 2) : NULL;
+
+	if (!bytes)
+		return READING_MALFORMED;
+	command->size -= 2;
+	return checksum(bytes, size - 2) == cursor_u16(&whole) ? READING_OK : READING_BAD_CHECKSUM;
+}
+
+/* Takes one encapsulation off a command, whose class and number were read from it already; *found
+ * tells whether there was one. */
+static enum reading_status unwrap(struct cursor whole, uint8_t class, uint8_t number,
+                                  struct cursor *command, uint8_t *endpoint, bool *found)
+{
+	*found = true;
+	switch (class << 8 | number) {
+	case MULTI_CHANNEL_ENCAPSULATION:
+		*endpoint = cursor_u8(command) & ENDPOINT_MASK;
+		cursor_u8(command); /* of the receiver */
+		return READING_OK;
+	case MULTI_INSTANCE_ENCAPSULATION:
+		*endpoint = cursor_u8(command) & ENDPOINT_MASK;
+		return READING_OK;
+	case SUPERVISION_GET:
+		cursor_u8(command); /* its session */
+		size_t size = cursor_u8(command);
+		*command = cursor_over(cursor_take(command, size), command->broken ? 0 : size);
+		return READING_OK;
+	case CRC16_ENCAPSULATION:
+		return check_crc(whole, command);
+	case MULTI_COMMAND_ENCAPSULATION:
+	case SECURITY_ENCAPSULATION:
+	case SECURITY_ENCAPSULATION_NONCE_GET:
+	case SECURITY_2_ENCAPSULATION:
+		return READING_UNSUPPORTED_CLASS;
+	default:
+		*found = false;
+		number &= 0xf8;
+		return (class << 8 | number) == TRANSPORT_FIRST_SEGMENT ||
+		               (class << 8 | number) == TRANSPORT_LATER_SEGMENT
+		           ? READING_UNSUPPORTED_CLASS
+		           : READING_OK;
+	}
 }
 
 enum reading_status reading_decode_zwave(struct decoder *decoder,
@@ -170,24 +236,27 @@ enum reading_status reading_decode_zwave(struct decoder *decoder,
                                          size_t *count)
 {
 	struct cursor command = cursor_over(telegram->bytes, telegram->size);
+	enum reading_status status = READING_OK;
+	uint8_t class = 0, number = 0;
+	bool wrapped = true;
 
 	(void)decoder;
 	*count = 0;
 	out[0] = (struct reading){.measured_ms = 0};
 	if (!read_address(telegram, out))
 		return READING_BAD_NODE;
-	uint8_t class = cursor_u8(&command), number = cursor_u8(&command);
-	if (class == CLASS_MULTI_CHANNEL && number == MULTI_CHANNEL_ENCAPSULATION) {
-		out->endpoint = cursor_u8(&command) & ENDPOINT_MASK;
-		cursor_u8(&command); /* of the receiver */
+	for (int layer = 0; wrapped && status == READING_OK; layer++) {
+		struct cursor whole = command;
+
 		class = cursor_u8(&command);
 		number = cursor_u8(&command);
+		if (command.broken)
+			return READING_MALFORMED;
+		if (layer > LAYERS)
+			return READING_UNSUPPORTED_CLASS;
+		status = unwrap(whole, class, number, &command, &out->endpoint, &wrapped);
 	}
-	if (command.broken)
-		return READING_MALFORMED;
-	if (encapsulates(class) || class == CLASS_MULTI_CHANNEL)
-		return READING_UNSUPPORTED_CLASS;
-	if (class != CLASS_METER || number != METER_REPORT)
-		return READING_OK;
+	if (status != READING_OK || class != CLASS_METER || number != METER_REPORT)
+		return status;
 	return read_report(command, out, count);
 }

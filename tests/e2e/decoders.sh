@@ -105,7 +105,7 @@ sql "INSERT INTO meter (meter_id, home_id, gateway_id, device_address, endpoint,
 cat >>"$work/telegrams" <<TELEGRAMS
 $second 1700010000000 3 05 32022144000003e80384000003de
 $second 1700010000000 3 05 600d0200320221320929000000
-$second 1700010000000 3 05 560132022144000003e9000000ff
+$second 1700010000000 3 05 9881000102030405060708090a0b
 TELEGRAMS
 sim zwave
 check $? "Z-Wave telegrams are acknowledged"

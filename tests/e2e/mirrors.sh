@@ -94,6 +94,16 @@ frame 18 $request
 start_sim back --telegrams "$work/telegrams"
 comes "acknowledged operator" "SELECT state || ' ' || removed_by FROM mirror_request JOIN mirror USING (gateway_id, device_address) WHERE request_id = $request_id" "until that comes back"
 comes "12:16 true" "SELECT right(encode(device_address, 'hex'), 2) || ':' || endpoint || ' ' || (confirmed_at IS NOT NULL)::text FROM mirror WHERE removed_at IS NULL AND gateway_id = 1 ORDER BY endpoint LIMIT 1" "another meter has the endpoint that was freed"
+
+# One that does not answer: asked three times, then the operator is told.
+stop_bridge TERM
+start_bridge --control_socket="$work/control" --command_seconds=1
+for _ in $(seq 60); do [ "$(grep -c "gateway=$first session=" "$work/back.sim")" = 2 ] && break; sleep 0.1; done
+kill -STOP "$staying_pid"
+request_id=$(sql "SELECT remove_mirror(1, 19)")
+comes "failed gateway did not answer" "SELECT state || ' ' || detail FROM mirror_request WHERE request_id = $request_id" "a gateway that does not answer fails the request"
+is "$(sql "SELECT detail FROM gateway_event WHERE event = 'mirror_request_failed'")/$(book | grep -o '04:19')" "Device $(device 4) could not be told that its mirror is removed: gateway did not answer./04:19" "which is an event, and the mirror stays"
+kill -CONT "$staying_pid"
 stop_sim
 is "$(logged '"level":"error"\|statement failed')" 0 "nothing failed"
 kill $watch_pid 2>/dev/null
