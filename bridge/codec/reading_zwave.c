@@ -200,6 +200,9 @@ static enum reading_status check_crc(struct cursor whole, struct cursor *command
 static enum reading_status unwrap(struct cursor whole, uint8_t class, uint8_t number,
                                   struct cursor *command, uint8_t *endpoint, bool *found)
 {
+	const uint8_t *inner;
+	size_t size;
+
 	*found = true;
 	switch (class << 8 | number) {
 	case MULTI_CHANNEL_ENCAPSULATION:
@@ -211,8 +214,9 @@ static enum reading_status unwrap(struct cursor whole, uint8_t class, uint8_t nu
 		return READING_OK;
 	case SUPERVISION_GET:
 		cursor_u8(command); /* its session */
-		size_t size = cursor_u8(command);
-		*command = cursor_over(cursor_take(command, size), command->broken ? 0 : size);
+		size = cursor_u8(command);
+		inner = cursor_take(command, size);
+		*command = cursor_over(inner, inner ? size : 0);
 		return READING_OK;
 	case CRC16_ENCAPSULATION:
 		return check_crc(whole, command);
