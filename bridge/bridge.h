@@ -11,6 +11,7 @@
 #include "backend/decoding.h"
 #include "backend/gateways.h"
 #include "backend/journal.h"
+#include "backend/mirrors.h"
 #include "backend/refresh.h"
 #include "backend/report.h"
 #include "backend/sms.h"
@@ -31,6 +32,7 @@ struct bridge {
 	struct journal *journal;
 	struct gateways *gateways;
 	struct commands *commands;
+	struct mirrors *mirrors;
 	struct refresh *refresh;
 	struct decoding *decoding;
 	struct sms *sms; /* NULL: not wanted */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "codec/mbus_format.h"
+#include "codec/zcl_mirror.h"
 #include "core/routing.h"
 #include "core/traffic.h"
 
@@ -127,6 +128,23 @@ static void print_command(struct cursor body)
 		       command.store[i].setpoint_w / 1000.0, command.store[i].bands);
 }
 
+/* A ZCL frame for a device behind the gateway. */
+static void print_zcl(struct cursor body)
+{
+	struct cursor address = cursor_over(cursor_take(&body, ZCL_ADDRESS_SIZE), ZCL_ADDRESS_SIZE);
+	struct zcl_address device;
+	struct zcl_frame frame;
+	struct zcl_mirror mirror;
+
+	if (body.broken || !zcl_address_read(address.bytes, address.size, &device))
+		return;
+	printf(" device=%016" PRIx64 "/%u cluster=%04x", device.device, device.endpoint,
+	       device.cluster);
+	if (zcl_read(body.bytes + body.at, cursor_left(&body), &frame) &&
+	    zcl_mirror_read(&frame, &mirror) == ZCL_MIRROR)
+		printf(" mirror %s endpoint=%u", zcl_mirror_name(mirror.command), mirror.endpoint);
+}
+
 static void print_payload(const struct traffic *traffic)
 {
 	struct cursor payload = cursor_over(traffic->payload, traffic->size);
@@ -146,6 +164,8 @@ static void print_payload(const struct traffic *traffic)
 		printf(" id=%" PRIu64 " method=%u", request.id, request.method);
 		if (request.method == METHOD_EBR)
 			print_command(request.body);
+		else if (request.method == METHOD_ZCL)
+			print_zcl(request.body);
 	} else if (traffic->type == FRAME_RESPONSE && response_read(payload, &response)) {
 		printf(" id=%" PRIu64 " method=%u result=%u", response.id, response.method,
 		       response.result);

@@ -6,6 +6,7 @@
  *     gateways -> core/hosts -> backend/decoding -> backend/store -> smarthg.bridge_ingest
  *                     ^  REQUEST                backend/journal -> sessions, presence, events
  *                     +------------------------ backend/commands <- smarthg.bridge_commands
+ *                     +------------------------ backend/mirrors <- smarthg.bridge_mirror_requests
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -48,8 +49,10 @@ static void on_presence(void *context, const struct gateway *gateway, bool onlin
 	console_event(bridge->console, gateway->eui64, "%s: %s", online ? "online" : "offline", reason);
 	journal_presence(bridge->journal, gateway->gateway_id, online, clock_wall_ms(), reason);
 	/* Its commands are there for it once its presence is written, on the same connection. */
-	if (online)
+	if (online) {
 		commands_fetch(bridge->commands);
+		mirrors_fetch(bridge->mirrors);
+	}
 }
 
 static void on_security_event(void *context, uint64_t eui64, const char *peer, const char *event,
@@ -95,6 +98,7 @@ static void on_response(void *context, const struct gateway *gateway,
 	struct bridge *bridge = context;
 
 	commands_response(bridge->commands, gateway->gateway_id, response);
+	mirrors_response(bridge->mirrors, gateway->gateway_id, response);
 }
 
 static void on_traffic(void *context, const struct traffic *traffic)
@@ -201,6 +205,7 @@ static void on_control_connected(void *context)
 	decoding_load(bridge->decoding);
 	gateways_reload(bridge->gateways);
 	commands_fetch(bridge->commands);
+	mirrors_fetch(bridge->mirrors);
 	if (bridge->sms)
 		sms_fetch(bridge->sms);
 }
@@ -213,6 +218,8 @@ static void on_notified(void *context, const char *channel)
 		gateways_reload(bridge->gateways);
 	else if (strcmp(channel, "smarthg_command") == 0)
 		commands_fetch(bridge->commands);
+	else if (strcmp(channel, "smarthg_mirror") == 0)
+		mirrors_fetch(bridge->mirrors);
 	else if (!decoding_notified(bridge->decoding, channel) && bridge->sms)
 		sms_fetch(bridge->sms);
 }
@@ -279,9 +286,13 @@ struct store_options bridge_store_options(struct bridge *bridge)
 
 static bool start_back_end(struct bridge *bridge)
 {
-	static const char *const channels[] = {"smarthg_gateway",   "smarthg_command",
-	                                       "smarthg_meter_key", "smarthg_quarantine",
-	                                       "smarthg_sms",       NULL};
+	static const char *const channels[] = {"smarthg_gateway",
+	                                       "smarthg_command",
+	                                       "smarthg_meter_key",
+	                                       "smarthg_quarantine",
+	                                       "smarthg_sms",
+	                                       "smarthg_mirror",
+	                                       NULL};
 	const struct configuration *configuration = &bridge->configuration;
 	struct store_options store = bridge_store_options(bridge);
 	struct control_handlers control = {bridge, on_control_connected, on_notified,
@@ -295,6 +306,7 @@ static bool start_back_end(struct bridge *bridge)
 	    .send = send_request,
 	    .log = &bridge->log,
 	};
+	struct mirrors_options mirrors = {commands.answer_ms, bridge, send_request, &bridge->log};
 
 	bridge->store = store_new(bridge->base, &store);
 	bridge->control =
@@ -304,6 +316,7 @@ static bool start_back_end(struct bridge *bridge)
 	bridge->journal = journal_new(bridge->control, &bridge->log);
 	bridge->gateways = gateways_new(bridge->base, bridge->control, &gateways);
 	bridge->commands = commands_new(bridge->base, bridge->control, &commands);
+	bridge->mirrors = mirrors_new(bridge->base, bridge->control, &mirrors);
 	bridge->decoding =
 	    decoding_new(bridge->base, bridge->control, configuration->meter_time_zone, &bridge->log);
 	if (bridge->decoding)
@@ -312,8 +325,8 @@ static bool start_back_end(struct bridge *bridge)
 	if (configuration->refresh_ms > 0)
 		bridge->refresh = refresh_new(bridge->base, configuration->database,
 		                              configuration->refresh_ms, &bridge->log);
-	return bridge->journal && bridge->gateways && bridge->commands && bridge->decoding &&
-	       (bridge->refresh || configuration->refresh_ms == 0);
+	return bridge->journal && bridge->gateways && bridge->commands && bridge->mirrors &&
+	       bridge->decoding && (bridge->refresh || configuration->refresh_ms == 0);
 }
 
 struct hosts_options bridge_hosts_options(struct bridge *bridge)
@@ -417,6 +430,7 @@ static void finish(struct bridge *bridge)
 	control_free(bridge->control);
 	decoding_free(bridge->decoding);
 	commands_free(bridge->commands);
+	mirrors_free(bridge->mirrors);
 	gateways_free(bridge->gateways);
 	journal_free(bridge->journal);
 	store_free(bridge->store);

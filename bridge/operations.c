@@ -126,6 +126,7 @@ static void apply_configuration(struct bridge *bridge)
 	decoding_tolerate(bridge->decoding, configuration->replay_tolerance_seconds * INT64_C(1000));
 	commands_reconfigure(bridge->commands, configuration->command_seconds * INT64_C(1000),
 	                     configuration->command_grace_seconds * INT64_C(1000));
+	mirrors_reconfigure(bridge->mirrors, configuration->command_seconds * INT64_C(1000));
 	report_reconfigure(bridge->report, configuration->report_seconds);
 }
 

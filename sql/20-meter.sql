@@ -31,8 +31,8 @@ COMMENT ON TABLE meter IS 'A meter of a home: main meter, sub-meter or appliance
 COMMENT ON COLUMN meter.meter_id IS 'Identifier';
 COMMENT ON COLUMN meter.home_id IS 'The home it measures';
 COMMENT ON COLUMN meter.gateway_id IS 'The gateway that reports it; null: readings are loaded otherwise';
-COMMENT ON COLUMN meter.device_address IS 'Address of the meter on its gateway. ZigBee: EUI-64 of the reporting device, 8 bytes. M-Bus, wired and wireless: its secondary address, 8 bytes (mbus_address). P1: its equipment identifier as characters, for example ''E0026000024153615''::bytea';
-COMMENT ON COLUMN meter.endpoint IS 'ZigBee endpoint on the device; 1 for other meters, but 1 + n for sub-meter n of a P1 meter that has no identifier of its own';
+COMMENT ON COLUMN meter.device_address IS 'Address of the meter on its gateway. ZigBee: EUI-64 of the reporting device, 8 bytes. Z-Wave: its node id, 2 bytes (node 5 is ''\x0005''). M-Bus, wired and wireless: its secondary address, 8 bytes (mbus_address). P1: its equipment identifier as characters, for example ''E0026000024153615''::bytea';
+COMMENT ON COLUMN meter.endpoint IS 'ZigBee endpoint on the device; Z-Wave endpoint, 0 for the device as a whole; 1 for other meters, but 1 + n for sub-meter n of a P1 meter that has no identifier of its own';
 COMMENT ON COLUMN meter.kind IS 'main, sub or appliance; one main meter a home and commodity';
 COMMENT ON COLUMN meter.role IS 'consumption, production, ess or pev. Registers count from the grid''s side as everywhere: 1.8.0 is energy into the home, battery or vehicle, 2.8.0 energy out of it (what a production meter produces)';
 COMMENT ON COLUMN meter.commodity IS 'electricity, gas, water or heat';

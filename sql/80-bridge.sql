@@ -138,13 +138,13 @@ CREATE TABLE gateway_event (
 	detail text
 );
 CREATE INDEX gateway_event_gateway ON gateway_event (gateway_id, at);
-COMMENT ON TABLE gateway_event IS 'What happened to gateways: online, offline, records lost, and security events such as a forged session';
+COMMENT ON TABLE gateway_event IS 'What happened to gateways: online, offline, records lost, mirrors refused, and security events such as a forged session';
 COMMENT ON COLUMN gateway_event.event_id IS 'Identifier';
 COMMENT ON COLUMN gateway_event.at IS 'When';
 COMMENT ON COLUMN gateway_event.gateway_id IS 'The gateway; null: not a known one';
 COMMENT ON COLUMN gateway_event.eui64 IS 'The EUI-64 that was claimed';
 COMMENT ON COLUMN gateway_event.peer IS 'Network address';
-COMMENT ON COLUMN gateway_event.event IS 'online, offline, records_lost, forged_auth, replay (of a frame), bad_tag, replayed_telegram (of a meter) ...';
+COMMENT ON COLUMN gateway_event.event IS 'online, offline, records_lost, mirror_refused, mirror_unknown, forged_auth, replay (of a frame), bad_tag, replayed_telegram (of a meter) ...';
 COMMENT ON COLUMN gateway_event.detail IS 'More about it';
 
 CREATE FUNCTION bridge_gateways()
@@ -402,6 +402,7 @@ BEGIN
 	SELECT array_agg((i.n, g.gateway_id, coalesce(m.home_id, g.home_id), m.meter_id, t.record_no, t.received_at, t.kind,
 			i.device_address, i.endpoint, name.obis, said.unit, said.raw_value, i.multiplier, i.divisor, i.measured_at,
 			CASE
+				WHEN i.obis = '*mirror' THEN NULL
 				WHEN NOT i.measured_at BETWEEN t.received_at - setting.accepted_age AND t.received_at + interval '1 day' THEN 'time is implausible'
 				WHEN said.raw_value IS NULL THEN 'count is not of decimal digits'
 				WHEN said.raw_value < 0 AND unit_is_cumulative(said.unit) THEN 'count is negative'
@@ -428,7 +429,7 @@ BEGIN
 			WHEN to_hex(i.raw_value) ~ '^\d{1,15}$' THEN to_hex(i.raw_value)::bigint END AS raw_value) AS said
 	WHERE i.record IN (SELECT unnest(taken)) AND name.obis IS NOT NULL
 		-- A stored value may be of any age; one that is too old is not news.
-		AND NOT (i.measured_at < t.received_at - setting.accepted_age AND i.obis <> '*' AND i.obis NOT LIKE '%.255');
+		AND NOT (i.measured_at < t.received_at - setting.accepted_age AND i.obis NOT LIKE '*%' AND i.obis NOT LIKE '%.255');
 	RETURN resolved;
 END $$;
 COMMENT ON FUNCTION resolve_readings(integer[], bigint[], bigint[], timestamptz[], smallint[], integer[], bytea[], smallint[], text[], text[], bigint[], bigint[], bigint[], timestamptz[]) IS
@@ -438,10 +439,11 @@ CREATE FUNCTION ingest_resolved(readings incoming_reading[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$
 BEGIN
 	PERFORM ingest_states(array_agg(i)) FROM unnest(readings) AS i WHERE i.unit = '%' HAVING count(*) > 0;
+	PERFORM ingest_mirrors(array_agg(i)) FROM unnest(readings) AS i WHERE i.obis = '*mirror' HAVING count(*) > 0;
 	PERFORM ingest_scales(array_agg(i)) FROM unnest(readings) AS i WHERE i.obis = '*' HAVING count(*) > 0;
-	PERFORM ingest_readings(array_agg(i ORDER BY i.n)) FROM unnest(readings) AS i WHERE i.unit <> '%' AND i.obis <> '*' HAVING count(*) > 0;
+	PERFORM ingest_readings(array_agg(i ORDER BY i.n)) FROM unnest(readings) AS i WHERE i.unit <> '%' AND i.obis NOT LIKE '*%' HAVING count(*) > 0;
 END $$;
-COMMENT ON FUNCTION ingest_resolved(incoming_reading[]) IS 'Stores resolved readings: states of charge, scales, and what registers count';
+COMMENT ON FUNCTION ingest_resolved(incoming_reading[]) IS 'Stores resolved readings: states of charge, mirrors, scales, and what registers count';
 
 CREATE FUNCTION ingest_records(record_gateway_id bigint[], record_no bigint[], gateway_time timestamptz[], received_at timestamptz[], kind smallint[],
 	address bytea[], telegram bytea[], quarantine_reason text[], reading_record integer[], device_address bytea[], endpoint smallint[], obis text[], unit text[],
@@ -523,7 +525,7 @@ BEGIN
 	RETURN QUERY SELECT g.gateway_id, g.committed_record_no FROM gateway g WHERE g.gateway_id = ANY (bridge_ingest.record_gateway_id);
 END $$;
 COMMENT ON FUNCTION bridge_ingest(bigint[], bigint[], timestamptz[], timestamptz[], smallint[], bytea[], bytea[], text[], integer[], bytea[], smallint[], text[], text[], bigint[], bigint[], bigint[], timestamptz[], bytea[]) IS
-'For the bridge: stores a batch of records and the readings decoded from them (reading_record is the 1-based index of a reading''s record) in one transaction, each record exactly once; SQLSTATE 55P03 where a lock is not to be had within 30 s, after which the bridge calls again; returns, for each gateway of the batch, the mark to acknowledge: all records up to it are committed. Readings that fit no meter, and records with a quarantine_reason, are kept raw in quarantine; quarantine_device is the M-Bus meter whose key is at fault, one a record. OBIS code * stands for a scale or unit reported without a value (unit scale where it says none, raw_value 1 where counts are BCD). An OBIS code that begins with ? stands for what the meter measures, if that is not electricity; unit ? for its unit and ?/h for that of its demand. Record kind 0: the gateway lost all records up to this number that it did not send';
+'For the bridge: stores a batch of records and the readings decoded from them (reading_record is the 1-based index of a reading''s record) in one transaction, each record exactly once; SQLSTATE 55P03 where a lock is not to be had within 30 s, after which the bridge calls again; returns, for each gateway of the batch, the mark to acknowledge: all records up to it are committed. Readings that fit no meter, and records with a quarantine_reason, are kept raw in quarantine; quarantine_device is the M-Bus meter whose key is at fault, one a record. OBIS code * stands for a scale or unit reported without a value (unit scale where it says none, raw_value 1 where counts are BCD). OBIS code *mirror stands for what was said of a mirror: unit request, response, remove, removed or filled (the meter wrote its attributes), raw_value its endpoint. An OBIS code that begins with ? stands for what the meter measures, if that is not electricity; unit ? for its unit and ?/h for that of its demand. Record kind 0: the gateway lost all records up to this number that it did not send';
 
 CREATE FUNCTION bridge_quarantine(after_id bigint, max_rows integer)
 RETURNS TABLE (quarantine_id bigint, gateway_time timestamptz, received_at timestamptz, kind smallint, address bytea, telegram bytea)

@@ -87,4 +87,5 @@ TO smarthg_market;
 GRANT EXECUTE ON FUNCTION bridge_report(text, jsonb), bridge_stopped(text) TO smarthg_bridge;
 GRANT EXECUTE ON FUNCTION bridge_sms_pending(integer), bridge_sms_state(bigint, text, integer, text), bridge_sms_report(integer, boolean),
 	bridge_sms_received(text, text, timestamptz) TO smarthg_bridge;
+GRANT EXECUTE ON FUNCTION bridge_mirror_requests(integer), bridge_mirror_state(bigint, text, text) TO smarthg_bridge;
 GRANT EXECUTE ON FUNCTION bridge_tunnel_key(text, text), bridge_tunnel_ports(), bridge_tunnels_seen(integer[]) TO smarthg_bridge;

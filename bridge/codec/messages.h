@@ -41,6 +41,9 @@ enum data_kind {
 	KIND_LOSS = 0, /* records up to this number that were not sent are lost at the gateway */
 	KIND_ZCL = 1,
 	KIND_WIRELESS_MBUS = 2,
+	/* Address: the node id in 1 byte (1 to 232), in 2 (Z-Wave Long Range), or in 2 and 1 byte of
+	 * the endpoint, 0 for the device as a whole, which it is where none is said. Telegram: the
+	 * application command from its command class on, decrypted. */
 	KIND_ZWAVE = 3,
 	KIND_WIRED_MBUS = 4,
 	KIND_DLMS = 5,
@@ -57,7 +60,10 @@ struct data_message {
 	const uint8_t *telegram;
 };
 
-enum request_method { METHOD_EBR = 1 };
+/* METHOD_ZCL: an address as of KIND_ZCL, ZCL_ADDRESS_SIZE bytes, and a ZCL frame, which the gateway
+ * sends to that device as its own; with Request Mirror Response and Mirror Removed it first makes
+ * or drops the mirror. RESULT_OK: that is done. */
+enum request_method { METHOD_EBR = 1, METHOD_ZCL = 2 };
 
 struct request {
 	uint64_t id;

@@ -21,6 +21,8 @@ const char *reading_status_text(enum reading_status status)
 	    [READING_FRAGMENT] = "a fragment of a message in several telegrams, which is not supported",
 	    [READING_REPLAYED] =
 	        "a replay: heard after a telegram of the meter with a counter not lower",
+	    [READING_BAD_NODE] = "the address is not a Z-Wave node and endpoint",
+	    [READING_UNSUPPORTED_CLASS] = "inside an encapsulation that is not supported",
 	};
 
 	return texts[status];

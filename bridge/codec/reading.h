@@ -18,18 +18,27 @@ enum { OBIS_SIZE = 24, READING_LIMIT = 128, DEVICE_SIZE = 48, MBUS_DEVICE_SIZE =
 #define READING_SCALE      "*"
 #define READING_SCALE_UNIT "scale"
 
+/* A command of mirrors is a reading of this code: its unit is the command (zcl_mirror_name), or
+ * READING_MIRROR_FILLED where a meter wrote attributes into its mirror; its raw is the endpoint of
+ * the mirror, ZCL_MIRROR_NO_ENDPOINT for a refusal, 0 where none is said. */
+#define READING_MIRROR        "*mirror"
+#define READING_MIRROR_FILLED "filled"
+
 /* What the frame does not say the database knows of the meter: before an OBIS code, that it stands
  * for electricity where that is what the meter measures; as unit, its unit, and its unit of flow
  * or power. */
 #define READING_UNSAID      "?"
 #define READING_UNSAID_FLOW "?/h"
 
+enum { READING_EARLIER_MS = 65534000 };
+
 /* The endpoint of a device that has only one place to read from. */
 enum { ENDPOINT_ONLY = 1 };
 
 struct reading {
-	/* Of the meter: its EUI-64 (ZCL); identification number as 8 digits, manufacturer, version
-	 * and device type (M-Bus, MBUS_DEVICE_SIZE bytes); equipment identifier (P1 text). */
+	/* Of the meter: its EUI-64 (ZCL); node id, ZWAVE_DEVICE_SIZE bytes (Z-Wave); identification
+	 * number as 8 digits, manufacturer, version and device type (M-Bus, MBUS_DEVICE_SIZE bytes);
+	 * equipment identifier (P1 text). */
 	uint8_t device[DEVICE_SIZE];
 	uint8_t device_size;
 	uint8_t endpoint;
@@ -37,7 +46,9 @@ struct reading {
 	const char *unit; /* static text */
 	int64_t raw;
 	int64_t multiplier, divisor; /* 0: the frame did not say */
-	int64_t measured_ms;         /* since 1970; 0: the frame did not say */
+	/* Since 1970; 0: the frame did not say; below 0, down to -READING_EARLIER_MS: so long before
+	 * the time of a telegram that says nothing else. */
+	int64_t measured_ms;
 };
 
 struct zcl_address {
@@ -46,7 +57,7 @@ struct zcl_address {
 	uint16_t profile, cluster;
 };
 
-enum { ZCL_ADDRESS_SIZE = 13 };
+enum { ZCL_ADDRESS_SIZE = 13, ZWAVE_DEVICE_SIZE = 2 };
 
 enum reading_status {
 	READING_OK, /* *count readings, 0 where the telegram is none of ours */
@@ -64,6 +75,8 @@ enum reading_status {
 	READING_UNKNOWN_FORMAT,
 	READING_FRAGMENT,
 	READING_REPLAYED, /* said by core/freshness, not by a decoder */
+	READING_BAD_NODE,
+	READING_UNSUPPORTED_CLASS,
 	READING_STATUSES
 };
 
@@ -116,6 +129,11 @@ void zcl_address_write(struct writer *writer, const struct zcl_address *address)
 /* ZCL: Metering 0x0702, Power Configuration 0x0001. The decoder is not asked for anything. */
 enum reading_status reading_decode_zcl(struct decoder *decoder, const struct raw_telegram *telegram,
                                        struct reading *out, size_t *count);
+/* Z-Wave: a Meter Report (0x32 0x02), versions 1 to 6, also inside encapsulations that need no key.
+ * The decoder is not asked for anything. */
+enum reading_status reading_decode_zwave(struct decoder *decoder,
+                                         const struct raw_telegram *telegram, struct reading *out,
+                                         size_t *count);
 /* Wireless M-Bus from the L field on, with or without the checksums of its blocks. */
 enum reading_status reading_decode_wireless_mbus(struct decoder *decoder,
                                                  const struct raw_telegram *telegram,

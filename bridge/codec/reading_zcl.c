@@ -2,13 +2,14 @@
  * ZCL attributes to OBIS quantities: Smart Energy Metering cluster (ZCL
  * revision 6, section 10.4) and the state of charge from Power Configuration
  * (section 3.3). Attributes that are no quantity of ours are ignored; values
- * that the type marks as invalid are no readings.
+ * that the type marks as invalid are no readings. What meters and gateways say of
+ * mirrors is handed on in the place of readings.
  */
 #include "reading.h"
 
 #include <stdio.h>
 
-#include "zcl.h"
+#include "zcl_mirror.h"
 
 enum {
 	ATTRIBUTE_DELIVERED = 0x0000,
@@ -247,6 +248,37 @@ static void add_reading(const struct zcl_address *source, struct reading reading
 	out[(*count)++] = reading;
 }
 
+/* A command of mirrors in the place of a reading. */
+static enum reading_status read_mirror(const struct zcl_address *source,
+                                       const struct zcl_frame *frame, struct reading *out,
+                                       size_t *count)
+{
+	struct reading reading = {.obis = READING_MIRROR};
+	struct zcl_mirror mirror;
+
+	switch (zcl_mirror_read(frame, &mirror)) {
+	case ZCL_MIRROR:
+		reading.unit = zcl_mirror_name(mirror.command);
+		reading.raw = mirror.endpoint;
+		add_reading(source, reading, out, count);
+		return READING_OK;
+	case ZCL_MIRROR_MALFORMED:
+		return READING_MALFORMED;
+	default:
+		return READING_OK;
+	}
+}
+
+/* A meter fills its mirror by Write Attributes, which no one else sends to this cluster. */
+static void note_initialisation(const struct zcl_address *source, const struct zcl_frame *frame,
+                                struct reading *out, size_t *count)
+{
+	struct reading reading = {.obis = READING_MIRROR, .unit = READING_MIRROR_FILLED};
+
+	if (source->cluster == ZCL_METERING && zcl_writes_attributes(frame) && *count < READING_LIMIT)
+		add_reading(source, reading, out, count);
+}
+
 enum reading_status reading_decode_zcl(struct decoder *decoder, const struct raw_telegram *telegram,
                                        struct reading *out, size_t *count)
 {
@@ -262,6 +294,8 @@ enum reading_status reading_decode_zcl(struct decoder *decoder, const struct raw
 		return READING_BAD_ADDRESS;
 	if (!zcl_read(telegram->bytes, telegram->size, &frame))
 		return READING_MALFORMED;
+	if (frame.type == ZCL_CLUSTER_SPECIFIC && source.cluster == ZCL_METERING)
+		return read_mirror(&source, &frame, out, count);
 	if (!zcl_carries_attributes(&frame))
 		return READING_OK;
 	status = gather_traits(frame, &traits);
@@ -284,5 +318,6 @@ enum reading_status reading_decode_zcl(struct decoder *decoder, const struct raw
 	if (*count == 0 && source.cluster == ZCL_METERING && traits.medium != MEDIUM_OTHER &&
 	    (traits.multiplier || traits.divisor || says_unit(&traits)))
 		add_reading(&source, scale_reading(&traits), out, count);
+	note_initialisation(&source, &frame, out, count);
 	return READING_OK;
 }

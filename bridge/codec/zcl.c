@@ -6,8 +6,8 @@
 
 enum {
 	FRAME_TYPE_MASK = 0x03,
-	FRAME_TYPE_GENERAL = 0,
 	MANUFACTURER_BIT = 0x04,
+	DIRECTION_BIT = 0x08,
 	NESTING_LIMIT = 15, /* ZCL 2.6.2.13: structures may be nested this deep */
 };
 
@@ -88,7 +88,8 @@ bool zcl_read(const uint8_t *telegram, size_t size, struct zcl_frame *out)
 	struct cursor cursor = cursor_over(telegram, size);
 	uint8_t control = cursor_u8(&cursor);
 
-	out->cluster_specific = (control & FRAME_TYPE_MASK) != FRAME_TYPE_GENERAL;
+	out->type = control & FRAME_TYPE_MASK;
+	out->from_server = control & DIRECTION_BIT;
 	out->manufacturer_specific = control & MANUFACTURER_BIT;
 	if (out->manufacturer_specific)
 		cursor_le(&cursor, 2);
@@ -98,20 +99,18 @@ bool zcl_read(const uint8_t *telegram, size_t size, struct zcl_frame *out)
 	return !cursor.broken;
 }
 
+bool zcl_writes_attributes(const struct zcl_frame *frame)
+{
+	return frame->type == ZCL_GENERAL && (frame->command == ZCL_WRITE_ATTRIBUTES ||
+	                                      frame->command == ZCL_WRITE_ATTRIBUTES_UNDIVIDED ||
+	                                      frame->command == ZCL_WRITE_ATTRIBUTES_NO_RESPONSE);
+}
+
 bool zcl_carries_attributes(const struct zcl_frame *frame)
 {
-	if (frame->cluster_specific)
-		return false;
-	switch (frame->command) {
-	case ZCL_READ_ATTRIBUTES_RESPONSE:
-	case ZCL_WRITE_ATTRIBUTES:
-	case ZCL_WRITE_ATTRIBUTES_UNDIVIDED:
-	case ZCL_WRITE_ATTRIBUTES_NO_RESPONSE:
-	case ZCL_REPORT_ATTRIBUTES:
-		return true;
-	default:
-		return false;
-	}
+	return zcl_writes_attributes(frame) ||
+	       (frame->type == ZCL_GENERAL && (frame->command == ZCL_READ_ATTRIBUTES_RESPONSE ||
+	                                       frame->command == ZCL_REPORT_ATTRIBUTES));
 }
 
 enum zcl_next zcl_next(struct zcl_frame *frame, struct zcl_attribute *out)

@@ -32,8 +32,12 @@ enum zcl_type {
 	ZCL_UTC_TIME = 0xe2, /* seconds since 2000-01-01 00:00 UTC */
 };
 
+/* The lowest two bits of the frame control field; 2 and 3 are reserved. */
+enum zcl_frame_type { ZCL_GENERAL = 0, ZCL_CLUSTER_SPECIFIC = 1 };
+
 struct zcl_frame {
-	bool cluster_specific;
+	uint8_t type;
+	bool from_server;           /* the direction: from the side that has the attributes, a meter */
 	bool manufacturer_specific; /* attribute ids have another meaning */
 	uint8_t sequence;
 	uint8_t command;
@@ -54,6 +58,9 @@ bool zcl_read(const uint8_t *telegram, size_t size, struct zcl_frame *out);
 
 /* Whether the frame carries attribute values that zcl_next can walk. */
 bool zcl_carries_attributes(const struct zcl_frame *frame);
+
+/* Whether it writes attributes. */
+bool zcl_writes_attributes(const struct zcl_frame *frame);
 
 /* The next attribute with a value; records of unsupported attributes are passed over. */
 enum zcl_next zcl_next(struct zcl_frame *frame, struct zcl_attribute *out);

@@ -20,7 +20,7 @@ static const struct {
 } submodules[] = {
     {ROUTE_ZIGBEE, KIND_ZCL, reading_decode_zcl, NULL},
     {ROUTE_WIRELESS_MBUS, KIND_WIRELESS_MBUS, reading_decode_wireless_mbus, NULL},
-    {ROUTE_ZWAVE, KIND_ZWAVE, NULL, "Z-Wave is not supported yet"},
+    {ROUTE_ZWAVE, KIND_ZWAVE, reading_decode_zwave, NULL},
     {ROUTE_WIRED_MBUS, KIND_WIRED_MBUS, reading_decode_wired_mbus, NULL},
     {ROUTE_HAN, KIND_DLMS, NULL, "DLMS push is not supported yet"},
     {ROUTE_HAN, KIND_P1, reading_decode_p1, NULL},
@@ -68,9 +68,12 @@ static int64_t gateway_time(const struct data_message *data, int64_t received_ms
 static int64_t measured_time(const struct reading *reading, const struct data_message *data,
                              int64_t received_ms)
 {
-	if (possible_time(reading->measured_ms, received_ms))
-		return reading->measured_ms;
-	return gateway_time(data, received_ms);
+	int64_t said_ms = reading->measured_ms;
+
+	if (possible_time(said_ms, received_ms))
+		return said_ms;
+	return gateway_time(data, received_ms) +
+	       (said_ms < 0 && said_ms >= -READING_EARLIER_MS ? said_ms : 0);
 }
 
 void routing_decode(struct decoder *decoder, uint8_t route, const struct data_message *data,

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Telegrams of M-Bus meters, by radio and by wire, and of P1 ports through gateway, bridge and
-# database; and those in quarantine that are decoded again when their key or meter is entered.
+# Telegrams of M-Bus meters, by radio and by wire, of P1 ports and of Z-Wave meters through gateway,
+# bridge and database; and those in quarantine that are decoded again when their key or meter is entered.
 # Prints TAP.
 . "$(dirname "$0")/harness"
 
@@ -99,6 +99,19 @@ sql "ALTER TABLE reading_landing ADD CONSTRAINT refusal CHECK (raw_value <> 2850
 sql "INSERT INTO meter_key (device_address, key) VALUES (mbus_address('12345678', 'ELS', 51, 3), '\\x$gas_key')"
 comes "f t" "SELECT concat_ws(' ', retry, reason LIKE 'refused by the database:%') FROM quarantine WHERE record_no = (SELECT max(record_no) FROM quarantine)" "a refusal of the database ends the second look"
 is "$(grep 'quarantine decoded again' "$work/bridge.log" | tail -n 1 | grep -o 'decoded=.*')" "decoded=0" "and is no success"
+# A Z-Wave power strip: its own energy, with the value of a quarter of an hour before, the power of its
+# second socket by Multi Channel encapsulation; and a report inside what is not opened here.
+sql "INSERT INTO meter (meter_id, home_id, gateway_id, device_address, endpoint, kind, name) VALUES (17, 2, 2, '\\x0005', 0, 'sub', 'strip'), (18, 2, 2, '\\x0005', 2, 'appliance', 'socket 2')"
+cat >>"$work/telegrams" <<TELEGRAMS
+$second 1700010000000 3 05 32022144000003e80384000003de
+$second 1700010000000 3 05 600d0200320221320929000000
+$second 1700010000000 3 05 9881000102030405060708090a0b
+TELEGRAMS
+sim zwave
+check $? "Z-Wave telegrams are acknowledged"
+is "$(sql "SELECT string_agg(concat_ws(' ', obis, unit, raw_value, extract(epoch FROM measured_at)::bigint), ', ' ORDER BY measured_at) FROM reading JOIN register USING (register_id) WHERE meter_id = 17")" "1-0:1.8.0.255 kWh 990 1700009100, 1-0:1.8.0.255 kWh 1000 1700010000" "a Z-Wave meter's energy, and what it was before, at its time"
+is "$(readings 18)$(sql "SELECT DISTINCT ' of ' || divisor FROM register JOIN register_epoch USING (register_id) WHERE meter_id = 18")" "1-0:1.7.0.255 kW 2345 1700010000 of 10000" "the power of one of its sockets"
+is "$(unresolved 2)" "3 meter is unknown, 6 inside an encapsulation that is not supported" "what may hold another is kept"
 is "$(grep -ci "$gas_key" "$work/bridge.log")" 0 "no key is in the log"
 stop_bridge TERM
 

@@ -54,6 +54,7 @@ SELECT bridge_session_open(gateway_id, 1, 'peer', true, false), bridge_presence(
 SELECT make_token_key('sign'), make_token_key('decrypt'), issue_token('owner', 'client', 'read_home', '1 hour') \g /dev/null
 INSERT INTO gateway_phone SELECT gateway_id, '+45' || 10000000 + row_number() OVER () FROM gateway;
 INSERT INTO remote_tunnel (gateway_id, public_key, port) SELECT gateway_id, 'ssh-ed25519 ' || repeat('A', 60) || 1000000 + row_number() OVER (), 22000 + row_number() OVER () FROM gateway;
+SELECT count(*) FROM gateway g, bridge_ingest(ARRAY[g.gateway_id], '{406}', '{NULL}', ARRAY[now()], '{1}', '{""}', '{""}', '{NULL}', '{1}', ARRAY[g.eui64], '{1}', '{*mirror}', '{request}', '{0}', '{NULL}', '{NULL}', ARRAY[now()]) \g /dev/null
 SELECT sms_send(gateway_id, 'text'), bridge_sms_received('+451', 'answer', now()), bridge_report('bridge', '{"started_ms": 0}') FROM gateway \g /dev/null
 SELECT count(command_id) FROM ebr_run('2023-05-08 12:00Z') \g /dev/null
 INSERT INTO market_setting (base_uri) VALUES ('https://market.example');

@@ -11,6 +11,7 @@
 #include "../../bridge/codec/reading.h"
 #include "../../bridge/codec/zcl.h"
 #include "../../bridge/core/clock.h"
+#include "mirror_model.h"
 
 enum {
 	PAUSE_FIRST_MS = 50,
@@ -257,7 +258,9 @@ static void answer_request(struct sim_gateway *gateway, const struct request *re
 	uint8_t bytes[128], result = RESULT_OK;
 	struct writer out = writer_over(bytes, sizeof(bytes));
 
-	if (request->method != METHOD_EBR)
+	if (request->method == METHOD_ZCL)
+		result = mirror_model_execute(gateway->eui64, request);
+	else if (request->method != METHOD_EBR)
 		result = RESULT_UNKNOWN_METHOD;
 	else if (!ebr_command_read(request->body, &command))
 		result = RESULT_MALFORMED;

@@ -126,11 +126,11 @@ static void test_scale_alone(void)
 	                     "060330"
 	                     "01"
 	                     "020322640000");
-	ok(count == 1 && is(0, READING_SCALE, 0, "ft3") && readings[0].divisor == 100,
+	ok(count == 2 && is(0, READING_SCALE, 0, "ft3") && readings[0].divisor == 100,
 	   "so is a unit, and by Write Attributes");
 	decode(ZCL_METERING, "180102000330810603300"
 	                     "1");
-	ok(count == 1 && is(0, READING_SCALE, 1, "m3"), "with its decimal digits");
+	ok(count == 2 && is(0, READING_SCALE, 1, "m3"), "with its decimal digits");
 }
 
 static void test_not_readings(void)
@@ -140,7 +140,7 @@ static void test_not_readings(void)
 	ok(decode(ZCL_METERING, "18020b0a00") == READING_OK && count == 0,
 	   "a default response is no reading and no error");
 	ok(decode(ZCL_METERING, "1902000000") == READING_OK && count == 0,
-	   "a cluster-specific command is no reading and no error");
+	   "another cluster-specific command is no reading and no error");
 	ok(decode(0x0405, "18920a0000213c18") == READING_OK && count == 0,
 	   "another cluster's report is no reading and no error");
 	ok(decode(ZCL_METERING, "1c1510010a000025b20800000000010322050000") == READING_OK && count == 0,
