@@ -3,12 +3,13 @@
 # each kind of telegrams and number of gateways: records a second at full speed (from the first one
 # sent to the last ACK, which follows the commit), latency at half of 100,000 records a second and at
 # half of what full speed gave (from when a record was due to its ACK), processor time a record of
-# simulator, bridge and the database's processes, memory of the bridge, and a bare COPY of the same
-# rows. After each run every acknowledged record must be in the database once. Kinds: zcl, one reading
-# a record; wmbus, encrypted by the meter (mode 5), four readings; mixed, as in the end-to-end tests.
+# simulator, bridge and the database's processes, what part of the machine's processor time others
+# took meanwhile, memory of the bridge, and a bare COPY of the same rows. After each run every
+# acknowledged record must be in the database once. Kinds: zcl, one reading a record; wmbus, encrypted
+# by the meter (mode 5), four readings; mixed, as in the end-to-end tests.
 #   SMARTHG_KINDS="zcl wmbus mixed"  SMARTHG_COUNTS="1 100 10000"  gateways
-#   SMARTHG_SECONDS=4                of sending, in each run; what is on its way then is waited for
-#   SMARTHG_FLIGHT=50000             records on their way to all gateways' ACKs, at most
+#   SMARTHG_SECONDS=3                of sending, in each run; what is on its way then is waited for
+#   SMARTHG_FLIGHT=30000             records on their way to all gateways' ACKs, at most
 #   SMARTHG_RATE=50000               records a second for the first latency
 #   SMARTHG_BRIDGE_OPTIONS=          further options of the bridge
 # Intervals are not refreshed meanwhile, so that what landed can be counted; ingest.sh measures
@@ -16,7 +17,7 @@
 . "$(dirname "$0")/../e2e/harness"
 
 kinds=${SMARTHG_KINDS:-zcl wmbus mixed} counts=${SMARTHG_COUNTS:-1 100 10000}
-seconds=${SMARTHG_SECONDS:-4} flight=${SMARTHG_FLIGHT:-50000} rate=${SMARTHG_RATE:-50000}
+seconds=${SMARTHG_SECONDS:-3} flight=${SMARTHG_FLIGHT:-30000} rate=${SMARTHG_RATE:-50000}
 most=$(printf '%s\n' $counts | sort -n | tail -n 1)
 ulimit -n "$(ulimit -Hn)"
 wrong=0
@@ -79,6 +80,8 @@ audit() { # kind, gateways, acknowledged
 postmaster=$(awk '{ print $4 }' "/proc/$(psql -X -A -t -c "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'")/stat")
 # Ticks that the server's processes have used, ended ones too.
 server_ticks() { cat /proc/[0-9]*/stat 2>/dev/null | awk -v p="$postmaster" '{ sub(/^.*\) /, p == $1 ? "own " : "of ") } $1 == "own" { n += $13 + $14 + $15 + $16 } $1 == "of" && $3 == p { n += $13 + $14 } END { print n + 0 }'; }
+# Ticks that the whole machine was busy, and those stolen from it.
+machine_ticks() { awk '$1 == "cpu" { print $2 + $3 + $4 + $7 + $8 + $9 }' /proc/stat; }
 bridge_ticks() { awk '{ print $14 + $15 }' "/proc/$bridge_pid/stat"; }
 memory() { awk -v what="$1:" '$1 == what { print $2 }' "/proc/$bridge_pid/status"; }
 field() { sed -n "s/^report.* $1=\([^ ]*\).*/\1/p" "$work/run.sim"; }
@@ -88,7 +91,7 @@ calculate() { awk "BEGIN { printf \"$1\", $2 }"; }
 play() { # kind, gateways, options of the simulator
 	local kind=$1 gateways=$2 window
 	shift 2
-	window=$((flight / gateways > 20000 ? 20000 : flight / gateways > 5 ? flight / gateways : 5))
+	window=$((flight / gateways > 3 ? flight / gateways : 3))
 	sql "TRUNCATE reading_landing, quarantine, gateway_record_ahead; UPDATE gateway SET committed_record_no = 0; UPDATE gateway_session SET closed_at = now() WHERE closed_at IS NULL" || exit 1
 	sql "VACUUM ANALYZE gateway"
 	psql -X -q -c CHECKPOINT
@@ -101,11 +104,11 @@ play() { # kind, gateways, options of the simulator
 	for _ in $(seq 600); do grep -q 'sessions are open' "$work/run.sim" && break; sleep 0.1; done
 	sleep 0.5
 	rss_idle=$(memory VmRSS)
-	local bridge_began server_began wal_began
-	bridge_began=$(bridge_ticks) server_began=$(server_ticks) wal_began=$(sql "SELECT pg_current_wal_insert_lsn()")
+	local bridge_began server_began machine_began wal_began began hz
+	hz=$(getconf CLK_TCK) began=$(date +%s%N)
+	machine_began=$(machine_ticks) bridge_began=$(bridge_ticks) server_began=$(server_ticks) wal_began=$(sql "SELECT pg_current_wal_insert_lsn()")
 	wait $sim_pid || { echo "the simulator failed:"; tail -n 3 "$work/run.sim" "$work/bridge.log"; wrong=1; }
-	local hz
-	hz=$(getconf CLK_TCK)
+	local machine=$(($(machine_ticks) - machine_began)) took=$((($(date +%s%N) - began) / 1000000))
 	records=$(field measured)
 	records=${records:-0}
 	[ "$records" -gt 0 ] || { stop_bridge KILL; return 1; }
@@ -113,6 +116,7 @@ play() { # kind, gateways, options of the simulator
 	bridge_us=$(calculate %.1f "1e6 * ($(bridge_ticks) - $bridge_began) / $hz / $records")
 	server_us=$(calculate %.1f "1e6 * ($(server_ticks) - $server_began) / $hz / $records")
 	sim_us=$(calculate %.1f "$(field user_us_per_record) + $(field system_us_per_record)")
+	others=$(calculate %.0f "100 * ($machine / $hz - ($sim_us + $bridge_us + $server_us) * $records / 1e6) / ($took / 1000 * $(nproc))")
 	wal=$(sql "SELECT round((pg_current_wal_insert_lsn() - '$wal_began') / $records)")
 	rss_load=$(memory VmHWM)
 	stop_bridge TERM
@@ -120,16 +124,18 @@ play() { # kind, gateways, options of the simulator
 	[ "$verdict" = right ] || { wrong=1; echo "$kind, $gateways gateways: $verdict"; }
 }
 
-# Rows a second of COPY from a client into a table without anything, of what the last run stored.
+# Rows a second of COPY from a client into a table without anything, of what the last run stored,
+# five times over.
 bare_copy() {
-	local began rows
+	local began took rows copy="\\copy bare FROM '$work/rows' (FORMAT binary)"
 	sql "TRUNCATE bare"
 	psql -X -q -d "$database" -c "\\copy smarthg.reading_landing TO '$work/rows' (FORMAT binary)"
 	psql -X -q -c CHECKPOINT
 	began=$(date +%s%N)
-	psql -X -q -d "$database" -c "\\copy bare FROM '$work/rows' (FORMAT binary)"
+	psql -X -q -d "$database" -c "$copy" -c "$copy" -c "$copy" -c "$copy" -c "$copy"
+	took=$(($(date +%s%N) - began))
 	rows=$(sql "SELECT count(*) FROM bare")
-	calculate %.0f "$rows / (($(date +%s%N) - $began) / 1e9)"
+	calculate %.0f "$rows / ($took / 1e9)"
 	rm "$work/rows"
 }
 
@@ -148,15 +154,15 @@ for kind in $kinds; do
 	sql "VACUUM ANALYZE"
 done
 echo "synchronous_commit $(sql 'SHOW synchronous_commit'), fsync $(sql 'SHOW fsync'), $(nproc) cores; latency in ms, p50/p99, ! where the rate was not kept"
-printf '%-6s %8s %10s %11s %13s | %14s %16s | %6s %7s %8s %6s | %17s\n' kind gateways records/s readings/s 'COPY rows/s' "at $rate/s" 'at half' 'us/rec' '' '' 'B/rec' 'kB/gateway'
-printf '%-6s %8s %10s %11s %13s | %14s %16s | %6s %7s %8s %6s | %8s %8s\n' '' '' '' '' '' '' 'of records/s' sim bridge database WAL idle loaded
+printf '%-6s %8s %10s %11s %13s | %14s %16s | %6s %7s %8s %6s | %7s | %17s\n' kind gateways records/s readings/s 'COPY rows/s' "at $rate/s" 'at half' 'us/rec' '' '' 'B/rec' 'others' 'kB/gateway'
+printf '%-6s %8s %10s %11s %13s | %14s %16s | %6s %7s %8s %6s | %7s | %8s %8s\n' '' '' '' '' '' '' 'of records/s' sim bridge database WAL % idle loaded
 for kind in $kinds; do
 	for gateways in $counts; do
 		play "$kind" "$gateways" --records 1000000000 --seconds "$seconds" || continue
 		full=$records_per_s
 		stored=$(sql "SELECT count(*) FROM reading_landing")
 		line=$(printf '%-6s %8s %10s %11s %13s' "$kind" "$gateways" "$full" "$(calculate %.0f "$full * $stored / $records")" "$(bare_copy)")
-		costs=$(printf '%6s %7s %8s %6s' "$sim_us" "$bridge_us" "$server_us" "$wal")
+		costs=$(printf '%6s %7s %8s %6s | %7s' "$sim_us" "$bridge_us" "$server_us" "$wal" "$others")
 		memory=$(printf '%8s %8s' "$(calculate %.1f "($rss_idle - $rss_before) / $gateways")" "$(calculate %.1f "($rss_load - $rss_before) / $gateways")")
 		play "$kind" "$gateways" --records 1000000000 --seconds "$seconds" --speed "$rate" && asked=$(latency "$rate")
 		play "$kind" "$gateways" --records 1000000000 --seconds "$seconds" --speed $((full / 2)) && half=$(latency $((full / 2)))
