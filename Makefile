@@ -167,7 +167,7 @@ $(bridge_benches): build/plain/%: build/plain/tests/bench/%.o $(call objects,pla
 	$(CC) -o $@ $^ -lcrypto -lm
 
 # Programs in plain C, then scripts on a cluster that is durable.
-bench: extension $(benches)
+bench: all $(benches)
 	@tests/packages
 	@for b in $(benches); do echo "== $${b##*/}"; $$b || exit 1; done
 	@for b in $(wildcard tests/bench/*.sh); do echo "== $${b##*/}"; \

@@ -3,23 +3,20 @@
  */
 #include "sim_gateway.h"
 
-#include <event2/buffer.h>
-#include <event2/event.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-#include "../../bridge/codec/reading.h"
 #include "../../bridge/codec/zcl.h"
 #include "../../bridge/core/clock.h"
 #include "mirror_model.h"
+#include "sending.h"
 
 enum {
 	PAUSE_FIRST_MS = 50,
 	PAUSE_LAST_MS = 1000,
 	FAULT_LIMIT_MS = 5000,
 	FAREWELL_MS = 50, /* for the last CLOSE to go out */
-	OUTPUT_LIMIT = 1 << 18,
-	FRAME_ROOM = 512 + DATA_MAX_SIZE + DATA_MAX_SIZE / 32 * 44,
 	GARBAGE_SIZE = 4096,
 };
 
@@ -43,10 +40,14 @@ static void finish(struct sim_gateway *gateway)
 
 static void disconnect(struct sim_gateway *gateway)
 {
-	if (gateway->stream)
-		bufferevent_free(gateway->stream);
-	gateway->stream = NULL;
+	stream_close(&gateway->stream);
 	client_session_end(&gateway->session);
+}
+
+/* Hands to the connection what was written. */
+static void send_frames(struct sim_gateway *gateway, const struct writer *out)
+{
+	stream_send(&gateway->stream, out->bytes, out->at);
 }
 
 /* The connection ended, by whomever. */
@@ -70,128 +71,6 @@ static void lose(struct sim_gateway *gateway, const char *why)
 	    gateway->pause_ms * 2 < PAUSE_LAST_MS ? gateway->pause_ms * 2 : PAUSE_LAST_MS;
 }
 
-static uint8_t route_of(uint8_t kind)
-{
-	static const uint8_t routes[] = {
-	    [KIND_LOSS] = ROUTE_CORE,
-	    [KIND_ZCL] = ROUTE_ZIGBEE,
-	    [KIND_WIRELESS_MBUS] = ROUTE_WIRELESS_MBUS,
-	    [KIND_ZWAVE] = ROUTE_ZWAVE,
-	    [KIND_WIRED_MBUS] = ROUTE_WIRED_MBUS,
-	    [KIND_DLMS] = ROUTE_HAN,
-	    [KIND_P1] = ROUTE_HAN,
-	};
-
-	return kind < sizeof(routes) ? routes[kind] : ROUTE_CORE;
-}
-
-/* Whether the gateway still has the record, or ever had it. */
-static bool has_record(const struct sim_gateway *gateway, uint64_t number)
-{
-	if (number < gateway->sim->first_record)
-		return false;
-	return number <= gateway->source->count ||
-	       (gateway->own_count > 0 && number >= gateway->own_from && number <= gateway->last);
-}
-
-/* The record of a number, a loss where there is none; address points to ZCL_ADDRESS_SIZE bytes for
- * records made here. */
-static struct data_message record_of(const struct sim_gateway *gateway, uint64_t number,
-                                     uint8_t *address)
-{
-	struct data_message data = {.record_no = number, .kind = KIND_LOSS};
-
-	if (!has_record(gateway, number))
-		return data;
-	if (number <= gateway->source->count) {
-		const struct telegram *telegram = &gateway->source->telegrams[number - 1];
-
-		data.gateway_ms = telegram->time_ms;
-		data.kind = telegram->kind;
-		data.address_size = telegram->address_size;
-		data.telegram_size = telegram->telegram_size;
-		data.address = telegram->bytes;
-		data.telegram = telegram->bytes + telegram->address_size;
-		return data;
-	}
-	const struct sim_record *own = &gateway->own[number - gateway->own_from];
-	struct zcl_address source = {gateway->eui64, own->endpoint, 0x0109, ZCL_POWER_CONFIGURATION};
-	struct writer writer = writer_over(address, ZCL_ADDRESS_SIZE);
-
-	zcl_address_write(&writer, &source);
-	data.gateway_ms = own->time_ms;
-	data.kind = KIND_ZCL;
-	data.address_size = ZCL_ADDRESS_SIZE;
-	data.telegram_size = own->size;
-	data.address = address;
-	data.telegram = own->telegram;
-	return data;
-}
-
-/* Writes one record's frames to the connection. */
-static void send_record(struct sim_gateway *gateway, uint64_t number)
-{
-	static uint8_t frames[FRAME_ROOM];
-	uint8_t address[ZCL_ADDRESS_SIZE];
-	struct data_message data = record_of(gateway, number, address);
-	struct writer out = writer_over(frames, sizeof(frames));
-
-	if (client_session_data(&gateway->session, route_of(data.kind), &data, gateway->sim->part_limit,
-	                        &out))
-		bufferevent_write(gateway->stream, out.bytes, out.at);
-}
-
-/* With --reorder neighbours change places: 2 1 4 3 ... */
-static uint64_t number_at(const struct sim_gateway *gateway, uint64_t position)
-{
-	if (!gateway->sim->reorder)
-		return position;
-	if (position % 2 == 0)
-		return position - 1;
-	return position < gateway->last ? position + 1 : position;
-}
-
-/* Goes on behind what is committed: with the first record kept, and before it the loss. */
-static void rewind_records(struct sim_gateway *gateway)
-{
-	uint64_t first = gateway->sim->first_record;
-
-	gateway->next = gateway->committed + 1;
-	if (gateway->next < first)
-		gateway->next = first - 1;
-	if (gateway->sim->reorder && gateway->next % 2 == 0)
-		gateway->next--;
-}
-
-/* Number up to which records may be on their way. */
-static uint64_t window_end(const struct sim_gateway *gateway)
-{
-	uint64_t first = gateway->sim->first_record, begin = gateway->committed;
-
-	return (begin + 2 < first ? first - 2 : begin) + gateway->sim->window;
-}
-
-void sim_gateway_pump(struct sim_gateway *gateway)
-{
-	struct sim *sim = gateway->sim;
-
-	if (!gateway->stream || gateway->session.state != CLIENT_OPEN || sim->fault != FAULT_NONE)
-		return;
-	struct evbuffer *output = bufferevent_get_output(gateway->stream);
-	while (gateway->next <= gateway->last && gateway->next <= window_end(gateway) &&
-	       evbuffer_get_length(output) < OUTPUT_LIMIT && (!sim->limited || sim->allowance > 0)) {
-		uint64_t number = number_at(gateway, gateway->next++);
-
-		if (sim->gap && number < sim->first_record)
-			continue;
-		send_record(gateway, number);
-		if (sim->duplicate)
-			send_record(gateway, number);
-		if (sim->limited)
-			sim->allowance--;
-	}
-}
-
 static void check_done(struct sim_gateway *gateway)
 {
 	uint8_t bytes[256];
@@ -200,8 +79,17 @@ static void check_done(struct sim_gateway *gateway)
 	if (gateway->committed < gateway->last || gateway->sim->fault != FAULT_NONE)
 		return;
 	if (!gateway->sim->stay && client_session_close(&gateway->session, "all records sent", &out))
-		bufferevent_write(gateway->stream, out.bytes, out.at);
+		send_frames(gateway, &out);
 	finish(gateway);
+}
+
+void sim_gateway_stop(struct sim_gateway *gateway)
+{
+	if (gateway->own_count > 0)
+		return;
+	gateway->last = gateway->sent > gateway->committed ? gateway->sent : gateway->committed;
+	gateway->planned = gateway->last;
+	check_done(gateway);
 }
 
 /* Makes a record of a store's state of charge. */
@@ -267,8 +155,7 @@ static void answer_request(struct sim_gateway *gateway, const struct request *re
 	else if (!executed_before(gateway, request->id))
 		execute(gateway, request->id, &command);
 	if (client_session_response(&gateway->session, request, result, &out))
-		bufferevent_write(gateway->stream, out.bytes, out.at);
-	sim_gateway_pump(gateway);
+		send_frames(gateway, &out);
 }
 
 /* The chosen misbehaviour inside an open session. */
@@ -283,10 +170,21 @@ static void misbehave(struct sim_gateway *gateway)
 		gateway->session.channel.encrypted = false;
 	client_session_keepalive(&gateway->session, &out);
 	gateway->session.channel.encrypted = encrypted;
-	bufferevent_write(gateway->stream, out.bytes, out.at);
+	send_frames(gateway, &out);
 	if (gateway->sim->fault == FAULT_REPLAY)
-		bufferevent_write(gateway->stream, out.bytes, out.at);
+		send_frames(gateway, &out);
 	set_timer(gateway, FAULT_LIMIT_MS);
+}
+
+/* The first session: what the bridge has already is no work of this run. */
+static void meet(struct sim_gateway *gateway)
+{
+	struct sim *sim = gateway->sim;
+
+	gateway->met = true;
+	gateway->base = gateway->sent = gateway->measured = gateway->next - 1;
+	if (--sim->unmet == 0 && sim->all_open)
+		sim->all_open(sim->context);
 }
 
 static void opened(struct sim_gateway *gateway, const struct ready *ready)
@@ -306,12 +204,14 @@ static void opened(struct sim_gateway *gateway, const struct ready *ready)
 	gateway->committed = ready->committed;
 	if (gateway->last < gateway->committed)
 		gateway->last = gateway->committed;
-	rewind_records(gateway);
+	sending_measure(gateway, gateway->committed);
+	sending_rewind(gateway);
+	if (!gateway->met)
+		meet(gateway);
 	gateway->keepalive_ms = ready->keepalive_s * INT64_C(1000);
 	set_timer(gateway, gateway->keepalive_ms);
 	if (gateway->sim->fault != FAULT_NONE)
 		misbehave(gateway);
-	sim_gateway_pump(gateway);
 	check_done(gateway);
 }
 
@@ -320,8 +220,8 @@ static void acknowledged(struct sim_gateway *gateway, uint64_t record_no)
 	if (record_no > gateway->committed) {
 		gateway->sim->acknowledged += record_no - gateway->committed;
 		gateway->committed = record_no;
+		sending_measure(gateway, record_no);
 	}
-	sim_gateway_pump(gateway);
 	check_done(gateway);
 }
 
@@ -335,8 +235,7 @@ static void handle(struct sim_gateway *gateway, const struct client_event *event
 		acknowledged(gateway, event->record_no);
 		break;
 	case CLIENT_NACKED:
-		rewind_records(gateway);
-		sim_gateway_pump(gateway);
+		sending_rewind(gateway);
 		break;
 	case CLIENT_REQUEST:
 		answer_request(gateway, &event->request);
@@ -346,50 +245,57 @@ static void handle(struct sim_gateway *gateway, const struct client_event *event
 	}
 }
 
-static void on_readable(struct bufferevent *stream, void *context)
+/* The session is over by the other side's word or fault. */
+static void part(struct sim_gateway *gateway, const struct client_event *event)
+{
+	char why[100];
+	bool closed = event->kind == CLIENT_CLOSED;
+
+	snprintf(why, sizeof(why), "%.*s", closed ? (int)event->close.text_size : 99,
+	         closed ? (const char *)event->close.text : event->detail);
+	lose(gateway, why);
+}
+
+/* Takes every whole frame, then answers all of them by one sending. */
+static size_t on_received(void *context, uint8_t *bytes, size_t size)
 {
 	struct sim_gateway *gateway = context;
-	struct evbuffer *input = bufferevent_get_input(stream);
-	uint8_t head[FRAME_HEADER_SIZE], bytes[256];
+	struct writer frames = writer_over(bytes, size);
 
-	while (evbuffer_copyout(input, head, sizeof(head)) == (ev_ssize_t)sizeof(head)) {
-		struct writer reply = writer_over(bytes, sizeof(bytes));
+	while (size - frames.at >= FRAME_HEADER_SIZE) {
+		uint8_t reply_bytes[256];
+		struct writer reply = writer_over(reply_bytes, sizeof(reply_bytes));
 		struct client_event event;
 		struct frame_header header;
 
-		if (frame_read_header(head, sizeof(head), UINT16_MAX, &header) != FRAME_OK) {
+		if (frame_read_header(bytes + frames.at, size - frames.at, UINT16_MAX, &header) !=
+		    FRAME_OK) {
 			lose(gateway, "not a frame");
-			return;
+			return 0;
 		}
-		size_t size = frame_size(&header);
-		if (evbuffer_get_length(input) < size)
-			return;
-		client_session_receive(&gateway->session, evbuffer_pullup(input, (ev_ssize_t)size), size,
-		                       &reply, &event);
-		if (reply.at > 0)
-			bufferevent_write(stream, reply.bytes, reply.at);
+		if (size - frames.at < frame_size(&header))
+			break;
+		client_session_receive(&gateway->session, writer_reserve(&frames, frame_size(&header)),
+		                       frame_size(&header), &reply, &event);
+		send_frames(gateway, &reply);
 		if (event.kind == CLIENT_CLOSED || event.kind == CLIENT_BROKEN) {
-			char why[100];
-
-			snprintf(why, sizeof(why), "%.*s",
-			         event.kind == CLIENT_CLOSED ? (int)event.close.text_size : 99,
-			         event.kind == CLIENT_CLOSED ? (const char *)event.close.text : event.detail);
-			lose(gateway, why);
-			return;
+			part(gateway, &event);
+			return 0;
 		}
 		handle(gateway, &event);
-		evbuffer_drain(input, size);
 	}
+	sim_gateway_pump(gateway);
+	return frames.at;
 }
 
-static void on_writable(struct bufferevent *stream, void *context)
+static void on_drained(void *context)
 {
-	(void)stream;
 	sim_gateway_pump(context);
 }
 
-static void begin_session(struct sim_gateway *gateway)
+static void begin_session(void *context)
 {
+	struct sim_gateway *gateway = context;
 	uint8_t bytes[GARBAGE_SIZE];
 	struct writer out = writer_over(bytes, sizeof(bytes));
 
@@ -406,31 +312,20 @@ static void begin_session(struct sim_gateway *gateway)
 		gateway->fault_sent = true;
 		set_timer(gateway, FAULT_LIMIT_MS);
 	}
-	bufferevent_write(gateway->stream, out.bytes, out.at);
+	send_frames(gateway, &out);
 }
 
-static void on_event(struct bufferevent *stream, short what, void *context)
+static void on_ended(void *context, const char *why)
 {
-	struct sim_gateway *gateway = context;
-
-	(void)stream;
-	if (what & BEV_EVENT_CONNECTED)
-		begin_session(gateway);
-	else if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
-		lose(gateway, what & BEV_EVENT_EOF ? "connection closed" : "connection failed");
+	lose(context, why);
 }
 
 static void connect_gateway(struct sim_gateway *gateway)
 {
 	struct sim *sim = gateway->sim;
 
-	gateway->stream = bufferevent_socket_new(sim->base, -1, BEV_OPT_CLOSE_ON_FREE);
-	if (!gateway->stream)
-		return;
-	bufferevent_setcb(gateway->stream, on_readable, on_writable, on_event, gateway);
-	bufferevent_enable(gateway->stream, EV_READ | EV_WRITE);
-	if (bufferevent_socket_connect(gateway->stream, (struct sockaddr *)&sim->address,
-	                               sim->address_size) != 0)
+	if (!stream_connect(&gateway->stream, sim->base, (struct sockaddr *)&sim->address,
+	                    (socklen_t)sim->address_size))
 		lose(gateway, "cannot connect");
 }
 
@@ -442,21 +337,30 @@ static void on_timer(evutil_socket_t socket, short what, void *context)
 
 	(void)socket;
 	(void)what;
-	if (!gateway->stream) {
+	if (!stream_open(&gateway->stream)) {
 		connect_gateway(gateway);
 	} else if (gateway->fault_sent) {
 		gateway->sim->accepted_faults++;
 		finish(gateway);
 	} else if (client_session_keepalive(&gateway->session, &out)) {
-		bufferevent_write(gateway->stream, out.bytes, out.at);
+		send_frames(gateway, &out);
 		set_timer(gateway, gateway->keepalive_ms);
 	}
 }
 
 bool sim_gateway_start(struct sim_gateway *gateway)
 {
+	static const struct stream_handlers handlers = {
+	    .connected = begin_session,
+	    .received = on_received,
+	    .drained = on_drained,
+	    .ended = on_ended,
+	};
+
+	stream_init(&gateway->stream, &handlers, gateway);
 	gateway->pause_ms = PAUSE_FIRST_MS;
-	gateway->last = gateway->source->count;
+	gateway->planned = gateway->sim->records > 0 ? gateway->sim->records : gateway->source->count;
+	gateway->last = gateway->planned;
 	if (gateway->last + 1 < gateway->sim->first_record)
 		gateway->last = gateway->sim->first_record - 1;
 	gateway->timer = evtimer_new(gateway->sim->base, on_timer, gateway);
@@ -465,6 +369,7 @@ bool sim_gateway_start(struct sim_gateway *gateway)
 	if (gateway->sim->fault == FAULT_FORGE && gateway->key.size > 0)
 		gateway->key.bytes[0] ^= 1;
 	gateway->sim->busy++;
+	gateway->sim->unmet++;
 	set_timer(gateway, 0);
 	return true;
 }
@@ -474,5 +379,6 @@ void sim_gateway_free(struct sim_gateway *gateway)
 	disconnect(gateway);
 	if (gateway->timer)
 		event_free(gateway->timer);
+	sent_log_free(&gateway->log);
 	free(gateway->own);
 }
