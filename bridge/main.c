@@ -293,6 +293,7 @@ static bool start_back_end(struct bridge *bridge)
 	    .log = &bridge->log,
 	};
 
+	database_limit_answers(configuration->database_timeout_seconds * INT64_C(1000));
 	bridge->store = store_new(bridge->base, &store);
 	bridge->control =
 	    control_new(bridge->base, configuration->database, channels, &control, &bridge->log);

@@ -121,6 +121,7 @@ static void apply_configuration(struct bridge *bridge)
 	struct store_options store = bridge_store_options(bridge);
 
 	bridge->log.level = (enum log_level)configuration->log_level;
+	database_limit_answers(configuration->database_timeout_seconds * INT64_C(1000));
 	hosts_reconfigure(bridge->hosts, &hosts);
 	store_reconfigure(bridge->store, &store);
 	commands_reconfigure(bridge->commands, configuration->command_seconds * INT64_C(1000),

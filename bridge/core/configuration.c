@@ -54,6 +54,7 @@ static const struct key keys[] = {
 	{"port_file", VALUE_TEXT, AT(port_file), 0, 0, AT_START, "", "file that gets the port in use of listen"},
 	{"database", VALUE_TEXT, AT(database), 0, 0, AT_START, "", "libpq connection string; empty: PGHOST, PGDATABASE ..."},
 	{"security", VALUE_SECURITY, AT(security_required), 0, 0, ALWAYS, "required", "required, or optional: gateways that need no key may come without, on listen"},
+	{"database_timeout_seconds", VALUE_INTEGER, AT(database_timeout_seconds), 1, 3600, ALWAYS, "60", "a database connection without an answer for so long is given up, and what was sent is sent again on a new one; longer than the 30 s in which the database waits for locks"},
 	{"log_level", VALUE_LOG_LEVEL, AT(log_level), 0, 0, ALWAYS, "info", "error, warning, info or debug"},
 	{"max_payload", VALUE_INTEGER, AT(max_payload), 64, 65535, AT_START, "16384", "bytes of payload in one frame"},
 	{"max_connections", VALUE_INTEGER, AT(max_connections), 1, 1000000, ALWAYS, "20000", "TCP connections"},

@@ -30,6 +30,7 @@ struct configuration {
 	double offline_factor; /* of keepalive_seconds */
 	int ingest_connections, batch_records, batch_ms, memory_budget_mb;
 	int refresh_ms; /* 0: interval energy is refreshed by someone else */
+	int database_timeout_seconds;
 	int command_seconds, command_grace_seconds;
 	int stop_seconds, report_seconds, sms_baud;
 };
