@@ -127,6 +127,8 @@ static void apply_configuration(struct bridge *bridge)
 	commands_reconfigure(bridge->commands, configuration->command_seconds * INT64_C(1000),
 	                     configuration->command_grace_seconds * INT64_C(1000));
 	report_reconfigure(bridge->report, configuration->report_seconds);
+	if (bridge->metrics)
+		metrics_reconfigure(bridge->metrics, (unsigned)configuration->metrics_max_connections);
 }
 
 /* A file with a wrong value changes nothing. */
@@ -191,12 +193,19 @@ static bool start_status(struct bridge *bridge, char *message, size_t size)
 {
 	const struct configuration *configuration = &bridge->configuration;
 	struct configuration_address address = configuration_split(configuration->metrics);
+	struct metrics_options metrics = {
+	    .host = address.host,
+	    .port = address.port,
+	    .connection_limit = (unsigned)configuration->metrics_max_connections,
+	    .collect = collect_status,
+	    .context = bridge,
+	    .log = &bridge->log,
+	};
 
 	bridge->report = report_new(bridge->base, bridge->control, configuration->name,
 	                            configuration->report_seconds, collect_status, bridge);
 	if (bridge->report && configuration->metrics[0] != '\0') {
-		bridge->metrics = metrics_new(bridge->base, address.host, address.port, collect_status,
-		                              bridge, message, size);
+		bridge->metrics = metrics_new(bridge->base, &metrics, message, size);
 		if (bridge->metrics)
 			log_line(&bridge->log, LOG_INFO, "metrics", "host=%s port=%u", address.host,
 			         metrics_port(bridge->metrics));

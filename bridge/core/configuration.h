@@ -18,6 +18,7 @@ struct configuration {
 	char tls_certificate[CONFIGURATION_TEXT], tls_key[CONFIGURATION_TEXT]; /* files */
 	char tls_client_ca[CONFIGURATION_TEXT]; /* file; "": clients need no certificate */
 	char metrics[CONFIGURATION_TEXT];       /* HOST:PORT; "": none */
+	int metrics_max_connections;
 	char control_socket[CONFIGURATION_TEXT];
 	char user[CONFIGURATION_TEXT];       /* to run as; "": the one that started it */
 	char sms_device[CONFIGURATION_TEXT]; /* "": none */
@@ -29,8 +30,8 @@ struct configuration {
 	int handshake_seconds, keepalive_seconds, session_seconds;
 	double offline_factor; /* of keepalive_seconds */
 	int ingest_connections, batch_records, batch_ms, memory_budget_mb;
-	int refresh_ms; /* 0: interval energy is refreshed by someone else */
 	int database_timeout_seconds;
+	int refresh_ms; /* 0: interval energy is refreshed by someone else */
 	int command_seconds, command_grace_seconds;
 	int stop_seconds, report_seconds, sms_baud;
 };
