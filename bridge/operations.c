@@ -4,6 +4,7 @@
  * and a configuration that is read again on SIGHUP.
  */
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 
 #include "bridge.h"
@@ -12,7 +13,7 @@
 #include "core/command_line.h"
 #include "core/supervisor.h"
 
-enum { REPORT_S = 60 };
+enum { REPORT_S = 60, TRIM_S = 5, TRIM_SHARE = 16 };
 
 /* --- state --- */
 
@@ -71,6 +72,22 @@ static void on_watchdog(evutil_socket_t socket, short what, void *context)
 }
 
 /* --- client tool --- */
+
+/* Handshakes leave holes of many pages between what sessions keep. Given back whenever a
+ * sixteenth of the connections is new, they do not add up. */
+static void on_trim(evutil_socket_t socket, short what, void *context)
+{
+	struct bridge *bridge = context;
+	size_t connections = hosts_counts(bridge->hosts).dispatcher.connections;
+
+	(void)socket;
+	(void)what;
+	if (connections > bridge->trimmed_connections + bridge->trimmed_connections / TRIM_SHARE)
+		malloc_trim(0);
+	else if (connections >= bridge->trimmed_connections)
+		return;
+	bridge->trimmed_connections = connections;
+}
 
 static void on_watched(void *context, bool watched)
 {
@@ -215,15 +232,17 @@ static bool start_status(struct bridge *bridge, char *message, size_t size)
 
 static bool start_events(struct bridge *bridge)
 {
-	struct timeval minute = {.tv_sec = REPORT_S};
+	struct timeval minute = {.tv_sec = REPORT_S}, trim = {.tv_sec = TRIM_S};
 	int64_t watchdog_ms = supervisor_watchdog_ms();
 	struct timeval watch = {.tv_sec = watchdog_ms / 1000, .tv_usec = watchdog_ms % 1000 * 1000};
 
 	bridge->hangup = evsignal_new(bridge->base, SIGHUP, on_hangup, bridge);
 	bridge->state = event_new(bridge->base, -1, EV_PERSIST, on_state, bridge);
 	bridge->watchdog = event_new(bridge->base, -1, EV_PERSIST, on_watchdog, bridge);
-	return bridge->hangup && bridge->state && bridge->watchdog &&
-	       event_add(bridge->hangup, NULL) == 0 && event_add(bridge->state, &minute) == 0 &&
+	bridge->trim = event_new(bridge->base, -1, EV_PERSIST, on_trim, bridge);
+	return bridge->hangup && bridge->state && bridge->watchdog && bridge->trim &&
+	       event_add(bridge->trim, &trim) == 0 && event_add(bridge->hangup, NULL) == 0 &&
+	       event_add(bridge->state, &minute) == 0 &&
 	       (watchdog_ms <= 0 || event_add(bridge->watchdog, &watch) == 0);
 }
 
@@ -235,7 +254,7 @@ bool operations_start(struct bridge *bridge, char *message, size_t size)
 
 void operations_finish(struct bridge *bridge)
 {
-	struct event *events[] = {bridge->hangup, bridge->state, bridge->watchdog};
+	struct event *events[] = {bridge->hangup, bridge->state, bridge->watchdog, bridge->trim};
 
 	console_free(bridge->console);
 	metrics_free(bridge->metrics);
