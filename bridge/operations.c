@@ -6,11 +6,13 @@
 #include <inttypes.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stdlib.h>
 
 #include "bridge.h"
 #include "core/at_modem.h"
 #include "core/clock.h"
 #include "core/command_line.h"
+#include "core/serial_line.h"
 #include "core/supervisor.h"
 
 enum { REPORT_S = 60, TRIM_S = 5, TRIM_SHARE = 16 };
@@ -71,8 +73,6 @@ static void on_watchdog(evutil_socket_t socket, short what, void *context)
 	supervisor_notify("WATCHDOG=1");
 }
 
-/* --- client tool --- */
-
 /* Handshakes leave holes of many pages between what sessions keep. Given back whenever a
  * sixteenth of the connections is new, they do not add up. */
 static void on_trim(evutil_socket_t socket, short what, void *context)
@@ -88,6 +88,8 @@ static void on_trim(evutil_socket_t socket, short what, void *context)
 		return;
 	bridge->trimmed_connections = connections;
 }
+
+/* --- client tool --- */
 
 static void on_watched(void *context, bool watched)
 {
@@ -180,6 +182,31 @@ static void on_hangup(evutil_socket_t number, short what, void *context)
 
 /* --- start and end --- */
 
+/* The SIM card's PIN from its file or, without one, from the environment; false and a message,
+ * which does not show it, where it is none. */
+static bool read_pin(const char *path, struct sim_pin *pin, char *message, size_t size)
+{
+	const char *variable = getenv("SMARTHG_SMS_PIN");
+	char text[64] = "";
+	bool good = true;
+
+	if (path[0] != '\0') {
+		FILE *file = fopen(path, "r");
+
+		good = file && fgets(text, sizeof(text), file);
+		if (file)
+			fclose(file);
+		good = good && sim_pin_read(text, pin);
+	} else if (variable) {
+		good = sim_pin_read(variable, pin);
+	}
+	if (!good)
+		snprintf(message, size, "%s%s%s holds no PIN of four to eight digits",
+		         path[0] ? "sms_pin_file \"" : "SMARTHG_SMS_PIN", path, path[0] ? "\"" : "");
+	security_wipe(text, sizeof(text));
+	return good;
+}
+
 static bool start_sms(struct bridge *bridge, char *message, size_t size)
 {
 	const struct configuration *configuration = &bridge->configuration;
@@ -192,16 +219,19 @@ static bool start_sms(struct bridge *bridge, char *message, size_t size)
 
 	if (configuration->sms_device[0] == '\0')
 		return true;
-	if (!at_modem_baud_valid(configuration->sms_baud)) {
+	if (!serial_line_baud_valid(configuration->sms_baud)) {
 		snprintf(message, size, "sms_baud %d is no speed of a serial line",
 		         configuration->sms_baud);
 		return false;
 	}
+	if (!read_pin(configuration->sms_pin_file, &options.pin, message, size))
+		return false;
 	bridge->sms = sms_new(bridge->base, bridge->control, &bridge->log);
 	if (!bridge->sms)
 		return false;
 	options.events = sms_events_of(bridge->sms);
 	modem = at_modem_new(bridge->base, &options);
+	security_wipe(&options.pin, sizeof(options.pin));
 	sms_use(bridge->sms, modem);
 	return modem != NULL;
 }

@@ -50,6 +50,7 @@ static const struct key keys[] = {
 	{"control_socket", VALUE_TEXT, AT(control_socket), 0, 0, AT_START, "", "Unix socket for smarthg-ctl; empty: none"},
 	{"user", VALUE_TEXT, AT(user), 0, 0, AT_START, "", "user to become after the start as root"},
 	{"sms_device", VALUE_TEXT, AT(sms_device), 0, 0, AT_START, "", "serial device of a GSM modem; empty: no SMS"},
+	{"sms_pin_file", VALUE_TEXT, AT(sms_pin_file), 0, 0, AT_START, "", "file with the PIN of the modem's SIM card, read at the start; empty: environment variable SMARTHG_SMS_PIN. It is given to the card once: after a refusal someone has to see to it"},
 	{"sms_baud", VALUE_INTEGER, AT(sms_baud), 1200, 921600, AT_START, "115200", "its speed"},
 	{"report_seconds", VALUE_INTEGER, AT(report_seconds), 1, 3600, ALWAYS, "10", "state is written to the database so often"},
 	{"port_file", VALUE_TEXT, AT(port_file), 0, 0, AT_START, "", "file that gets the port in use of listen"},
