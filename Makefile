@@ -35,7 +35,7 @@ core_fuzzers = fuzz_energy_block fuzz_form fuzz_model_text fuzz_reading_block fu
 bridge_fuzzers = $(filter-out $(core_fuzzers),$(fuzzers))
 
 core_libraries = -lglpk -lcrypto -ljansson -lm
-bridge_libraries = -levent_openssl -levent_extra -levent_core -lssl -lcrypto -lm
+bridge_libraries = -levent_openssl -levent_core -lssl -lcrypto -lm
 
 sources = $(core) $(codec) $(bridge_core) $(backend) $(wildcard bridge/*.c) $(wildcard extension/pg/*.c \
 	tests/unit/*.c tests/sim/*.c tests/fault/*.c tests/fuzz/*.c tests/bench/*.c tests/demo/*.c)

@@ -44,7 +44,7 @@ struct bridge {
 	int64_t stop_until_ms; /* steady; 0: not stopping */
 	uint64_t reported_records;
 	size_t trimmed_connections; /* how many there were when memory was last given back */
-	struct decoded decoded; /* of the telegram in hand */
+	struct decoded decoded;     /* of the telegram in hand */
 };
 
 /* main.c: what follows from the configuration, at the start and after a reload. */

@@ -23,8 +23,8 @@ struct configuration {
 	char user[CONFIGURATION_TEXT];       /* to run as; "": the one that started it */
 	char sms_device[CONFIGURATION_TEXT]; /* "": none */
 	char sms_pin_file[CONFIGURATION_TEXT];
-	char port_file[CONFIGURATION_TEXT];  /* where listen's port is written; "": nowhere */
-	char database[CONFIGURATION_TEXT];   /* libpq connection string */
+	char port_file[CONFIGURATION_TEXT]; /* where listen's port is written; "": nowhere */
+	char database[CONFIGURATION_TEXT];  /* libpq connection string */
 	bool security_required, tls_security_required;
 	int log_level; /* enum log_level */
 	int max_payload, max_connections, max_pending_connections, output_limit;
