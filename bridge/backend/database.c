@@ -25,6 +25,7 @@ struct database {
 	enum database_state state;
 	struct event *reading, *writing, *timer;
 	int pause_ms;
+	int64_t limit_ms; /* of the statement that runs: the longest silence */
 	statement_done done;
 	void *done_context;
 	PGresult *result; /* of the statement that runs: the last one, or the first error */
@@ -126,6 +127,9 @@ static void on_input(evutil_socket_t socket, short what, void *context)
 	}
 	if (!database->connection)
 		return;
+	/* A long answer is on its way. */
+	if (database->state == DATABASE_BUSY)
+		start_timer(database, database->limit_ms);
 	if (PQstatus(database->connection) == CONNECTION_BAD)
 		lose(database, "database connection lost");
 	else
@@ -323,7 +327,8 @@ bool database_send(struct database *database, const struct statement *statement,
 	database->state = DATABASE_BUSY;
 	database->done = done;
 	database->done_context = context;
-	start_timer(database, answer_limit_ms * (statement->lengthy ? DATABASE_LENGTHY : 1));
+	database->limit_ms = answer_limit_ms * (statement->lengthy ? DATABASE_LENGTHY : 1);
+	start_timer(database, database->limit_ms);
 	flush_output(database);
 	return true;
 }

@@ -47,8 +47,8 @@ enum { DATABASE_LENGTHY = 60 };
  * stays the database's. */
 typedef void (*statement_done)(void *context, const PGresult *result);
 
-/* The limit of an answer for all connections, from the next statement on; at first 60 s. It has to
- * be longer than any statement waits for a lock. */
+/* How long a server may be silent while it owes an answer, for all connections, from the next
+ * statement on; at first 60 s. It has to be longer than any statement waits for a lock. */
 void database_limit_answers(int64_t ms);
 
 /* Begins to connect; name is for the log. Where conninfo does not say otherwise, a host that
