@@ -99,7 +99,7 @@ given_up=$(unanswered)
 PGHOST=$work/way start_bridge --keepalive_seconds=1 --offline_factor=2 --batch_records=200 --database_timeout_seconds="$limit_s"
 for _ in $(seq 50); do [ "$(logged 'gateways loaded')" -gt 1 ] && break; sleep 0.1; done
 records 9000
-sim swallowed --speed 20000 & sim_pid=$!
+sim swallowed --speed 4000 & sim_pid=$!
 sleep 1
 relays=$(pgrep -P $way)
 kill -STOP $relays
