@@ -35,10 +35,10 @@ core_fuzzers = fuzz_energy_block fuzz_form fuzz_incoming_batch fuzz_model_text f
 bridge_fuzzers = $(filter-out $(core_fuzzers),$(fuzzers))
 
 core_libraries = -lglpk -lcrypto -ljansson -lm
-bridge_libraries = -levent_openssl -levent_extra -levent_core -lssl -lcrypto -lm
+bridge_libraries = -levent_openssl -levent_core -lssl -lcrypto -lm
 
 sources = $(core) $(codec) $(bridge_core) $(backend) $(wildcard bridge/*.c) $(wildcard extension/pg/*.c \
-	tests/unit/*.c tests/sim/*.c tests/fuzz/*.c tests/bench/*.c tests/demo/*.c)
+	tests/unit/*.c tests/sim/*.c tests/fault/*.c tests/fuzz/*.c tests/bench/*.c tests/demo/*.c)
 headers = $(wildcard extension/*/*.h extension/*/*/*.h bridge/*.h bridge/*/*.h tests/*/*.h)
 
 .PHONY: all extension bridge install uninstall installcheck clean check demo bench fuzz \
@@ -97,6 +97,11 @@ build/smarthg-ctl: $(call objects,plain,bridge/ctl.c bridge/core/routing.c bridg
 build/smarthg-gateway-sim: $(call objects,plain,$(wildcard tests/sim/*.c) $(codec) $(bridge_core) $(core))
 	$(CC) -o $@ $^ $(bridge_libraries) $(core_libraries)
 
+# A full disk for the server that tests run on, by LD_PRELOAD.
+build/full_disk.so: tests/fault/full_disk.c
+	@mkdir -p $(@D)
+	$(CC) -O2 -g $(WARNINGS) -fPIC -shared -o $@ $<
+
 $(addprefix build/plain/,$(core_units)): build/plain/%: build/plain/tests/unit/%.o $(call objects,plain,$(core))
 	$(CC) -o $@ $^ $(core_libraries)
 
@@ -127,7 +132,7 @@ check:
 check-source:
 	@tests/source $(sources) -- $(headers)
 
-check-programs: all $(unit_programs) $(fuzz_programs)
+check-programs: all build/full_disk.so $(unit_programs) $(fuzz_programs)
 
 list-units:
 	@echo $(unit_programs)

@@ -39,13 +39,14 @@ struct bridge {
 	struct report *report;
 	struct metrics *metrics; /* NULL: not wanted */
 	struct console *console; /* the client tool's; NULL: not wanted */
-	struct event *term, *interrupt, *hangup, *stopping, *state, *watchdog;
+	struct event *term, *interrupt, *hangup, *stopping, *state, *watchdog, *trim;
 	int argument_count; /* of the command line, which is read again on SIGHUP */
 	char **arguments;
 	int64_t started_ms;    /* since 1970 */
 	int64_t stop_until_ms; /* steady; 0: not stopping */
 	uint64_t reported_records;
-	struct decoded decoded; /* of the telegram in hand */
+	size_t trimmed_connections; /* how many there were when memory was last given back */
+	struct decoded decoded;     /* of the telegram in hand */
 };
 
 /* main.c: what follows from the configuration, at the start and after a reload. */

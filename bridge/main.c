@@ -308,6 +308,7 @@ static bool start_back_end(struct bridge *bridge)
 	};
 	struct mirrors_options mirrors = {commands.answer_ms, bridge, send_request, &bridge->log};
 
+	database_limit_answers(configuration->database_timeout_seconds * INT64_C(1000));
 	bridge->store = store_new(bridge->base, &store);
 	bridge->control =
 	    control_new(bridge->base, configuration->database, channels, &control, &bridge->log);

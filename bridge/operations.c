@@ -4,15 +4,18 @@
  * and a configuration that is read again on SIGHUP.
  */
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
+#include <stdlib.h>
 
 #include "bridge.h"
 #include "core/at_modem.h"
 #include "core/clock.h"
 #include "core/command_line.h"
+#include "core/serial_line.h"
 #include "core/supervisor.h"
 
-enum { REPORT_S = 60 };
+enum { REPORT_S = 60, TRIM_S = 5, TRIM_SHARE = 16 };
 
 /* --- state --- */
 
@@ -70,6 +73,22 @@ static void on_watchdog(evutil_socket_t socket, short what, void *context)
 	supervisor_notify("WATCHDOG=1");
 }
 
+/* Handshakes leave holes of many pages between what sessions keep. Given back whenever a
+ * sixteenth of the connections is new, they do not add up. */
+static void on_trim(evutil_socket_t socket, short what, void *context)
+{
+	struct bridge *bridge = context;
+	size_t connections = hosts_counts(bridge->hosts).dispatcher.connections;
+
+	(void)socket;
+	(void)what;
+	if (connections > bridge->trimmed_connections + bridge->trimmed_connections / TRIM_SHARE)
+		malloc_trim(0);
+	else if (connections >= bridge->trimmed_connections)
+		return;
+	bridge->trimmed_connections = connections;
+}
+
 /* --- client tool --- */
 
 static void on_watched(void *context, bool watched)
@@ -121,6 +140,7 @@ static void apply_configuration(struct bridge *bridge)
 	struct store_options store = bridge_store_options(bridge);
 
 	bridge->log.level = (enum log_level)configuration->log_level;
+	database_limit_answers(configuration->database_timeout_seconds * INT64_C(1000));
 	hosts_reconfigure(bridge->hosts, &hosts);
 	store_reconfigure(bridge->store, &store);
 	decoding_tolerate(bridge->decoding, configuration->replay_tolerance_seconds * INT64_C(1000));
@@ -128,6 +148,8 @@ static void apply_configuration(struct bridge *bridge)
 	                     configuration->command_grace_seconds * INT64_C(1000));
 	mirrors_reconfigure(bridge->mirrors, configuration->command_seconds * INT64_C(1000));
 	report_reconfigure(bridge->report, configuration->report_seconds);
+	if (bridge->metrics)
+		metrics_reconfigure(bridge->metrics, (unsigned)configuration->metrics_max_connections);
 }
 
 /* A file with a wrong value changes nothing. */
@@ -162,6 +184,31 @@ static void on_hangup(evutil_socket_t number, short what, void *context)
 
 /* --- start and end --- */
 
+/* The SIM card's PIN from its file or, without one, from the environment; false and a message,
+ * which does not show it, where it is none. */
+static bool read_pin(const char *path, struct sim_pin *pin, char *message, size_t size)
+{
+	const char *variable = getenv("SMARTHG_SMS_PIN");
+	char text[64] = "";
+	bool good = true;
+
+	if (path[0] != '\0') {
+		FILE *file = fopen(path, "r");
+
+		good = file && fgets(text, sizeof(text), file);
+		if (file)
+			fclose(file);
+		good = good && sim_pin_read(text, pin);
+	} else if (variable) {
+		good = sim_pin_read(variable, pin);
+	}
+	if (!good)
+		snprintf(message, size, "%s%s%s holds no PIN of four to eight digits",
+		         path[0] ? "sms_pin_file \"" : "SMARTHG_SMS_PIN", path, path[0] ? "\"" : "");
+	security_wipe(text, sizeof(text));
+	return good;
+}
+
 static bool start_sms(struct bridge *bridge, char *message, size_t size)
 {
 	const struct configuration *configuration = &bridge->configuration;
@@ -174,16 +221,19 @@ static bool start_sms(struct bridge *bridge, char *message, size_t size)
 
 	if (configuration->sms_device[0] == '\0')
 		return true;
-	if (!at_modem_baud_valid(configuration->sms_baud)) {
+	if (!serial_line_baud_valid(configuration->sms_baud)) {
 		snprintf(message, size, "sms_baud %d is no speed of a serial line",
 		         configuration->sms_baud);
 		return false;
 	}
+	if (!read_pin(configuration->sms_pin_file, &options.pin, message, size))
+		return false;
 	bridge->sms = sms_new(bridge->base, bridge->control, &bridge->log);
 	if (!bridge->sms)
 		return false;
 	options.events = sms_events_of(bridge->sms);
 	modem = at_modem_new(bridge->base, &options);
+	security_wipe(&options.pin, sizeof(options.pin));
 	sms_use(bridge->sms, modem);
 	return modem != NULL;
 }
@@ -192,12 +242,19 @@ static bool start_status(struct bridge *bridge, char *message, size_t size)
 {
 	const struct configuration *configuration = &bridge->configuration;
 	struct configuration_address address = configuration_split(configuration->metrics);
+	struct metrics_options metrics = {
+	    .host = address.host,
+	    .port = address.port,
+	    .connection_limit = (unsigned)configuration->metrics_max_connections,
+	    .collect = collect_status,
+	    .context = bridge,
+	    .log = &bridge->log,
+	};
 
 	bridge->report = report_new(bridge->base, bridge->control, configuration->name,
 	                            configuration->report_seconds, collect_status, bridge);
 	if (bridge->report && configuration->metrics[0] != '\0') {
-		bridge->metrics = metrics_new(bridge->base, address.host, address.port, collect_status,
-		                              bridge, message, size);
+		bridge->metrics = metrics_new(bridge->base, &metrics, message, size);
 		if (bridge->metrics)
 			log_line(&bridge->log, LOG_INFO, "metrics", "host=%s port=%u", address.host,
 			         metrics_port(bridge->metrics));
@@ -207,15 +264,17 @@ static bool start_status(struct bridge *bridge, char *message, size_t size)
 
 static bool start_events(struct bridge *bridge)
 {
-	struct timeval minute = {.tv_sec = REPORT_S};
+	struct timeval minute = {.tv_sec = REPORT_S}, trim = {.tv_sec = TRIM_S};
 	int64_t watchdog_ms = supervisor_watchdog_ms();
 	struct timeval watch = {.tv_sec = watchdog_ms / 1000, .tv_usec = watchdog_ms % 1000 * 1000};
 
 	bridge->hangup = evsignal_new(bridge->base, SIGHUP, on_hangup, bridge);
 	bridge->state = event_new(bridge->base, -1, EV_PERSIST, on_state, bridge);
 	bridge->watchdog = event_new(bridge->base, -1, EV_PERSIST, on_watchdog, bridge);
-	return bridge->hangup && bridge->state && bridge->watchdog &&
-	       event_add(bridge->hangup, NULL) == 0 && event_add(bridge->state, &minute) == 0 &&
+	bridge->trim = event_new(bridge->base, -1, EV_PERSIST, on_trim, bridge);
+	return bridge->hangup && bridge->state && bridge->watchdog && bridge->trim &&
+	       event_add(bridge->trim, &trim) == 0 && event_add(bridge->hangup, NULL) == 0 &&
+	       event_add(bridge->state, &minute) == 0 &&
 	       (watchdog_ms <= 0 || event_add(bridge->watchdog, &watch) == 0);
 }
 
@@ -227,7 +286,7 @@ bool operations_start(struct bridge *bridge, char *message, size_t size)
 
 void operations_finish(struct bridge *bridge)
 {
-	struct event *events[] = {bridge->hangup, bridge->state, bridge->watchdog};
+	struct event *events[] = {bridge->hangup, bridge->state, bridge->watchdog, bridge->trim};
 
 	console_free(bridge->console);
 	metrics_free(bridge->metrics);

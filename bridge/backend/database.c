@@ -1,11 +1,14 @@
 /*
  * libpq's asynchronous interface on libevent. The socket can change while
  * connecting, so the events are made anew at every step of that.
+ *
+ * A connection without an answer is closed and its statement not cancelled: a
+ * server that was merely slow finishes it, so that the same statement, sent
+ * again, finds it done. Cancelled, it would begin from the start each time.
  */
 #include "database.h"
 
 #include <event2/event.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,10 +25,13 @@ struct database {
 	enum database_state state;
 	struct event *reading, *writing, *timer;
 	int pause_ms;
+	int64_t limit_ms; /* of the statement that runs: the longest silence */
 	statement_done done;
 	void *done_context;
 	PGresult *result; /* of the statement that runs: the last one, or the first error */
 };
+
+static int64_t answer_limit_ms = 60000;
 
 static void connect_step(struct database *database);
 static void start_timer(struct database *database, int64_t ms);
@@ -39,7 +45,8 @@ static void drop_events(struct database *database)
 	database->reading = database->writing = NULL;
 }
 
-/* The connection is gone: tells the statement's owner, and tries again after a pause. */
+/* The connection is gone, or given up: tells the statement's owner, and tries again after a
+ * pause. PQfinish does not wait, as the socket does not block. */
 static void lose(struct database *database, const char *what)
 {
 	statement_done done = database->done;
@@ -69,6 +76,7 @@ static void finish_statement(struct database *database)
 	database->result = NULL;
 	database->done = NULL;
 	database->state = DATABASE_IDLE;
+	event_del(database->timer);
 	done(database->done_context, result);
 	PQclear(result);
 	if (database->state == DATABASE_IDLE)
@@ -119,6 +127,9 @@ static void on_input(evutil_socket_t socket, short what, void *context)
 	}
 	if (!database->connection)
 		return;
+	/* A long answer is on its way. */
+	if (database->state == DATABASE_BUSY)
+		start_timer(database, database->limit_ms);
 	if (PQstatus(database->connection) == CONNECTION_BAD)
 		lose(database, "database connection lost");
 	else
@@ -204,8 +215,9 @@ static PGconn *start_connection(const char *conninfo)
 	return PQconnectStartParams(keywords, values, 1);
 }
 
-/* connect_timeout, which libpq leaves to the caller of PQconnectPoll; 0: no limit. */
-static int connect_limit_s(PGconn *connection)
+/* connect_timeout, which libpq leaves to the caller of PQconnectPoll; without one that of an
+ * answer. */
+static int64_t connect_limit_ms(PGconn *connection)
 {
 	PQconninfoOption *options = PQconninfo(connection);
 	int limit_s = 0;
@@ -214,22 +226,18 @@ static int connect_limit_s(PGconn *connection)
 		if (strcmp(at->keyword, "connect_timeout") == 0 && at->val)
 			limit_s = atoi(at->val);
 	PQconninfoFree(options);
-	return limit_s;
+	return limit_s > 0 ? limit_s * INT64_C(1000) : answer_limit_ms;
 }
 
 static void begin_connecting(struct database *database)
 {
-	int limit_s;
-
 	database->connection = start_connection(database->conninfo);
 	if (!database->connection || PQstatus(database->connection) == CONNECTION_BAD) {
 		lose(database, "database cannot be reached");
 		return;
 	}
 	database->state = DATABASE_CONNECTING;
-	limit_s = connect_limit_s(database->connection);
-	if (limit_s > 0)
-		start_timer(database, limit_s * INT64_C(1000));
+	start_timer(database, connect_limit_ms(database->connection));
 	/* libpq: behave as if PQconnectPoll had last returned PGRES_POLLING_WRITING. */
 	database->reading = event_new(database->base, PQsocket(database->connection), EV_WRITE,
 	                              on_connecting, database);
@@ -243,7 +251,7 @@ static void on_timer(evutil_socket_t socket, short what, void *context)
 
 	(void)socket;
 	(void)what;
-	if (database->state == DATABASE_CONNECTING)
+	if (database->state == DATABASE_CONNECTING || database->state == DATABASE_BUSY)
 		lose(database, "database does not answer");
 	else if (database->state == DATABASE_PAUSED)
 		begin_connecting(database);
@@ -254,6 +262,11 @@ static void start_timer(struct database *database, int64_t ms)
 	struct timeval delay = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 
 	event_add(database->timer, &delay);
+}
+
+void database_limit_answers(int64_t ms)
+{
+	answer_limit_ms = ms;
 }
 
 struct database *database_new(struct event_base *base, const char *conninfo, const char *name,
@@ -314,6 +327,8 @@ bool database_send(struct database *database, const struct statement *statement,
 	database->state = DATABASE_BUSY;
 	database->done = done;
 	database->done_context = context;
+	database->limit_ms = answer_limit_ms * (statement->lengthy ? DATABASE_LENGTHY : 1);
+	start_timer(database, database->limit_ms);
 	flush_output(database);
 	return true;
 }

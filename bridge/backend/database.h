@@ -1,7 +1,8 @@
 /*
  * One PostgreSQL connection on the event loop, never blocking it: connects,
  * comes back after a loss with a growing pause, runs one statement at a time,
- * and passes notifications on. Everything above decides what a lost statement
+ * and passes notifications on. A server that gives no answer within a limit is
+ * lost like one that went away. Everything above decides what a lost statement
  * means.
  */
 #ifndef SMARTHG_BRIDGE_DATABASE_H
@@ -10,6 +11,7 @@
 #include <libpq-fe.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "../core/log.h"
 
@@ -35,12 +37,19 @@ struct statement {
 	const int *lengths; /* of binary values; may be NULL */
 	const int *formats; /* may be NULL: all text */
 	bool binary_result;
+	bool lengthy; /* maintenance, which may take DATABASE_LENGTHY times the limit of an answer */
 };
+
+enum { DATABASE_LENGTHY = 60 };
 
 /* What became of a statement: a result of PGRES_COMMAND_OK or PGRES_TUPLES_OK, or an
  * error's result, or NULL where the connection was lost before an answer. The result
  * stays the database's. */
 typedef void (*statement_done)(void *context, const PGresult *result);
+
+/* How long a server may be silent while it owes an answer, for all connections, from the next
+ * statement on; at first 60 s. It has to be longer than any statement waits for a lock. */
+void database_limit_answers(int64_t ms);
 
 /* Begins to connect; name is for the log. Where conninfo does not say otherwise, a host that
  * vanished is noticed within half a minute. NULL: no memory. */

@@ -32,7 +32,8 @@ static void on_done(void *context, const PGresult *result)
 static void on_timer(evutil_socket_t socket, short what, void *context)
 {
 	struct refresh *refresh = context;
-	struct statement statement = {.sql = "SELECT smarthg.refresh_interval_energy()"};
+	struct statement statement = {.sql = "SELECT smarthg.refresh_interval_energy()",
+	                              .lengthy = true};
 
 	(void)socket;
 	(void)what;

@@ -148,9 +148,26 @@ static void read_report(struct cursor line, struct at_line *out)
 	out->failed = status >= 64;
 }
 
+/* Whether the next field is this text. */
+static bool next_field_is(struct cursor *line, const char *text)
+{
+	struct cursor field = next_field(line);
+
+	return cursor_left(&field) == strlen(text) && skip_text(&field, text);
+}
+
+static enum at_sim read_sim(struct cursor line)
+{
+	struct cursor again = line;
+
+	return next_field_is(&line, "READY")      ? AT_SIM_READY
+	       : next_field_is(&again, "SIM PIN") ? AT_SIM_PIN
+	                                          : AT_SIM_LOCKED;
+}
+
 void at_line_read(struct cursor line, struct at_line *out)
 {
-	*out = (struct at_line){.kind = AT_OTHER, .number = -1};
+	*out = (struct at_line){.kind = AT_OTHER, .number = -1, .of = -1};
 	if (cursor_left(&line) == 0) {
 		out->kind = AT_NOTHING;
 	} else if (cursor_left(&line) == 1 && skip_text(&line, ">")) {
@@ -178,6 +195,13 @@ void at_line_read(struct cursor line, struct at_line *out)
 		field_phone(next_field(&line), out->phone);
 		next_field(&line);
 		out->sent_ms = field_time_ms(next_field(&line));
+	} else if (skip_text(&line, "+CPIN:")) {
+		out->kind = AT_SIM;
+		out->sim = read_sim(line);
+	} else if (skip_text(&line, "+CPINR:") && next_field_is(&line, "SIM PIN")) {
+		out->kind = AT_SIM_TRIES;
+		out->number = field_number(next_field(&line));
+		out->of = field_number(next_field(&line));
 	} else if (skip_text(&line, "+CDS:")) {
 		out->kind = AT_REPORT;
 		read_report(line, out);

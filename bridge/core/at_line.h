@@ -1,5 +1,5 @@
 /*
- * What a GSM modem says in text mode (3GPP TS 27.005), line by line: bytes in,
+ * What a GSM modem says in text mode (3GPP TS 27.005 and 27.007), line by line: bytes in,
  * one structure a line out. The modem's character set is UCS2, so that a message
  * is one line of hexadecimal digits, which cannot pass for an answer.
  */
@@ -27,8 +27,13 @@ enum at_kind {
 	AT_LISTED,      /* +CMGL, number: slot */
 	AT_MESSAGE,     /* +CMGR: phone, sent_ms; the next line is its text */
 	AT_REPORT,      /* +CDS, number: reference; delivered, failed */
+	AT_SIM,         /* +CPIN: sim */
+	AT_SIM_TRIES,   /* +CPINR of the PIN, number: left, of: how many; each -1: not told */
 	AT_OTHER,
 };
+
+/* What the SIM card waits for. */
+enum at_sim { AT_SIM_READY, AT_SIM_PIN, AT_SIM_LOCKED };
 
 struct at_line {
 	enum at_kind kind;
@@ -36,6 +41,8 @@ struct at_line {
 	char phone[SMS_PHONE_SIZE];
 	int64_t sent_ms; /* the service centre's time, since 1970; 0: not told */
 	bool delivered, failed;
+	enum at_sim sim;
+	int of;
 };
 
 /* Takes bytes from input up to the end of a line, or to a prompt. true: a line is complete, `line`

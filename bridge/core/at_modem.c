@@ -1,7 +1,9 @@
 /*
  * The modem's dialogue: one command at a time, each until its OK or ERROR.
  *
- *     CLOSED -> SETUP (step by step) -> IDLE <-> LIST, READ, DELETE
+ *     CLOSED -> SIM -> TRIES -> PIN
+ *                v                v
+ *                SETUP (step by step) -> IDLE <-> LIST, READ, DELETE
  *                                         ^----> ALPHABET -> NUMBER -> TEXT
  *
  * A received message is read, told, and deleted from the modem only when it is
@@ -12,24 +14,25 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <termios.h>
 #include <unistd.h>
 
-#include "at_line.h"
+#include "security.h"
+#include "serial_line.h"
 
 enum {
 	ANSWER_MS = 10000,
 	PAUSE_MS = 5000,
 	LIST_EVERY_MS = 60000, /* should an indication have been missed; also a sign of life */
 	SLOTS = 256,
-
 };
 
 enum modem_state {
 	MODEM_CLOSED,
-	MODEM_SETUP,
+	MODEM_SIM,
+	MODEM_TRIES,
+	MODEM_PIN,
+	MODEM_SETUP, /* up to here no message can be sent */
 	MODEM_IDLE,
 	MODEM_LIST,
 	MODEM_READ,
@@ -49,6 +52,8 @@ struct at_modem {
 	struct bufferevent *stream; /* NULL: closed */
 	struct event *timer;        /* of the command, the pause or the next listing */
 	enum modem_state state;
+	struct at_line sim; /* what was told of the SIM card; AT_OTHER: nothing yet */
+	bool unlocked;
 	size_t step; /* of the setup */
 	struct at_reader reader;
 	uint8_t slots[SLOTS];
@@ -64,6 +69,8 @@ struct at_modem {
 		int reference;
 	} outgoing;
 };
+
+enum { STEPS_BEFORE_SIM = 2, SIM_ABSENT = 10, SIM_WRONG = 16 }; /* codes of +CME ERROR */
 
 static const char *const setup[] = {
     "ATE0",
@@ -184,19 +191,82 @@ static void on_text(struct at_modem *modem, struct cursor line)
 		tell_message(modem, text);
 }
 
+static void next_step(struct at_modem *modem)
+{
+	if (modem->step == STEPS_BEFORE_SIM && !modem->unlocked) {
+		modem->sim.kind = AT_OTHER;
+		say(modem, MODEM_SIM, "AT+CPIN?");
+	} else if (modem->step < sizeof(setup) / sizeof(setup[0])) {
+		say(modem, MODEM_SETUP, setup[modem->step++]);
+	} else {
+		log_line(modem->options.log, LOG_INFO, "modem ready", "device=\"%s\"",
+		         modem->options.device);
+		say(modem, MODEM_LIST, "AT+CMGL=\"ALL\"");
+	}
+}
+
+static void follow_sim(struct at_modem *modem, enum sim_pin_step step, const char *why)
+{
+	char command[SIM_PIN_SIZE + 16];
+
+	switch (step) {
+	case SIM_GO_ON:
+		modem->unlocked = true;
+		next_step(modem);
+		break;
+	case SIM_ASK_TRIES:
+		modem->sim.kind = AT_OTHER;
+		say(modem, MODEM_TRIES, "AT+CPINR=\"SIM PIN\"");
+		break;
+	case SIM_GIVE_PIN:
+		sim_pin_given(&modem->options.pin);
+		snprintf(command, sizeof(command), "AT+CPIN=\"%s\"", modem->options.pin.digits);
+		say(modem, MODEM_PIN, command);
+		security_wipe(command, sizeof(command));
+		break;
+	case SIM_STOP:
+		close_modem(modem, why);
+		break;
+	}
+}
+
+static void on_sim_asked(struct at_modem *modem)
+{
+	const char *why = NULL;
+	enum sim_pin_step step = modem->sim.kind == AT_SIM
+	                             ? sim_pin_asked(&modem->options.pin, modem->sim.sim, &why)
+	                             : SIM_GO_ON;
+
+	follow_sim(modem, step, why);
+}
+
+static void on_sim_tries(struct at_modem *modem)
+{
+	bool told = modem->sim.kind == AT_SIM_TRIES;
+	const char *why = NULL;
+	enum sim_pin_step step = sim_pin_tries(&modem->options.pin, told ? modem->sim.number : -1,
+	                                       told ? modem->sim.of : -1, &why);
+
+	follow_sim(modem, step, why);
+}
+
 static void on_ok(struct at_modem *modem)
 {
 	char command[4 * SMS_PHONE_SIZE + 20];
 
 	switch (modem->state) {
 	case MODEM_SETUP:
-		if (modem->step < sizeof(setup) / sizeof(setup[0])) {
-			say(modem, MODEM_SETUP, setup[modem->step++]);
-			break;
-		}
-		log_line(modem->options.log, LOG_INFO, "modem ready", "device=\"%s\"",
-		         modem->options.device);
-		say(modem, MODEM_LIST, "AT+CMGL=\"ALL\"");
+		next_step(modem);
+		break;
+	case MODEM_SIM:
+		on_sim_asked(modem);
+		break;
+	case MODEM_TRIES:
+		on_sim_tries(modem);
+		break;
+	case MODEM_PIN:
+		sim_pin_taken(&modem->options.pin);
+		follow_sim(modem, SIM_GO_ON, NULL);
 		break;
 	case MODEM_ALPHABET:
 		snprintf(command, sizeof(command), "AT+CMGS=\"%s\"", modem->outgoing.phone);
@@ -233,6 +303,18 @@ static void on_error(struct at_modem *modem, int code)
 	         code >= 0 ? "the modem answered with error %d" : "the modem answered with an error",
 	         code);
 	switch (modem->state) {
+	case MODEM_SIM:
+		if (code >= SIM_ABSENT && code <= SIM_WRONG)
+			close_modem(modem, detail);
+		else /* a modem that does not know the command */
+			follow_sim(modem, SIM_GO_ON, NULL);
+		break;
+	case MODEM_TRIES:
+		on_sim_tries(modem);
+		break;
+	case MODEM_PIN:
+		close_modem(modem, "the SIM card refused its PIN");
+		break;
 	case MODEM_SETUP:
 	case MODEM_LIST:
 		close_modem(modem, detail);
@@ -302,6 +384,10 @@ static void on_line(struct at_modem *modem, struct cursor bytes)
 		if (modem->state == MODEM_TEXT)
 			modem->outgoing.reference = line.number;
 		break;
+	case AT_SIM:
+	case AT_SIM_TRIES:
+		modem->sim = line;
+		break;
 	case AT_MESSAGE:
 		modem->message = line;
 		modem->text_follows = modem->state == MODEM_READ;
@@ -337,49 +423,12 @@ static void on_event(struct bufferevent *stream, short what, void *context)
 	close_modem(context, "the device is gone");
 }
 
-static const struct {
-	int baud;
-	speed_t speed;
-} speeds[] = {{1200, B1200},     {2400, B2400},     {4800, B4800},    {9600, B9600},
-              {19200, B19200},   {38400, B38400},   {57600, B57600},  {115200, B115200},
-              {230400, B230400}, {460800, B460800}, {921600, B921600}};
-
-static speed_t speed_of(int baud)
-{
-	for (size_t i = 0; i < sizeof(speeds) / sizeof(speeds[0]); i++)
-		if (speeds[i].baud == baud)
-			return speeds[i].speed;
-	return B0;
-}
-
-bool at_modem_baud_valid(int baud)
-{
-	return speed_of(baud) != B0;
-}
-
-/* Raw bytes, eight bits, no parity, no flow control by characters. */
-static bool set_line(int device, int baud)
-{
-	struct termios line;
-
-	if (tcgetattr(device, &line) != 0)
-		return false;
-	cfmakeraw(&line);
-	line.c_cflag |= CLOCAL | CREAD;
-	line.c_cc[VMIN] = 1;
-	line.c_cc[VTIME] = 0;
-	return cfsetspeed(&line, speed_of(baud)) == 0 && tcsetattr(device, TCSANOW, &line) == 0 &&
-	       tcflush(device, TCIOFLUSH) == 0;
-}
-
 static void open_modem(struct at_modem *modem)
 {
-	int device = open(modem->options.device, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	int device = serial_line_open(modem->options.device, modem->options.baud);
 
-	if (device < 0 || !set_line(device, modem->options.baud)) {
+	if (device < 0) {
 		close_modem(modem, strerror(errno));
-		if (device >= 0)
-			close(device);
 		return;
 	}
 	modem->stream = bufferevent_socket_new(modem->base, device, BEV_OPT_CLOSE_ON_FREE);
@@ -391,6 +440,7 @@ static void open_modem(struct at_modem *modem)
 	bufferevent_setcb(modem->stream, on_readable, NULL, on_event, modem);
 	bufferevent_enable(modem->stream, EV_READ | EV_WRITE);
 	modem->step = 0;
+	modem->unlocked = false;
 	modem->opened++;
 	memset(modem->slots, SLOT_EMPTY, sizeof(modem->slots));
 	/* ESC ends a text that an earlier run left unfinished. */
@@ -416,7 +466,7 @@ static bool modem_send(struct sms_transport *transport, int64_t id, const char *
 {
 	struct at_modem *modem = (struct at_modem *)transport;
 
-	if (modem->state == MODEM_CLOSED || modem->state == MODEM_SETUP || modem->outgoing.id != 0)
+	if (modem->state <= MODEM_SETUP || modem->outgoing.id != 0)
 		return false;
 	modem->outgoing.id = id;
 	modem->outgoing.reference = -1;
@@ -453,6 +503,7 @@ static void modem_free(struct sms_transport *transport)
 		bufferevent_free(modem->stream);
 	if (modem->timer)
 		event_free(modem->timer);
+	security_wipe(modem, sizeof(*modem));
 	free(modem);
 }
 

@@ -9,6 +9,7 @@
 #include <event2/event.h>
 
 #include "log.h"
+#include "sim_pin.h"
 #include "sms_transport.h"
 
 struct at_modem_options {
@@ -17,14 +18,12 @@ struct at_modem_options {
 	int64_t answer_ms; /* a command is answered within it; 0: 10 s. A message is sent within 6 times
 	                      of it */
 	int64_t pause_ms;  /* before the device is opened again, 0: 5 s */
+	struct sim_pin pin; /* of the SIM card */
 	struct sms_events events;
 	const struct log *log;
 };
 
 /* NULL: no memory. The device need not be there yet. */
 struct sms_transport *at_modem_new(struct event_base *base, const struct at_modem_options *options);
-
-/* Whether a speed is one that a serial line has. */
-bool at_modem_baud_valid(int baud);
 
 #endif

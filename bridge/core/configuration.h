@@ -18,9 +18,11 @@ struct configuration {
 	char tls_certificate[CONFIGURATION_TEXT], tls_key[CONFIGURATION_TEXT]; /* files */
 	char tls_client_ca[CONFIGURATION_TEXT]; /* file; "": clients need no certificate */
 	char metrics[CONFIGURATION_TEXT];       /* HOST:PORT; "": none */
+	int metrics_max_connections;
 	char control_socket[CONFIGURATION_TEXT];
-	char user[CONFIGURATION_TEXT];            /* to run as; "": the one that started it */
-	char sms_device[CONFIGURATION_TEXT];      /* "": none */
+	char user[CONFIGURATION_TEXT];       /* to run as; "": the one that started it */
+	char sms_device[CONFIGURATION_TEXT]; /* "": none */
+	char sms_pin_file[CONFIGURATION_TEXT];
 	char port_file[CONFIGURATION_TEXT];       /* where listen's port is written; "": nowhere */
 	char database[CONFIGURATION_TEXT];        /* libpq connection string */
 	char meter_time_zone[CONFIGURATION_TEXT]; /* of the system's: Europe/Copenhagen ... */
@@ -30,6 +32,7 @@ struct configuration {
 	int handshake_seconds, keepalive_seconds, session_seconds;
 	double offline_factor; /* of keepalive_seconds */
 	int ingest_connections, batch_records, batch_ms, memory_budget_mb;
+	int database_timeout_seconds;
 	int refresh_ms; /* 0: interval energy is refreshed by someone else */
 	int replay_tolerance_seconds;
 	int command_seconds, command_grace_seconds;

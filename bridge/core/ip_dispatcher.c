@@ -230,7 +230,8 @@ static bool is_impostor(const struct connection *connection)
 	if (!connection->secure || connection->session.state != SESSION_EXPECT_AUTH)
 		return false;
 	identity = tls_identity(bufferevent_openssl_get_ssl(connection->stream));
-	return identity != 0 && identity != connection->session.channel.gateway;
+	return identity == TLS_NO_EUI64 ||
+	       (identity != 0 && identity != connection->session.channel.gateway);
 }
 
 static void refuse_impostor(struct connection *connection, int64_t now_ms)

@@ -26,14 +26,14 @@ struct tls {
 	void *link_key_context;
 };
 
-static uint64_t parse_eui64(const char *text)
+uint64_t tls_eui64(const char *text, size_t length)
 {
-	char *end;
-	uint64_t eui64 = strtoull(text, &end, 16);
+	uint64_t eui64 = 0;
 
-	return strlen(text) == 16 && *end == '\0' && strspn(text, "0123456789abcdefABCDEF") == 16
-	           ? eui64
-	           : UINT64_MAX;
+	if (length != 16 || memchr(text, '\0', length) || strspn(text, "0123456789abcdefABCDEF") != 16)
+		return TLS_NO_EUI64;
+	eui64 = strtoull(text, NULL, 16);
+	return eui64 == 0 ? TLS_NO_EUI64 : eui64; /* 0 would say that there is no identity */
 }
 
 bool tls_shared_key(const struct link_key *link_key, uint64_t eui64, uint8_t out[TLS_KEY_SIZE])
@@ -52,9 +52,10 @@ bool tls_shared_key(const struct link_key *link_key, uint64_t eui64, uint8_t out
 static unsigned on_shared_key(SSL *ssl, const char *identity, unsigned char *key, unsigned room)
 {
 	struct tls *tls = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-	uint64_t eui64 = parse_eui64(identity);
+	uint64_t eui64 = tls_eui64(identity, strlen(identity));
 	struct link_key link_key = {.size = 0};
-	bool found = room >= TLS_KEY_SIZE && tls->link_key(tls->link_key_context, eui64, &link_key) &&
+	bool found = room >= TLS_KEY_SIZE && eui64 != TLS_NO_EUI64 &&
+	             tls->link_key(tls->link_key_context, eui64, &link_key) &&
 	             tls_shared_key(&link_key, eui64, key);
 
 	security_wipe(&link_key, sizeof(link_key));
@@ -148,12 +149,10 @@ SSL *tls_accept(struct tls *tls)
 static uint64_t certificate_identity(X509 *certificate)
 {
 	char name[64];
+	int length = X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name,
+	                                       sizeof(name));
 
-	if (X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name,
-	                              sizeof(name)) < 0)
-		return UINT64_MAX;
-	uint64_t eui64 = parse_eui64(name);
-	return eui64 == 0 ? UINT64_MAX : eui64; /* 0 would say that there is no certificate */
+	return length < 0 ? TLS_NO_EUI64 : tls_eui64(name, (size_t)length);
 }
 
 uint64_t tls_identity(SSL *ssl)
@@ -163,7 +162,7 @@ uint64_t tls_identity(SSL *ssl)
 	uint64_t eui64 = 0;
 
 	if (identity)
-		return parse_eui64(identity);
+		return tls_eui64(identity, strlen(identity));
 	certificate = SSL_get1_peer_certificate(ssl);
 	if (certificate)
 		eui64 = certificate_identity(certificate);

@@ -15,6 +15,8 @@
 
 enum { TLS_KEY_SIZE = 32 };
 
+#define TLS_NO_EUI64 UINT64_MAX
+
 /* PEM files; "": none. They must stay valid. */
 struct tls_files {
 	const char *certificate, *key;
@@ -37,8 +39,12 @@ bool tls_reload(struct tls *tls, char *message, size_t size);
 SSL *tls_accept(struct tls *tls);
 
 /* The EUI-64 that the peer proved: of its pre-shared key, or the common name of its certificate.
- * 0: none; UINT64_MAX: a certificate that names no EUI-64. */
+ * 0: it proved none; TLS_NO_EUI64: something that is no EUI-64, which is no gateway's, not even
+ * of one that calls itself so. */
 uint64_t tls_identity(SSL *ssl);
+
+/* The EUI-64 of 16 hexadecimal digits; TLS_NO_EUI64: it is none, or one of zeros or ones alone. */
+uint64_t tls_eui64(const char *text, size_t length);
 
 /* The pre-shared key of a link key. */
 bool tls_shared_key(const struct link_key *link_key, uint64_t eui64, uint8_t out[TLS_KEY_SIZE]);

@@ -1,6 +1,6 @@
 #!/bin/bash
 # No loss: under load of telegrams of all kinds the bridge, the database, the gateways and their
-# connections are killed at random moments, again and again; then every record is in the database
+# connections are killed at random moments, and backends hang, again and again; then every record is in the database
 # exactly once, and nothing that was acknowledged was ever missing when its gateway came back.
 # NOLOSS_SECONDS (default 25) says for how long, NOLOSS_SEED which moments. Prints TAP; PGHOST and
 # so on name the cluster of tests/cluster, which is stopped and started.
@@ -20,7 +20,7 @@ sql "INSERT INTO meter (meter_id, home_id, gateway_id, device_address, kind, com
 	UNION ALL SELECT 3 * $homes + i, i, i, convert_to('P1-' || i, 'UTF8'), 'sub', 'electricity', 'P1' FROM generate_series(1, $homes) AS i"
 "$top/tests/e2e/telegrams" $homes $records mixed >"$work/telegrams"
 
-start() { start_bridge --keepalive_seconds=1 --offline_factor=2 --batch_records=200; }
+start() { start_bridge --keepalive_seconds=1 --offline_factor=2 --batch_records=200 --database_timeout_seconds=2; }
 start_gateways() {
 	"$sim_program" --connect "$listen" --keys "$work/keys" --telegrams "$work/telegrams" --timeout $((seconds * 4 + 60)) --speed $per_second >>"$work/noloss.sim" 2>&1 &
 	sim_pid=$!
@@ -31,7 +31,7 @@ until=$((SECONDS + seconds))
 declare -A done
 while [ $SECONDS -lt $until ] && kill -0 $sim_pid 2>/dev/null; do
 	sleep $((RANDOM % 2)).$((RANDOM % 10))
-	event=$((RANDOM % 4))
+	event=$((RANDOM % 5))
 	case $event in
 	0) # the bridge is killed
 		stop_bridge KILL
@@ -51,11 +51,19 @@ while [ $SECONDS -lt $until ] && kill -0 $sim_pid 2>/dev/null; do
 		wait $sim_pid 2>/dev/null
 		start_gateways
 		;;
+	4) # one of the bridge's backends hangs for longer than the bridge waits
+		backend=$(sql "SELECT pid FROM pg_stat_activity WHERE usename = '$role' ORDER BY random() LIMIT 1")
+		if [ -n "$backend" ]; then
+			kill -STOP "$backend"
+			sleep 2.$((RANDOM % 10))
+			kill -CONT "$backend"
+		fi
+		;;
 	esac
 	done[$event]=$((${done[$event]:-0} + 1))
 done
 wait $sim_pid
-check $? "after ${done[0]:-0} dead bridges, ${done[1]:-0} dead databases, ${done[2]:-0} times lost connections and ${done[3]:-0} dead gateways all is acknowledged"
+check $? "after ${done[0]:-0} dead bridges, ${done[1]:-0} dead databases, ${done[2]:-0} times lost connections, ${done[3]:-0} dead gateways and ${done[4]:-0} backends that hung all is acknowledged"
 is "$(grep -c 'went_back=[1-9]' "$work/noloss.sim")" 0 "no gateway came back to less than it was acknowledged"
 is "$(sql "SELECT count(*) FROM gateway_event WHERE event IN ('mark_went_back', 'records_lost')")" 0 "nor did the bridge find that"
 is "$(sql "SELECT count(*), count(DISTINCT (gateway_id, record_no)), sum(raw_value) FROM reading JOIN register USING (register_id) WHERE obis <> '1-0:16.7.0.255'")" \

@@ -23,6 +23,7 @@ log_level = info
 report_seconds = 1
 batch_ms = 50
 metrics = 127.0.0.1:0
+metrics_max_connections = 3
 CONF
 "$bridge_program" --check -c "$work/conf" && "$bridge_program" --help | grep -q 'batch_ms'
 check $? "a good configuration passes --check, and --help names every key"
@@ -56,18 +57,50 @@ is "$(metric records_total) $(metric gateways) $(metric waiting_records) $(metri
 is "$(curl -sf "http://127.0.0.1:$(port metrics)/metrics" | grep -cE '^# (HELP|TYPE)')" "$(($(curl -sf "http://127.0.0.1:$(port metrics)/metrics" | grep -c '^# TYPE') * 2))" "each metric has its meaning and its type"
 is "$(metric 'batch_seconds_count')" "$(metric 'batch_seconds_bucket{le="+Inf"}')" "the histogram of latency adds up"
 is "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$(port metrics)/other")" 404 "there is nothing else on that port"
+is "$(curl -s -o /dev/null -w '%{http_code}' -d x "http://127.0.0.1:$(port metrics)/metrics") $(curl -sI "http://127.0.0.1:$(port metrics)/metrics?x=1" | head -n 1 | tr -d '\r')" "405 HTTP/1.1 200 OK" "and nothing but GET and HEAD"
+# Requests that trickle, and one that never ends its head: all but three are closed at once, those
+# in time; scraping goes on afterwards, and no descriptor stays open.
+descriptors() { ls "/proc/$bridge_pid/fd" | wc -l; }
+before=$(descriptors)
+cat >"$work/trickle" <<'PERL'
+use IO::Socket::INET; use IO::Select; use Time::HiRes 'time';
+my ($peer, $number) = @ARGV;
+$SIG{PIPE} = 'IGNORE';
+my ($from, $at, @closed) = (time, 0);
+my $select = IO::Select->new(map { IO::Socket::INET->new(PeerAddr => $peer) || () } 1 .. $number);
+while ($select->count && time < $from + 12) {
+	syswrite $_, substr("GET /metrics HTTP/1.1\r\nX: " . 'y' x 1000, $at, 1) for $select->handles;
+	$at++;
+	for my $s ($select->can_read(0.1)) {
+		next if sysread $s, my $got, 4096;
+		$select->remove($s);
+		push @closed, time - $from;
+	}
+	select undef, undef, undef, 0.1;
+}
+print join(' ', scalar(grep { $_ < 2 } @closed), scalar(grep { $_ >= 2 && $_ < 8 } @closed), $select->count), "\n";
+PERL
+perl "$work/trickle" "127.0.0.1:$(port metrics)" 20 >"$work/trickled" &
+trickle_pid=$!
+sleep 1
+is "$(($(descriptors) - before)) $(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$(port metrics)/metrics")" "3 000" "of twenty connections that trickle metrics_max_connections hold a descriptor"
+wait $trickle_pid
+is "$(cat "$work/trickled")" "17 3 0" "the others are closed at once, these within seconds"
+is "$(($(descriptors) - before)) $(metric gateways) $(($(logged 'too many connections for metrics.*limit=3') > 0))" "0 5 1" "then all is as before, and it was told"
+head -c 5000 /dev/zero | tr '\0' x | sed '1s|^|GET /metrics HTTP/1.1\r\nX: |' | timeout 5 perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new($ARGV[0]) or die; print $s <STDIN>; print scalar <$s>' "127.0.0.1:$(port metrics)" >"$work/overlong"
+is "$(tr -d '\r' <"$work/overlong")" "HTTP/1.1 431 Request Header Fields Too Large" "a head without end is refused"
 comes 'running|500|5|t|t' "SELECT state, records, gateways, batch_p99_ms >= batch_p50_ms, resident_bytes > 0 FROM bridge_status" "the same numbers are a row"
 is "$(psql -X -A -t -d "$database" -U "$role" -c 'TABLE smarthg.bridge_report' 2>&1 | grep -c 'permission denied')" 1 "which the bridge itself cannot read"
 
 # Reload: what can change does, what cannot is told, a wrong file changes nothing.
-printf 'log_level = debug\nreport_seconds = 2\nbatch_ms = 20\nlisten = 127.0.0.1:1\nmetrics = 127.0.0.1:0\n' >"$work/conf"
+printf 'log_level = debug\nreport_seconds = 2\nbatch_ms = 20\nlisten = 127.0.0.1:1\nmetrics = 127.0.0.1:0\nmetrics_max_connections = 3\n' >"$work/conf"
 kill -HUP "$bridge_pid"
 told '^RELOADING=1 MONOTONIC_USEC=[0-9]' "a reload is told"
 for _ in $(seq 50); do [ "$(logged 'msg="reloaded"')" -gt 0 ] && break; sleep 0.1; done
 is "$(grep -oE 'msg="configuration change[^"]*" key=.*' "$work/bridge.log" | sort | tr '\n' ' ')" \
 	'msg="configuration change needs a restart" key=listen msg="configuration changed" key=batch_ms msg="configuration changed" key=log_level msg="configuration changed" key=report_seconds ' \
 	"what can change while it runs does, and what cannot is named"
-printf 'batch_ms = 20\nlog_level = debug\nreport_seconds = 2\ningest_connections = 3\nmetrics = 127.0.0.1:0\n' >"$work/conf"
+printf 'batch_ms = 20\nlog_level = debug\nreport_seconds = 2\ningest_connections = 3\nmetrics = 127.0.0.1:0\nmetrics_max_connections = 3\n' >"$work/conf"
 kill -HUP "$bridge_pid"
 sleep 0.5
 is "$(logged 'msg="configuration change needs a restart" key=ingest_connections')" 1 "each time"

@@ -69,4 +69,70 @@ check "$(! grep -q 'APN=internet' "$work/bridge.log"; echo $?)" "no text is in t
 stop_bridge TERM
 is $? 0 "the bridge stops in good order"
 unplug
+
+# A SIM card with a PIN, which three wrong ones would lock.
+pin=24681357 wrong=11112222
+given() { grep -c 'AT+CPIN=' "$work/modem/log"; }
+comes_late() { for _ in 1 2; do [ "$(sql "$2")" = "$1" ] || sleep 4; done; comes "$@"; }
+says() { # pattern, promise
+	for _ in $(seq 60); do grep -q -- "$1" "$work/bridge.log" && break; sleep 0.1; done
+	check "$(grep -q -- "$1" "$work/bridge.log"; echo $?)" "$2"
+}
+asked() { grep -c 'AT+CPIN?' "$work/modem/log"; }
+# The bridge asks for the card's state twice more.
+asked_twice() {
+	local until=$(($(asked) + 2))
+	for _ in $(seq 150); do [ "$(asked)" -ge $until ] && break; sleep 0.1; done
+}
+# The pseudo-terminal ends whenever the bridge closes it; the next is the modem switched on anew.
+stay_plugged() {
+	(
+		trap 'kill $socat_pid; exit' TERM
+		while :; do
+			socat "PTY,link=$work/tty,raw,echo=0,wait-slave" "EXEC:$top/tests/e2e/gsm_modem $work/modem" &
+			socat_pid=$!
+			wait $socat_pid
+			sleep 0.05
+		done
+	) 2>/dev/null &
+	modem_pid=$!
+}
+echo $pin >"$work/modem/pin"
+: >"$work/modem/log"
+stay_plugged
+start_bridge --sms_device="$work/tty"
+sql "SELECT sms_send(1, 'with a PIN')" >/dev/null
+says 'reason="the SIM card asks for its PIN, and sms_pin_file is not set"' "a SIM card that asks for its PIN is told where none is known"
+stop_bridge TERM
+echo $wrong >"$work/wrong"
+start_bridge --sms_device="$work/tty" --sms_pin_file="$work/wrong"
+says 'reason="the SIM card refused its PIN"' "a wrong one is refused"
+asked_twice
+is "$(given) $(cat "$work/modem/tries")" "1 2" "and never given again"
+stop_bridge TERM
+start_bridge --sms_device="$work/tty" --sms_pin_file="$work/wrong"
+says 'reason="the SIM card was given a wrong PIN before' "after a restart the card tells that one was wrong"
+is "$(given) $(cat "$work/modem/tries")" "1 2" "and is given none"
+stop_bridge TERM
+rm "$work/modem/tries"
+touch "$work/modem/untold"
+SMARTHG_SMS_PIN=$wrong start_bridge --sms_device="$work/tty"
+for _ in $(seq 60); do [ "$(given)" = 2 ] && break; sleep 0.1; done
+asked_twice
+is "$(given) $(cat "$work/modem/tries")" "2 2" "a modem that does not tell tries gets one from the environment once"
+stop_bridge TERM
+rm "$work/modem/tries" "$work/modem/untold"
+echo $pin >"$work/right"
+start_bridge --sms_device="$work/tty" --sms_pin_file="$work/right"
+comes_late delivered "SELECT state FROM sms_outbox WHERE body = 'with a PIN'" "the right one opens the card, and the message that waited is sent"
+unplug
+sql "SELECT sms_send(1, 'and again')" >/dev/null
+stay_plugged
+for _ in $(seq 100); do [ "$(sql "SELECT state FROM sms_outbox WHERE body = 'and again'")" = delivered ] && break; sleep 0.1; done
+is "$(sql "SELECT state FROM sms_outbox WHERE body = 'and again'") $(given) $(cat "$work/modem/tries")" "delivered 4 3" "each time that the card asks for it"
+stop_bridge TERM
+unplug
+echo 12ab >"$work/wrong"
+is "$("$bridge_program" --listen=127.0.0.1:0 --sms_device="$work/tty" --sms_pin_file="$work/wrong" 2>&1 | grep -o 'msg="cannot start".*')" "msg=\"cannot start\" reason=\"sms_pin_file \\\"$work/wrong\\\" holds no PIN of four to eight digits\"" "what is no PIN is told at the start"
+check "$(! grep -qE "$pin|$wrong" "$work/bridge.log"; echo $?)" "no PIN is in the log"
 echo "1..$count"

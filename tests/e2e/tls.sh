@@ -108,6 +108,21 @@ check $? "with its certificate below it may come"
 sim another --connect "$through" --telegrams "$work/two" --timeout 1
 is "$(sql "SELECT string_agg(committed_record_no::text, ' ' ORDER BY gateway_id) FROM gateway WHERE gateway_id < 3")" "200 100" "but not one that another gateway's certificate stands for"
 end_tunnel
+# Common names that are no EUI-64, whoever claims to be the gateway that they would name; the
+# first would say inside that no certificate was shown, the second that it names none.
+sql "INSERT INTO gateway (gateway_id, home_id, eui64, security_required) SELECT 3 + i, i, decode(repeat(byte, 8), 'hex'), false FROM unnest('{00,ff}'::text[]) WITH ORDINALITY AS u(byte, i)" >/dev/null
+for _ in $(seq 50); do [ "$(logged 'gateways loaded" count=5')" -gt 0 ] && break; sleep 0.1; done
+"$top/tests/e2e/telegrams" 3 205 | grep "^$first" >"$work/one"
+for name in 0000000000000000 ffffffffffffffff 0015bc010000000; do
+	certificate nobody $name dso
+	tunnel nobody "cert = $work/nobody.pem" "key = $work/nobody.key"
+	for claimed in $name $first; do
+		sed "s/^$first/$(printf %-16s "$claimed" | tr ' ' 1)/" "$work/one" >"$work/claimed"
+		sim "nobody$name$claimed" --connect "$through" --telegrams "$work/claimed" --timeout 1
+	done
+	end_tunnel
+done
+is "$(sql "SELECT string_agg(committed_record_no::text, ' ' ORDER BY gateway_id) FROM gateway") $(sql "SELECT count(DISTINCT event_id) > 5 FROM gateway_event WHERE event = 'wrong_identity'")" "200 100 100 0 0 t" "a certificate of zeros, of ones or of too few digits stands for no gateway, not even one of that number"
 tunnel false "cert = $work/false.pem" "key = $work/false.key"
 "$top/tests/e2e/telegrams" 3 210 | grep "^$first" >"$work/one"
 sim false --connect "$through" --telegrams "$work/one" --timeout 1

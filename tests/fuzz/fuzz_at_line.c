@@ -24,7 +24,8 @@ static uint64_t told(const uint8_t *bytes, size_t size, size_t piece)
 
 			at_line_read(bytes_of, &line);
 			sum = sum * 31 + (uint64_t)line.kind * 1000003 + (uint64_t)line.number +
-			      (uint64_t)line.sent_ms + strlen(line.phone) * 7;
+			      (uint64_t)line.sent_ms + (uint64_t)line.sim * 31 + (uint64_t)line.of +
+			      strlen(line.phone) * 7;
 		}
 	}
 	return sum;

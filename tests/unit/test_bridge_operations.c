@@ -164,6 +164,22 @@ static void test_tls_key(void)
 	   "the pre-shared key of TLS is HKDF-SHA-256 of the link key");
 }
 
+static void test_tls_identity(void)
+{
+	ok(tls_eui64("0015bc01000000fF", 16) == 0x0015bc01000000ff,
+	   "an identity is 16 hexadecimal digits");
+	ok(tls_eui64("0000000000000000", 16) == TLS_NO_EUI64 &&
+	       tls_eui64("ffffffffffffffff", 16) == TLS_NO_EUI64,
+	   "zeros alone or ones alone are nobody");
+	ok(tls_eui64("", 0) == TLS_NO_EUI64 && tls_eui64("0015bc010000000", 15) == TLS_NO_EUI64 &&
+	       tls_eui64("0015bc01000000001", 17) == TLS_NO_EUI64 &&
+	       tls_eui64("0x15bc0100000001", 16) == TLS_NO_EUI64 &&
+	       tls_eui64(" 015bc0100000001", 16) == TLS_NO_EUI64 &&
+	       tls_eui64("-015bc0100000001", 16) == TLS_NO_EUI64 &&
+	       tls_eui64("0015bc0100000001\0evil", 21) == TLS_NO_EUI64,
+	   "nor is anything else, a name that hides its end behind NUL least of all");
+}
+
 int main(void)
 {
 	test_log();
@@ -171,5 +187,6 @@ int main(void)
 	test_reload();
 	test_traffic();
 	test_tls_key();
+	test_tls_identity();
 	return tap_done();
 }

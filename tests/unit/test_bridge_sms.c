@@ -1,5 +1,5 @@
 /*
- * Promises of the SMS dispatcher's codec: texts pass to a modem and back
+ * Promises of the SMS dispatcher's codec and of a SIM card's PIN: texts pass to a modem and back
  * unharmed, a message's alphabet and length are those of GSM 03.38, and each
  * line of a modem is told for what it is, however its bytes arrive.
  */
@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "../../bridge/core/at_line.h"
+#include "../../bridge/core/sim_pin.h"
 
 static bool passes(const char *text)
 {
@@ -118,6 +118,64 @@ static void test_lines(void)
 	   "a report of a failure, and of one more try");
 }
 
+static void test_sim_lines(void)
+{
+	struct at_line line = line_of("+CPIN: READY");
+
+	ok(line.kind == AT_SIM && line.sim == AT_SIM_READY &&
+	       line_of("+CPIN: SIM PIN").sim == AT_SIM_PIN,
+	   "a SIM card is ready, or asks for its PIN");
+	ok(line_of("+CPIN: SIM PUK").sim == AT_SIM_LOCKED && line_of("+CPIN:").sim == AT_SIM_LOCKED &&
+	       line_of("+CPIN: SIM PIN2").sim == AT_SIM_LOCKED &&
+	       line_of("+CPIN: READ").sim == AT_SIM_LOCKED,
+	   "all else that it may ask for is none of ours");
+	line = line_of("+CPINR: SIM PIN,2,3");
+	ok(line.kind == AT_SIM_TRIES && line.number == 2 && line.of == 3,
+	   "tries that are left, and of how many");
+	line = line_of("+CPINR: \"SIM PIN\",1");
+	ok(line.kind == AT_SIM_TRIES && line.number == 1 && line.of == -1,
+	   "of how many may be missing");
+	ok(line_of("+CPINR: SIM PUK,10,10").kind == AT_OTHER,
+	   "tries of the PUK are not those of the PIN");
+}
+
+static void test_pin(void)
+{
+	const char *why = NULL;
+	struct sim_pin pin, none = {.spent = false};
+
+	ok(sim_pin_read(" 0042\r\n", &pin) && strcmp(pin.digits, "0042") == 0 &&
+	       sim_pin_read("12345678", &pin),
+	   "a PIN is four to eight digits");
+	ok(!sim_pin_read("123", &pin) && !sim_pin_read("123456789", &pin) && !sim_pin_read("", &pin) &&
+	       !sim_pin_read("12a4", &pin) && !sim_pin_read("1234\";+CPIN=\"1", &pin) &&
+	       !sim_pin_read("1234 5678", &pin),
+	   "and nothing else");
+	sim_pin_read("1234", &pin);
+	ok(sim_pin_asked(&pin, AT_SIM_READY, &why) == SIM_GO_ON &&
+	       sim_pin_asked(&pin, AT_SIM_LOCKED, &why) == SIM_STOP &&
+	       sim_pin_asked(&none, AT_SIM_PIN, &why) == SIM_STOP &&
+	       sim_pin_asked(&none, AT_SIM_READY, &why) == SIM_GO_ON,
+	   "it is given only where it is asked for and known");
+	ok(sim_pin_asked(&pin, AT_SIM_PIN, &why) == SIM_ASK_TRIES &&
+	       sim_pin_tries(&pin, 3, 3, &why) == SIM_GIVE_PIN &&
+	       sim_pin_tries(&pin, -1, -1, &why) == SIM_GIVE_PIN,
+	   "with all tries left, or where the modem does not tell");
+	why = NULL;
+	ok(sim_pin_tries(&pin, 2, 3, &why) == SIM_STOP && why &&
+	       sim_pin_tries(&pin, 0, 3, &why) == SIM_STOP &&
+	       sim_pin_tries(&pin, 2, -1, &why) == SIM_STOP &&
+	       sim_pin_tries(&pin, 3, -1, &why) == SIM_GIVE_PIN,
+	   "not where one was wasted before: the usual three where it is not told of how many");
+	sim_pin_given(&pin);
+	ok(sim_pin_asked(&pin, AT_SIM_PIN, &why) == SIM_STOP &&
+	       sim_pin_tries(&pin, 3, 3, &why) == SIM_STOP &&
+	       sim_pin_asked(&pin, AT_SIM_READY, &why) == SIM_GO_ON,
+	   "once given it is not given again, whatever is told");
+	sim_pin_taken(&pin);
+	ok(sim_pin_asked(&pin, AT_SIM_PIN, &why) == SIM_ASK_TRIES, "unless the card took it");
+}
+
 static void test_reader(void)
 {
 	static const char input[] = "AT\r\r\nOK\r\n\r\n> ok> \r\n";
@@ -146,6 +204,8 @@ int main(void)
 	test_digits();
 	test_alphabet();
 	test_lines();
+	test_sim_lines();
+	test_pin();
 	test_reader();
 	return tap_done();
 }
