@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "access/tableam.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -19,11 +20,15 @@
 #error "SmartHG needs PostgreSQL 15 or later"
 #endif
 
-/* Index entries of a new row. */
+/* Index entries of a new row, and whether a row's new version needs them. */
 #if PG_VERSION_NUM >= 160000
+typedef TU_UpdateIndexes updated_indexes;
+#define needs_index_tuples(indexes) ((indexes) != TU_None)
 #define insert_index_tuples(target, row, estate)                                                   \
 	ExecInsertIndexTuples(target, row, estate, false, false, NULL, NIL, false)
 #else
+typedef bool updated_indexes;
+#define needs_index_tuples(indexes) (indexes)
 #define insert_index_tuples(target, row, estate)                                                   \
 	ExecInsertIndexTuples(target, row, estate, false, false, NULL, NIL)
 #endif

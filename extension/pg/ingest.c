@@ -6,6 +6,7 @@
  * change that. All other gateways go the way of queries (bridge_ingest with
  * arrays), which decides everything.
  */
+#include "gateway_marks.h"
 #include "register_cache.h"
 
 #include "access/heapam.h"
@@ -249,108 +250,19 @@ static gateway_part **plain_parts(batch *all, int *count)
 	return plain;
 }
 
-static Datum part_ids(gateway_part **parts, int count)
-{
-	Datum *ids = palloc(sizeof(Datum) * Max(count, 1));
-
-	for (int i = 0; i < count; i++)
-		ids[i] = Int64GetDatum(parts[i]->gateway_id);
-	return array_of(ids, NULL, count, INT8OID);
-}
-
-/* Of the gateways, those with records committed ahead of their mark. */
-static uint64 find_ahead(Datum ids)
-{
-	static SPIPlanPtr any_plan, plan;
-	Oid type = INT8ARRAYOID;
-
-	/* Nearly always there are none at all. */
-	if (SPI_execute_plan(
-	        kept_plan(&any_plan, "SELECT FROM smarthg.gateway_record_ahead LIMIT 1", 0, NULL), NULL,
-	        NULL, false, 1) != SPI_OK_SELECT)
-		elog(ERROR, "records ahead cannot be read");
-	if (SPI_processed == 0)
-		return 0;
-	if (SPI_execute_plan(
-	        kept_plan(&plan,
-	                  "SELECT DISTINCT a.gateway_id FROM smarthg.gateway_record_ahead a "
-	                  "WHERE a.gateway_id = ANY ($1) ORDER BY 1",
-	                  1, &type),
-	        &ids, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "records ahead cannot be read");
-	return SPI_processed;
-}
-
-/* Parts whose gateway is, or is not, in the query's first column. */
-static void mark_found(gateway_part **parts, int count, bool plain_if_found)
-{
-	bool null;
-	uint64 row = 0;
-
-	for (int i = 0; i < count; i++) {
-		bool found = false;
-
-		while (row < SPI_processed && !found) {
-			int64 id = DatumGetInt64(
-			    SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1, &null));
-
-			if (id > parts[i]->gateway_id)
-				break;
-			found = id == parts[i]->gateway_id;
-			row++;
-		}
-		if (found != plain_if_found)
-			parts[i]->plain = false;
-	}
-}
-
-/*
- * Moves the marks of plain gateways that stand where their records begin, which
- * also keeps others from these gateways to the end of the transaction; the rest
- * are not plain.
- */
+/* The rest of the gateways are not plain, because their marks stand elsewhere. */
 static void advance_marks(batch *all)
 {
-	static SPIPlanPtr plan;
-	Oid types[] = {INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID};
-	Datum values[lengthof(types)];
 	int count;
 	gateway_part **plain = plain_parts(all, &count);
-	Datum *first, *last;
+	gateway_mark *marks = palloc(sizeof(*marks) * (Size)Max(count, 1));
 
-	if (count == 0)
-		return;
-	if (find_ahead(part_ids(plain, count)) > 0) {
-		mark_found(plain, count, false);
-		plain = plain_parts(all, &count);
-	}
-	first = palloc(sizeof(Datum) * Max(count, 1));
-	last = palloc(sizeof(Datum) * Max(count, 1));
-	for (int i = 0; i < count; i++) {
-		first[i] = Int64GetDatum(plain[i]->first_no);
-		last[i] = Int64GetDatum(plain[i]->last_no);
-	}
-	values[0] = part_ids(plain, count);
-	values[1] = array_of(first, NULL, count, INT8OID);
-	values[2] = array_of(last, NULL, count, INT8OID);
-	if (SPI_execute_plan(
-	        kept_plan(
-	            &plan,
-	            "WITH moved AS (UPDATE smarthg.gateway g SET committed_record_no = u.last_no, "
-	            "last_ingest_at = pg_catalog.clock_timestamp() "
-	            "FROM unnest($1, $2, $3) AS u(gateway_id, first_no, last_no) "
-	            "WHERE g.gateway_id = u.gateway_id AND g.committed_record_no = u.first_no - 1 "
-	            "RETURNING g.gateway_id) SELECT m.gateway_id FROM moved m ORDER BY 1",
-	            lengthof(types), types),
-	        values, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "marks of gateways cannot be moved");
-	mark_found(plain, count, true);
-	plain = plain_parts(all, &count);
-	/* Where the update had to wait for another session, that may have come between. */
-	if (count > 0 && find_ahead(part_ids(plain, count)) > 0)
-		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-		                errmsg("another session stores records of the same gateway"),
-		                errhint("The bridge sends the batch again.")));
+	for (int i = 0; i < count; i++)
+		marks[i] =
+		    (gateway_mark){plain[i]->gateway_id, plain[i]->first_no, plain[i]->last_no, false};
+	gateway_marks_move(marks, count);
+	for (int i = 0; i < count; i++)
+		plain[i]->plain = marks[i].moved;
 }
 
 static void land(Relation landing, TupleTableSlot **slots, int count)

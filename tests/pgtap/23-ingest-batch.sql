@@ -1,6 +1,6 @@
 -- The bridge's batches in one piece: they leave the database as the arrays of bridge_ingest do.
 \ir home.psql
-SELECT plan(30);
+SELECT plan(31);
 
 INSERT INTO home (home_id, feeder_id, price_area_id, name) VALUES (2, 1, 1, 'second home');
 INSERT INTO gateway (gateway_id, home_id, eui64) VALUES (2, 2, '\x0015bc0000000002'), (3, 2, '\x0015bc0000000003'), (4, 2, '\x0015bc0000000004');
@@ -195,6 +195,14 @@ SELECT is((SELECT max(raw_value) FROM pg_temp.seen), 12::bigint, 'a trigger of t
 ROLLBACK TO watched;
 SELECT pg_temp.send(2, 12, '2024-03-20 00:01Z', '\x02', 12) \g /dev/null
 SELECT is(pg_temp.landed() LIKE '%2:11 2:12', true, 'rows land in order');
+
+SAVEPOINT heard;
+CREATE TABLE pg_temp.heard (record_no bigint);
+CREATE FUNCTION pg_temp.hear() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO pg_temp.heard VALUES (NEW.committed_record_no); RETURN NEW; END $$;
+CREATE TRIGGER heard AFTER UPDATE OF committed_record_no ON gateway FOR EACH ROW EXECUTE FUNCTION pg_temp.hear();
+SELECT pg_temp.send(2, 13, '2024-03-20 00:02Z', '\x02', 13) \g /dev/null
+SELECT is((SELECT max(record_no) FROM pg_temp.heard), 13::bigint, 'a trigger of the gateways hears of their marks');
+ROLLBACK TO heard;
 
 -- What is not a batch.
 SELECT throws_ok($$ SELECT * FROM bridge_ingest_batch('\x00') $$, '22023', 'this is not a batch of records', 'a piece of a size');
