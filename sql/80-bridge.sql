@@ -209,11 +209,11 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN unit IN ('kWh', 'kvarh', 'kVA
 COMMENT ON FUNCTION unit_is_cumulative(text) IS 'Whether a register of this unit counts up (energy, volume)';
 
 CREATE FUNCTION unit_of_flow(unit text) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN CASE unit WHEN 'kWh' THEN 'kW' WHEN 'kvarh' THEN 'kvar' WHEN 'MJ' THEN 'MJ/s' ELSE unit || '/h' END;
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE unit WHEN 'kWh' THEN 'kW' WHEN 'kvarh' THEN 'kvar' WHEN 'MJ' THEN 'MJ/s' ELSE unit || '/h' END;
 COMMENT ON FUNCTION unit_of_flow(text) IS 'The unit of power or flow in which a ZigBee meter with this unit reports its demand';
 
 CREATE FUNCTION obis_commodity(obis text) RETURNS commodity
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN CASE split_part(obis, '-', 1)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE split_part(obis, '-', 1)
 	WHEN '1' THEN 'electricity'::commodity WHEN '4' THEN 'heat' WHEN '5' THEN 'heat' WHEN '6' THEN 'heat' WHEN '7' THEN 'gas' WHEN '8' THEN 'water' WHEN '9' THEN 'water' END;
 COMMENT ON FUNCTION obis_commodity(text) IS 'What a quantity is of by the medium in its OBIS code (IEC 62056-61, value group A; cooling counts as heat); null: no medium of ours';
 

@@ -1,10 +1,10 @@
 -- The quick way of the bridge's batches into the landing table (DESIGN.md section 7).
 
--- What backends keep of registers, and so must hear of. A register's first epoch begins with it,
--- before anything can have been kept.
+-- What backends keep of registers, and so must hear of. New meters and registers are not: nothing is
+-- kept of what is not there, so that a fleet that grows does not make them forget all the time.
 CREATE TRIGGER register_kept_changed AFTER DELETE OR TRUNCATE OR UPDATE OF meter_id, obis, unit ON register
 	FOR EACH STATEMENT EXECUTE FUNCTION table_changed();
-CREATE TRIGGER meter_kept_changed AFTER INSERT OR DELETE OR TRUNCATE OR UPDATE OF meter_id, gateway_id, device_address, endpoint, commodity, default_unit, default_bcd ON meter
+CREATE TRIGGER meter_kept_changed AFTER DELETE OR TRUNCATE OR UPDATE OF meter_id, gateway_id, device_address, endpoint, commodity, default_unit, default_bcd ON meter
 	FOR EACH STATEMENT EXECUTE FUNCTION table_changed();
 CREATE TRIGGER epoch_kept_changed AFTER DELETE OR TRUNCATE OR UPDATE ON register_epoch
 	FOR EACH STATEMENT EXECUTE FUNCTION table_changed();

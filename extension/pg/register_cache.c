@@ -143,7 +143,7 @@ static void keep(const unknown_register *about)
 	register_entry *entry;
 	bool found;
 
-	if (about->found->standing == REGISTER_UNCLEAR || registers_lookup(cache, key))
+	if (about->found->standing != REGISTER_PLAIN || registers_lookup(cache, key))
 		return;
 	key.bytes = memcpy(MemoryContextAlloc(memory, identity.size), identity.at, identity.size);
 	entry = registers_insert(cache, key, &found);

@@ -31,7 +31,7 @@ extern void register_cache_begin(void);
 /* Whether it is known what a gateway's reading with this identity belongs to. */
 extern bool register_cache_find(int64 gateway_id, incoming_bytes identity, known_register *found);
 
-/* Asks the database about readings that are not known, and keeps what is plain. Needs an SPI
+/* Asks the database about readings that are not known, and keeps the plain registers. Needs an SPI
  * connection. */
 typedef struct unknown_register {
 	int64 gateway_id;
