@@ -53,11 +53,13 @@ COMMENT ON FUNCTION mbus_address(text, text, integer, integer) IS
 CREATE TABLE meter_key (
 	device_address bytea PRIMARY KEY CHECK (octet_length(device_address) = 8),
 	key bytea NOT NULL CHECK (octet_length(key) = 16),
-	clear_accepted boolean NOT NULL DEFAULT false
+	clear_accepted boolean NOT NULL DEFAULT false,
+	authentication_key bytea CHECK (octet_length(authentication_key) = 16)
 );
-COMMENT ON TABLE meter_key IS 'Keys with which M-Bus meters encrypt; the bridge hears of changes at once, and decodes again what waited for them';
-COMMENT ON COLUMN meter_key.device_address IS 'The meter (mbus_address), whether it is in table meter yet or not';
-COMMENT ON COLUMN meter_key.key IS 'AES-128 key, 16 bytes; of security mode 7 the one from which the others are derived';
+COMMENT ON TABLE meter_key IS 'Keys with which M-Bus and DLMS meters encrypt; the bridge hears of changes at once, and decodes again what waited for them';
+COMMENT ON COLUMN meter_key.device_address IS 'The meter (mbus_address; of a DLMS meter its system title), whether it is in table meter yet or not';
+COMMENT ON COLUMN meter_key.key IS 'AES-128 key, 16 bytes; of security mode 7 the one from which the others are derived; of DLMS the global unicast encryption key';
+COMMENT ON COLUMN meter_key.authentication_key IS 'Of DLMS the global authentication key, 16 bytes: with one, only messages that it proves are believed; null: the meter''s messages have no authentication, or it is no DLMS meter';
 COMMENT ON COLUMN meter_key.clear_accepted IS 'Whether telegrams of the meter are believed that are not encrypted; otherwise they go to quarantine. A meter that never encrypts and sends compact frames needs a row, with any key: layouts are learned from meters in this table alone';
 
 CREATE TABLE register (

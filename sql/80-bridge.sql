@@ -50,12 +50,12 @@ END $$;
 COMMENT ON FUNCTION notify_meter_key() IS 'Tells the bridge that keys changed';
 CREATE TRIGGER meter_key_changed AFTER INSERT OR UPDATE OR DELETE ON meter_key FOR EACH STATEMENT EXECUTE FUNCTION notify_meter_key();
 
-CREATE FUNCTION bridge_meter_keys() RETURNS TABLE (device_address bytea, key bytea, clear_accepted boolean)
+CREATE FUNCTION bridge_meter_keys() RETURNS TABLE (device_address bytea, key bytea, clear_accepted boolean, authentication_key bytea)
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
 	UPDATE quarantine q SET retry = true FROM meter_key k WHERE q.device_address = k.device_address AND q.resolved_at IS NULL;
-	SELECT k.device_address, k.key, k.clear_accepted FROM meter_key k
+	SELECT k.device_address, k.key, k.clear_accepted, k.authentication_key FROM meter_key k
 $$;
-COMMENT ON FUNCTION bridge_meter_keys() IS 'For the bridge: the keys of M-Bus meters, notified on channel smarthg_meter_key when they change; marks the telegrams in quarantine that waited for one of them';
+COMMENT ON FUNCTION bridge_meter_keys() IS 'For the bridge: the keys of M-Bus and DLMS meters, notified on channel smarthg_meter_key when they change; marks the telegrams in quarantine that waited for one of them';
 
 CREATE TABLE mbus_layout (
 	meter_kind bigint NOT NULL CHECK (meter_kind BETWEEN 0 AND 4294967295),

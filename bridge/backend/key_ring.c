@@ -72,8 +72,11 @@ static struct meter_keys *take_rows(struct meter_cipher *cipher, const PGresult 
 
 	for (int row = 0; taken && row < PQntuples(result); row++) {
 		key.clear_accepted = PQgetvalue(result, row, 2)[0] == 't';
+		key.has_authentication = !PQgetisnull(result, row, 3);
 		taken = take_bytes(result, row, 0, device, sizeof(device)) &&
 		        take_bytes(result, row, 1, key.bytes, sizeof(key.bytes)) &&
+		        (!key.has_authentication ||
+		         take_bytes(result, row, 3, key.authentication, sizeof(key.authentication))) &&
 		        meter_cipher_key_check(cipher, key.bytes, &key.check) &&
 		        meter_keys_put(keys, device, &key);
 	}
@@ -106,10 +109,11 @@ void key_ring_load(struct key_ring *ring)
 {
 	ring->again = ring->reading;
 	if (!ring->reading)
-		ring->reading = control_push(
-		    ring->control,
-		    "SELECT device_address, key, clear_accepted FROM smarthg.bridge_meter_keys()", 0, NULL,
-		    on_rows, ring);
+		ring->reading =
+		    control_push(ring->control,
+		                 "SELECT device_address, key, clear_accepted, authentication_key "
+		                 "FROM smarthg.bridge_meter_keys()",
+		                 0, NULL, on_rows, ring);
 }
 
 const struct meter_key *key_ring_find(void *context, const uint8_t device[MBUS_DEVICE_SIZE])

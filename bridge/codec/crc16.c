@@ -105,3 +105,17 @@ uint16_t crc16_arc(const void *bytes, size_t size)
 		crc = crc >> 8 ^ arc[(crc ^ *byte++) & 0xff];
 	return crc;
 }
+
+uint16_t crc16_x25(const void *bytes, size_t size)
+{
+	const uint8_t *byte = bytes;
+	uint16_t crc = 0xffff;
+
+	/* Pushes are rare and short: no table. */
+	for (; size > 0; size--) {
+		crc ^= *byte++;
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc & 1 ? crc >> 1 ^ 0x8408 : crc >> 1;
+	}
+	return (uint16_t)~crc;
+}

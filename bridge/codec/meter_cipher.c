@@ -11,8 +11,8 @@
 #include <string.h>
 
 struct meter_cipher {
-	EVP_CIPHER *cbc_method, *ctr_method;
-	EVP_CIPHER_CTX *cbc, *ctr;
+	EVP_CIPHER *cbc_method, *ctr_method, *gcm_method;
+	EVP_CIPHER_CTX *cbc, *ctr, *gcm;
 	EVP_MAC *cmac_method;
 	EVP_MAC_CTX *cmac;
 };
@@ -25,11 +25,15 @@ static bool start(struct meter_cipher *cipher)
 
 	cipher->cbc_method = EVP_CIPHER_fetch(NULL, "AES-128-CBC", NULL);
 	cipher->ctr_method = EVP_CIPHER_fetch(NULL, "AES-128-CTR", NULL);
+	cipher->gcm_method = EVP_CIPHER_fetch(NULL, "AES-128-GCM", NULL);
 	cipher->cmac_method = EVP_MAC_fetch(NULL, "CMAC", NULL);
 	cipher->cbc = EVP_CIPHER_CTX_new();
 	cipher->ctr = EVP_CIPHER_CTX_new();
+	cipher->gcm = EVP_CIPHER_CTX_new();
 	cipher->cmac = cipher->cmac_method ? EVP_MAC_CTX_new(cipher->cmac_method) : NULL;
-	return cipher->cbc_method && cipher->ctr_method && cipher->cbc && cipher->ctr && cipher->cmac &&
+	return cipher->cbc_method && cipher->ctr_method && cipher->gcm_method && cipher->cbc &&
+	       cipher->ctr && cipher->gcm && cipher->cmac &&
+	       EVP_DecryptInit_ex2(cipher->gcm, cipher->gcm_method, NULL, NULL, NULL) == 1 &&
 	       EVP_DecryptInit_ex2(cipher->cbc, cipher->cbc_method, NULL, NULL, NULL) == 1 &&
 	       EVP_CIPHER_CTX_set_padding(cipher->cbc, 0) == 1 &&
 	       EVP_DecryptInit_ex2(cipher->ctr, cipher->ctr_method, NULL, NULL, NULL) == 1 &&
@@ -53,6 +57,8 @@ void meter_cipher_free(struct meter_cipher *cipher)
 		return;
 	EVP_CIPHER_CTX_free(cipher->cbc);
 	EVP_CIPHER_CTX_free(cipher->ctr);
+	EVP_CIPHER_CTX_free(cipher->gcm);
+	EVP_CIPHER_free(cipher->gcm_method);
 	EVP_CIPHER_free(cipher->cbc_method);
 	EVP_CIPHER_free(cipher->ctr_method);
 	EVP_MAC_CTX_free(cipher->cmac);
@@ -79,6 +85,27 @@ bool meter_cipher_ctr(struct meter_cipher *cipher, const uint8_t key[METER_KEY_S
                       const uint8_t first[CIPHER_BLOCK_SIZE], uint8_t *bytes, size_t size)
 {
 	return decrypt(cipher->ctr, key, first, bytes, size);
+}
+
+bool meter_cipher_gcm(struct meter_cipher *cipher, const uint8_t key[METER_KEY_SIZE],
+                      const uint8_t nonce[GCM_NONCE_SIZE], const uint8_t *also, size_t also_size,
+                      uint8_t *bytes, size_t size, const uint8_t *tag, size_t tag_size,
+                      bool *genuine)
+{
+	uint8_t wanted[CIPHER_BLOCK_SIZE], rest[CIPHER_BLOCK_SIZE];
+	int done = 0;
+
+	*genuine = false;
+	if (tag_size > sizeof(wanted))
+		return false;
+	memcpy(wanted, tag, tag_size);
+	if (EVP_DecryptInit_ex2(cipher->gcm, NULL, key, nonce, NULL) != 1 ||
+	    EVP_DecryptUpdate(cipher->gcm, NULL, &done, also, (int)also_size) != 1 ||
+	    EVP_DecryptUpdate(cipher->gcm, bytes, &done, bytes, (int)size) != 1 || done != (int)size ||
+	    EVP_CIPHER_CTX_ctrl(cipher->gcm, EVP_CTRL_AEAD_SET_TAG, (int)tag_size, wanted) != 1)
+		return false;
+	*genuine = EVP_DecryptFinal_ex(cipher->gcm, rest, &done) == 1;
+	return true;
 }
 
 bool meter_cipher_cmac(struct meter_cipher *cipher, const uint8_t key[METER_KEY_SIZE],

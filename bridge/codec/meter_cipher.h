@@ -1,7 +1,7 @@
 /*
- * AES-128 as meters use it (EN 13757-3 and -4, OMS volume 2): CBC without
- * padding, counter mode of the extended link layer, CMAC and the keys derived
- * with it. Wraps OpenSSL; one object is used again for every telegram.
+ * AES-128 as meters use it (EN 13757-3 and -4, OMS volume 2; IEC 62056-5-3): CBC
+ * without padding, counter mode, CMAC and the keys derived with it, GCM. Wraps OpenSSL; one object
+ * is used again for every telegram.
  */
 #ifndef SMARTHG_BRIDGE_METER_CIPHER_H
 #define SMARTHG_BRIDGE_METER_CIPHER_H
@@ -26,6 +26,15 @@ bool meter_cipher_cbc(struct meter_cipher *cipher, const uint8_t key[METER_KEY_S
 /* Decrypts any number of bytes in place, in counter mode from this first block. */
 bool meter_cipher_ctr(struct meter_cipher *cipher, const uint8_t key[METER_KEY_SIZE],
                       const uint8_t first[CIPHER_BLOCK_SIZE], uint8_t *bytes, size_t size);
+
+enum { GCM_NONCE_SIZE = 12 };
+
+/* Decrypts in place by AES-GCM with a tag of tag_size bytes over also; *genuine: the tag is right,
+ * else the bytes are not to be used. */
+bool meter_cipher_gcm(struct meter_cipher *cipher, const uint8_t key[METER_KEY_SIZE],
+                      const uint8_t nonce[GCM_NONCE_SIZE], const uint8_t *also, size_t also_size,
+                      uint8_t *bytes, size_t size, const uint8_t *tag, size_t tag_size,
+                      bool *genuine);
 
 /* AES-CMAC (RFC 4493). */
 bool meter_cipher_cmac(struct meter_cipher *cipher, const uint8_t key[METER_KEY_SIZE],

@@ -77,6 +77,7 @@ enum reading_status {
 	READING_REPLAYED, /* said by core/freshness, not by a decoder */
 	READING_BAD_NODE,
 	READING_UNSUPPORTED_CLASS,
+	READING_UNSCALED,
 	READING_STATUSES
 };
 
@@ -94,6 +95,8 @@ struct meter_key {
 	uint8_t bytes[METER_KEY_SIZE];
 	bool clear_accepted;
 	uint32_t check; /* meter_cipher_key_check */
+	bool has_authentication;
+	uint8_t authentication[METER_KEY_SIZE]; /* DLMS: the global authentication key */
 };
 
 /* What a meter counts its telegrams by, never the same again under one key: the message counter of
@@ -145,6 +148,13 @@ enum reading_status reading_decode_wired_mbus(struct decoder *decoder,
 /* P1 text of a DSMR meter. */
 enum reading_status reading_decode_p1(struct decoder *decoder, const struct raw_telegram *telegram,
                                       struct reading *out, size_t *count);
+
+/* DLMS push in HDLC frames, also of several: data notification, in clear or under the meter's
+ * global keys. The meter is its system title where it protects its messages, else the logical
+ * device name or identifier that it tells, else the telegram's address. */
+enum reading_status reading_decode_dlms(struct decoder *decoder,
+                                        const struct raw_telegram *telegram, struct reading *out,
+                                        size_t *count);
 
 /* Whether another key of the decoder's device may help. */
 static inline bool reading_lacks_key(enum reading_status status)

@@ -16,14 +16,13 @@ typedef enum reading_status (*decode)(struct decoder *decoder, const struct raw_
 static const struct {
 	uint8_t route, kind;
 	decode decode;
-	const char *unsupported; /* the reason where there is no decoder yet */
 } submodules[] = {
-    {ROUTE_ZIGBEE, KIND_ZCL, reading_decode_zcl, NULL},
-    {ROUTE_WIRELESS_MBUS, KIND_WIRELESS_MBUS, reading_decode_wireless_mbus, NULL},
-    {ROUTE_ZWAVE, KIND_ZWAVE, reading_decode_zwave, NULL},
-    {ROUTE_WIRED_MBUS, KIND_WIRED_MBUS, reading_decode_wired_mbus, NULL},
-    {ROUTE_HAN, KIND_DLMS, NULL, "DLMS push is not supported yet"},
-    {ROUTE_HAN, KIND_P1, reading_decode_p1, NULL},
+    {ROUTE_ZIGBEE, KIND_ZCL, reading_decode_zcl},
+    {ROUTE_WIRELESS_MBUS, KIND_WIRELESS_MBUS, reading_decode_wireless_mbus},
+    {ROUTE_ZWAVE, KIND_ZWAVE, reading_decode_zwave},
+    {ROUTE_WIRED_MBUS, KIND_WIRED_MBUS, reading_decode_wired_mbus},
+    {ROUTE_HAN, KIND_DLMS, reading_decode_dlms},
+    {ROUTE_HAN, KIND_P1, reading_decode_p1},
 };
 
 static bool possible_time(int64_t ms, int64_t received_ms)
@@ -100,10 +99,6 @@ void routing_decode(struct decoder *decoder, uint8_t route, const struct data_me
 		if (submodules[i].kind != data->kind ||
 		    (route != ROUTE_ANY && submodules[i].route != route))
 			continue;
-		if (!submodules[i].decode) {
-			out->quarantine = submodules[i].unsupported;
-			return;
-		}
 		enum reading_status status =
 		    submodules[i].decode(decoder, &telegram, out->readings, &out->count);
 		out->quarantine = reading_status_text(status);

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Telegrams of M-Bus meters, by radio and by wire, of P1 ports and of Z-Wave meters through gateway,
+# Telegrams of M-Bus meters, by radio and by wire, of P1 and DLMS ports and of Z-Wave meters through gateway,
 # bridge and database; and those in quarantine that are decoded again when their key or meter is entered.
 # Prints TAP.
 . "$(dirname "$0")/harness"
@@ -113,6 +113,21 @@ is "$(sql "SELECT string_agg(concat_ws(' ', obis, unit, raw_value, extract(epoch
 is "$(readings 18)$(sql "SELECT DISTINCT ' of ' || divisor FROM register JOIN register_epoch USING (register_id) WHERE meter_id = 18")" "1-0:1.7.0.255 kW 2345 1700010000 of 10000" "the power of one of its sockets"
 is "$(unresolved 2)" "3 meter is unknown, 6 inside an encapsulation that is not supported" "what may hold another is kept"
 is "$(grep -ci "$gas_key" "$work/bridge.log")" 0 "no key is in the log"
+stop_bridge TERM
+
+# DLMS pushes of HAN ports: in clear of the meter that they name; authenticated, once both keys are there.
+start_bridge
+sql "INSERT INTO meter (meter_id, home_id, gateway_id, device_address, kind, commodity, name) VALUES
+	(21, 1, 1, '7359992890941742', 'sub', 'electricity', 'DLMS'), (22, 1, 1, '\\x4b414d1122334455', 'sub', 'electricity', 'DLMS protected');
+	INSERT INTO meter_key (device_address, key) VALUES ('\\x4b414d1122334455', '\\x000102030405060708090a0b0c0d0e0f')"
+cat >>"$work/telegrams" <<TELEGRAMS
+$first 1700000540000 5 - 7ea0d5410883135ee6e6e7000f40000000000109020209060101000281ff0a0b4149444f4e5f5630303031020209060000600100ff0a1037333539393932383930393431373432020209060000600107ff0a0436353235020309060100010700ff060000046202020f00161b020309060100200700ff12090102020fff16230203090601001f0700ff10ffef02020fff1621020209060000010000ff090c07e70111ff0d0000ffffc400020309060100010800ff060012d68702020f01161e020309060100030800ff060000003702020f01162092a17e
+$first 1700000550000 5 - 7ea055410883130b6ce6e700db084b414d11223344553d300000010244ef409d92bbbc263a4d01f1e0c8cdd5f19abd30c00c89d67a87044d3e281c436270d4069fc8d37e7821ca8fcfd3916562020a8f5e8d5d3ed9fd7e
+TELEGRAMS
+sim dlms
+is "$(readings 21)" "1-0:1.7.0.255 kW 1122 1673956800, 1-0:1.8.0.255 kWh 1234567 1673956800, 1-0:3.8.0.255 kvarh 55 1673956800, 1-0:31.7.0.255 A -17 1673956800, 1-0:32.7.0.255 V 2305 1673956800" "a push of a HAN port is read, at the meter's time"
+sql "UPDATE meter_key SET authentication_key = '\\xd0d1d2d3d4d5d6d7d8d9dadbdcdddedf'"
+comes 9876543210 "SELECT raw_value FROM reading JOIN register USING (register_id) WHERE meter_id = 22" "a protected one once the authentication key is there"
 stop_bridge TERM
 
 # Dates of stored values are by the clocks of meters: 02:30 in summer time.
