@@ -11,7 +11,7 @@
 enum {
 	MOST_BYTES = 8192, /* of a message in all its frames */
 	DEEPEST = 8,       /* lists within lists */
-	MOST_SCALE = 12,   /* powers of ten */
+	MOST_SCALE = 9,    /* powers of ten */
 	LLC_SIZE = 3,
 	OBIS_BYTES = 6,
 };
