@@ -67,12 +67,13 @@ static struct meter_keys *take_rows(struct meter_cipher *cipher, const PGresult 
 {
 	struct meter_keys *keys = meter_keys_new();
 	uint8_t device[MBUS_DEVICE_SIZE];
-	struct meter_key key;
+	struct meter_key key = {.clear_accepted = false};
 	bool taken = keys != NULL;
 
 	for (int row = 0; taken && row < PQntuples(result); row++) {
 		key.clear_accepted = PQgetvalue(result, row, 2)[0] == 't';
 		key.has_authentication = !PQgetisnull(result, row, 3);
+		OPENSSL_cleanse(key.authentication, sizeof(key.authentication));
 		taken = take_bytes(result, row, 0, device, sizeof(device)) &&
 		        take_bytes(result, row, 1, key.bytes, sizeof(key.bytes)) &&
 		        (!key.has_authentication ||

@@ -6,6 +6,8 @@
 enum {
 	APDU_DATA_NOTIFICATION = 0x0f,
 	APDU_GENERAL_GLO_CIPHERING = 0xdb,
+	APDU_GENERAL_DED_CIPHERING = 0xdc,
+	APDU_GENERAL_CIPHERING = 0xdd,
 	SUITE = 0x0f, /* of the security control byte: AES-128 in suites 0 and 1 */
 	AUTHENTICATED = 0x10,
 	ENCRYPTED = 0x20,
@@ -17,16 +19,16 @@ enum {
 enum tag {
 	TAG_NULL = 0x00,
 	TAG_ARRAY = 0x01,
-	TAG_STRUCTURE = 0x02,
+	TAG_STRUCTURE = DLMS_STRUCTURE_TAG,
 	TAG_BOOLEAN = 0x03,
 	TAG_BIT_STRING = 0x04,
 	TAG_INT32 = 0x05,
 	TAG_UINT32 = 0x06,
-	TAG_OCTET_STRING = 0x09,
+	TAG_OCTET_STRING = DLMS_OCTETS_TAG,
 	TAG_VISIBLE_STRING = 0x0a,
 	TAG_UTF8_STRING = 0x0c,
 	TAG_BCD = 0x0d,
-	TAG_INT8 = 0x0f,
+	TAG_INT8 = DLMS_SCALE_TAG,
 	TAG_INT16 = 0x10,
 	TAG_UINT8 = 0x11,
 	TAG_UINT16 = 0x12,
@@ -40,8 +42,7 @@ enum tag {
 	TAG_TIME = 0x1b,
 };
 
-/* A length in one byte, or in as many as the first says. */
-static size_t length(struct cursor *bytes)
+size_t dlms_length(struct cursor *bytes)
 {
 	uint8_t first = cursor_u8(bytes);
 	size_t size = first & 0x7f;
@@ -62,9 +63,11 @@ static enum reading_status read_notification(struct cursor apdu, struct dlms_not
 	if (cursor_u8(&apdu) != APDU_DATA_NOTIFICATION)
 		return READING_MALFORMED;
 	cursor_take(&apdu, 4); /* number and priority of the invocation */
-	time_size = length(&apdu);
+	time_size = dlms_length(&apdu);
 	if (time_size == TAG_OCTET_STRING) /* some meters give the string its tag */
-		time_size = length(&apdu);
+		time_size = dlms_length(&apdu);
+	else if (time_size == TAG_DATE_TIME)
+		time_size = DLMS_TIME_SIZE;
 	if (time_size != 0 && time_size != DLMS_TIME_SIZE)
 		return READING_MALFORMED;
 	out->time = time_size > 0 ? cursor_take(&apdu, time_size) : NULL;
@@ -90,13 +93,12 @@ static bool read_protected(uint8_t *bytes, size_t size, struct protected *out)
 	size_t rest;
 
 	cursor_u8(&apdu);
-	if (length(&apdu) != DLMS_TITLE_SIZE)
+	if (dlms_length(&apdu) != DLMS_TITLE_SIZE)
 		return false;
 	out->title = cursor_take(&apdu, DLMS_TITLE_SIZE);
-	rest = length(&apdu);
-	if (apdu.broken || rest > cursor_left(&apdu))
+	rest = dlms_length(&apdu);
+	if (apdu.broken || rest != cursor_left(&apdu))
 		return false;
-	apdu.size = apdu.at + rest; /* what is behind it is filling */
 	out->control = cursor_u8(&apdu);
 	out->counter = cursor_take(&apdu, COUNTER_SIZE);
 	authenticated = out->control & AUTHENTICATED;
@@ -169,6 +171,8 @@ enum reading_status dlms_open(struct decoder *decoder, uint8_t *bytes, size_t si
 		return READING_MALFORMED;
 	if (bytes[0] == APDU_GENERAL_GLO_CIPHERING)
 		return open_protected(decoder, bytes, size, out);
+	if (bytes[0] == APDU_GENERAL_DED_CIPHERING || bytes[0] == APDU_GENERAL_CIPHERING)
+		return READING_UNSUPPORTED_SECURITY;
 	if (bytes[0] != APDU_DATA_NOTIFICATION)
 		return READING_UNSUPPORTED_LAYER;
 	return read_notification(cursor_over(bytes, size), out);
@@ -211,7 +215,7 @@ static void read_number(struct cursor *data, struct dlms_value *value, int size)
 	else if (bits <= INT64_MAX)
 		value->integer = (int64_t)bits;
 	else
-		value->kind = DLMS_OTHER;
+		value->kind = DLMS_NUMBER;
 }
 
 /* Bytes of a type that is skipped; -1: the type is not known. */
@@ -248,50 +252,71 @@ bool dlms_next(struct cursor *data, struct dlms_value *value)
 	case TAG_ARRAY:
 	case TAG_STRUCTURE:
 		value->kind = DLMS_LIST;
-		value->count = length(data);
+		value->count = dlms_length(data);
 		break;
 	case TAG_OCTET_STRING:
 	case TAG_VISIBLE_STRING:
 	case TAG_UTF8_STRING:
 	case TAG_DATE_TIME:
-		size = value->tag == TAG_DATE_TIME ? DLMS_TIME_SIZE : length(data);
+		size = value->tag == TAG_DATE_TIME ? DLMS_TIME_SIZE : dlms_length(data);
 		value->kind = DLMS_BYTES;
 		value->bytes = cursor_over(cursor_take(data, size), size);
 		break;
 	case TAG_BIT_STRING:
-		size = length(data);
+		size = dlms_length(data);
 		cursor_take(data, size / 8 + (size % 8 != 0));
 		break;
 	default:
 		if (skipped_size(value->tag) < 0)
 			return false;
+		if (value->tag == TAG_BCD || value->tag == TAG_FLOAT32 || value->tag == TAG_FLOAT64)
+			value->kind = DLMS_NUMBER;
 		cursor_take(data, (size_t)skipped_size(value->tag));
 	}
 	return !data->broken;
 }
 
+bool dlms_may_be_time(const struct dlms_value *value)
+{
+	return value->bytes.size == DLMS_TIME_SIZE &&
+	       (value->tag == TAG_OCTET_STRING || value->tag == TAG_DATE_TIME);
+}
+
+/* The minutes that local time is short of UTC. Meters are known that say how far it is ahead: then
+ * the other sign is one of the zone's, and this one is not. */
+static int deviation_by(const struct calendar_zone *zone, int year, int deviation)
+{
+	const int64_t day_ms = 86400000;
+	int64_t said_ms = deviation * INT64_C(60000);
+	int64_t standard_ms = calendar_utc(zone, year, day_ms, false) - day_ms;
+	int64_t summer_ms = calendar_utc(zone, year, day_ms, true) - day_ms;
+	bool right = said_ms == standard_ms || said_ms == summer_ms;
+	bool reversed = -said_ms == standard_ms || -said_ms == summer_ms;
+
+	return reversed && !right ? -deviation : deviation;
+}
+
 int64_t dlms_time(const struct calendar_zone *zone, const uint8_t time[DLMS_TIME_SIZE])
 {
+	enum { INVALID = 0x01, SUMMER = 0x80, NOT_GIVEN = 0xff, NO_DEVIATION = -0x8000 };
 	struct cursor at = cursor_over(time, DLMS_TIME_SIZE);
 	int year = cursor_u16(&at), month = cursor_u8(&at), day = cursor_u8(&at);
-	int hour, minute, second, hundredths, deviation;
-	uint8_t clock_status;
+	int weekday = cursor_u8(&at), hour = cursor_u8(&at), minute = cursor_u8(&at);
+	int second = cursor_u8(&at), hundredths = cursor_u8(&at);
+	int deviation = (int16_t)cursor_u16(&at);
+	uint8_t clock_status = cursor_u8(&at);
 	int64_t local_ms;
 
-	cursor_u8(&at); /* day of the week */
-	hour = cursor_u8(&at);
-	minute = cursor_u8(&at);
-	second = cursor_u8(&at);
-	hundredths = cursor_u8(&at);
-	deviation = (int16_t)cursor_u16(&at);
-	clock_status = cursor_u8(&at);
-	if (year > 2200 || !calendar_has(year, month, day) || hour > 23 || minute > 59)
+	clock_status = clock_status == NOT_GIVEN ? 0 : clock_status;
+	second = second == NOT_GIVEN ? 0 : second;
+	hundredths = hundredths == NOT_GIVEN ? 0 : hundredths;
+	if (year > 2200 || !calendar_has(year, month, day) || (weekday > 7 && weekday != NOT_GIVEN) ||
+	    hour > 23 || minute > 59 || second > 59 || hundredths > 99 || clock_status & INVALID ||
+	    (deviation != NO_DEVIATION && (deviation < -840 || deviation > 840)))
 		return 0;
-	second = second > 59 ? 0 : second; /* 0xff: not given, as hundredths */
-	hundredths = hundredths > 99 ? 0 : hundredths;
 	local_ms = calendar_days(year, month, day) * 86400000 + hour * INT64_C(3600000) +
 	           minute * INT64_C(60000) + second * INT64_C(1000) + hundredths * INT64_C(10);
-	if (deviation >= -720 && deviation <= 840)
-		return local_ms + deviation * INT64_C(60000);
-	return calendar_utc(zone, year, local_ms, clock_status != 0xff && clock_status & 0x80);
+	if (deviation != NO_DEVIATION)
+		return local_ms + deviation_by(zone, year, deviation) * INT64_C(60000);
+	return calendar_utc(zone, year, local_ms, clock_status & SUMMER);
 }

@@ -13,9 +13,12 @@ enum { DLMS_TITLE_SIZE = 8, DLMS_TIME_SIZE = 12 };
 struct dlms_notification {
 	const uint8_t *title; /* of the meter that protected it, DLMS_TITLE_SIZE; NULL: in clear */
 	const uint8_t *time;  /* DLMS_TIME_SIZE; NULL: it does not say */
-	struct cursor body;   /* one piece of data */
+	struct cursor body;   /* one piece of data, and nothing behind it */
 	bool genuine;         /* the meter's keys have proved it */
 };
+
+/* A length in one byte, or in as many as the first says. */
+size_t dlms_length(struct cursor *bytes);
 
 /* Opens a message in place: removes its protection by the decoder's key of the meter, which is
  * named by its system title. Statuses as of a decoder; decoder->device is set where a key is at
@@ -27,11 +30,16 @@ enum dlms_kind {
 	DLMS_OTHER, /* of no use here; skipped */
 	DLMS_LIST,  /* array or structure: its elements follow */
 	DLMS_INTEGER,
-	DLMS_BYTES, /* octet string or text */
+	DLMS_NUMBER, /* another: with a fraction, in decimal digits, or beyond int64_t */
+	DLMS_BYTES,  /* octet string or text */
 	DLMS_ENUM,
 };
 
-enum { DLMS_SCALE_TAG = 0x0f }; /* an 8-bit integer with a sign */
+enum {
+	DLMS_STRUCTURE_TAG = 0x02,
+	DLMS_OCTETS_TAG = 0x09,
+	DLMS_SCALE_TAG = 0x0f, /* an 8-bit integer with a sign */
+};
 
 struct dlms_value {
 	enum dlms_kind kind;
@@ -44,8 +52,12 @@ struct dlms_value {
 /* Takes the next piece of data. false: it is malformed, or of a type that is not known. */
 bool dlms_next(struct cursor *data, struct dlms_value *value);
 
+/* Whether the value may be a date and time: octets, not text, and as many. */
+bool dlms_may_be_time(const struct dlms_value *value);
+
 /* A date and time in ms since 1970; clocks that do not say how far they are from UTC are of the
- * zone. 0: it is not fully given. */
+ * zone. Those that say it with the wrong sign are told by the zone. 0: it is not fully given, none,
+ * or its clock says that it is invalid. */
 int64_t dlms_time(const struct calendar_zone *zone, const uint8_t time[DLMS_TIME_SIZE]);
 
 #endif

@@ -19,6 +19,12 @@ static void skip_flags(struct cursor *bytes)
 		cursor_u8(bytes);
 }
 
+bool hdlc_ends(struct cursor *bytes)
+{
+	skip_flags(bytes);
+	return cursor_left(bytes) == 0;
+}
+
 /* One, two or four bytes, of which the last is odd. */
 static bool skip_address(struct cursor *frame)
 {
@@ -42,8 +48,7 @@ enum hdlc_status hdlc_next(struct cursor *bytes, struct hdlc_frame *frame)
 	uint16_t format;
 	size_t length;
 
-	skip_flags(bytes);
-	if (cursor_left(bytes) == 0)
+	if (hdlc_ends(bytes))
 		return HDLC_END;
 	whole = cursor_over(bytes->bytes + bytes->at, cursor_left(bytes));
 	format = cursor_u16(&whole);
@@ -54,6 +59,7 @@ enum hdlc_status hdlc_next(struct cursor *bytes, struct hdlc_frame *frame)
 	whole.size = length;
 	if (!skip_address(&whole) || !skip_address(&whole))
 		return HDLC_MALFORMED;
+	frame->addresses = cursor_over(whole.bytes + 2, whole.at - 2);
 	cursor_u8(&whole); /* control field: a push is an unnumbered or an information frame */
 	frame->segmented = format & SEGMENTED;
 	frame->information = cursor_over(whole.bytes, 0);

@@ -16,10 +16,14 @@ enum hdlc_status {
 
 struct hdlc_frame {
 	struct cursor information; /* in place; empty where it carries none */
+	struct cursor addresses;   /* in place: of whom it is for, and whose it is */
 	bool segmented;            /* the next frame goes on with it */
 };
 
 /* Takes the next frame, its flags included. */
 enum hdlc_status hdlc_next(struct cursor *bytes, struct hdlc_frame *frame);
+
+/* Whether nothing but flags is left. */
+bool hdlc_ends(struct cursor *bytes);
 
 #endif

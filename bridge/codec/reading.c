@@ -22,7 +22,8 @@ const char *reading_status_text(enum reading_status status)
 	    [READING_REPLAYED] =
 	        "a replay: heard after a telegram of the meter with a counter not lower",
 	    [READING_BAD_NODE] = "the address is not a Z-Wave node and endpoint",
-	    [READING_UNSCALED] = "values whose scale and unit the telegram does not say",
+	    [READING_UNSCALED] = "no value comes with a scale and a unit that are known",
+	    [READING_AMBIGUOUS] = "several values of one quantity, or of several times",
 	    [READING_UNSUPPORTED_CLASS] = "inside an encapsulation that is not supported",
 	};
 

@@ -78,6 +78,7 @@ enum reading_status {
 	READING_BAD_NODE,
 	READING_UNSUPPORTED_CLASS,
 	READING_UNSCALED,
+	READING_AMBIGUOUS,
 	READING_STATUSES
 };
 
@@ -149,8 +150,8 @@ enum reading_status reading_decode_wired_mbus(struct decoder *decoder,
 enum reading_status reading_decode_p1(struct decoder *decoder, const struct raw_telegram *telegram,
                                       struct reading *out, size_t *count);
 
-/* DLMS push in HDLC frames, also of several: data notification, in clear or under the meter's
- * global keys. The meter is its system title where it protects its messages, else the logical
+/* DLMS pushes in HDLC frames: data notifications, in clear or under the meter's global keys, each
+ * in one frame, in segments, or in blocks (general block transfer). The meter is its system title where it protects its messages, else the logical
  * device name or identifier that it tells, else the telegram's address. */
 enum reading_status reading_decode_dlms(struct decoder *decoder,
                                         const struct raw_telegram *telegram, struct reading *out,
