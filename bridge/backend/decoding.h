@@ -13,7 +13,7 @@
 
 struct decoding;
 
-/* meter_time_zone: of the clocks of M-Bus meters, a known one. NULL: no memory. */
+/* meter_time_zone: of the clocks of M-Bus and DLMS meters, a known one. NULL: no memory. */
 struct decoding *decoding_new(struct event_base *base, struct control *control,
                               const char *meter_time_zone, const struct log *log);
 /* Wipes all keys. */

@@ -91,7 +91,7 @@ struct raw_telegram {
 struct mbus_formats;
 struct calendar_zone;
 
-/* The key of an M-Bus device, and whether it is believed without. */
+/* The key of an M-Bus or DLMS device, and whether it is believed without. */
 struct meter_key {
 	uint8_t bytes[METER_KEY_SIZE];
 	bool clear_accepted;
@@ -117,8 +117,8 @@ struct decoder {
 	/* NULL where none is known; stays in place while the telegram is decoded. */
 	const struct meter_key *(*key)(void *context, const uint8_t device[MBUS_DEVICE_SIZE]);
 	void *context;
-	const struct calendar_zone *zone; /* of the clocks of M-Bus meters; NULL: UTC */
-	/* Of the last M-Bus telegram: its device, and by radio its counter where the meter's key has
+	const struct calendar_zone *zone; /* of the clocks of M-Bus and DLMS meters; NULL: UTC */
+	/* Of the last M-Bus or DLMS telegram: its device, and by radio its counter where the meter's key has
 	 * proved it; written by the decoder. */
 	uint8_t device[MBUS_DEVICE_SIZE];
 	struct meter_counter counter;

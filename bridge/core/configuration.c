@@ -72,7 +72,7 @@ static const struct key keys[] = {
 	{"batch_ms", VALUE_INTEGER, AT(batch_ms), 1, 10000, ALWAYS, "50", "a record waits no longer for others"},
 	{"memory_budget_mb", VALUE_INTEGER, AT(memory_budget_mb), 1, 1000000, ALWAYS, "256", "records and events in memory while the database is away"},
 	{"refresh_ms", VALUE_INTEGER, AT(refresh_ms), 0, 3600000, AT_START, "1000", "interval energy is refreshed so often; 0: not by the bridge"},
-	{"meter_time_zone", VALUE_TEXT, AT(meter_time_zone), 0, 0, AT_START, "UTC", "time zone of the clocks of M-Bus meters, such as Europe/Copenhagen: standard time all year but where a telegram says summer time"},
+	{"meter_time_zone", VALUE_TEXT, AT(meter_time_zone), 0, 0, AT_START, "UTC", "time zone of the clocks of M-Bus and DLMS meters, such as Europe/Copenhagen: standard time all year but where a telegram says summer time"},
 	{"replay_tolerance_seconds", VALUE_INTEGER, AT(replay_tolerance_seconds), 0, 86400, ALWAYS, "120", "clocks of gateways differ by no more: a telegram whose counter is not above an earlier one's, and that was heard so much later, is a replay"},
 	{"command_seconds", VALUE_INTEGER, AT(command_seconds), 1, 3600, ALWAYS, "30", "time for a gateway to answer a command"},
 	{"command_grace_seconds", VALUE_INTEGER, AT(command_grace_seconds), 0, INT_MAX, ALWAYS, "0", "a command is still sent so long after its slot; large for a replay of old data"},

@@ -23,6 +23,7 @@ is "$(grep -A 2 'DATA record=3 ' "$work/second" | grep -oE '[?]1-0:1.8.0.255 [0-
 check "$(grep -q 'record 5 to the back end: 2 readings' "$work/second" && grep -q 'records up to 5 committed' "$work/second" && grep -q 'ACK committed up to record=5' "$work/second"; echo $?)" "as are record, commit and acknowledgement"
 is "$("$ctl_program" show "$work/recorded" | sort)" "$(sort "$work/all")" "recorded traffic is shown as it was live"
 is "$(grep -cE "$(cut -d' ' -f2 "$work/keys" | paste -sd'|')" "$work/recorded")$(grep -E ' 0[1-4] [0-9]+ [0-9]+ ' "$work/recorded" | grep -vc -- ' -$')" 00 "no key and no proof is in it"
+is "$(echo "1700000000000 in 0015bc0100000001 00000001 1 07 5 0 00000000000000010000018bcfe56800050000607ea05e41088313e72be6e7000f00000000000103020209060000600100ff0a1037333539393932383930393431373432020209060000010000ff090c07e70112ff0c0000ffffc400020309060100010800ff0600bc622c02020f00161efce87e" | "$ctl_program" show | tail -n 1)" "    37333539393932383930393431373432/1 1-0:1.8.0.255 12345.9 kWh (12345900 * 1 / 1000) at 2023-01-18T11:00:00.000Z" "a DLMS push is shown decoded"
 is "$(printf 'no line\n1 in x\n5 event 1 a\033[2Jb\n' | "$ctl_program" show | tr '\n' ' ')" "? no line ? 1 in x 1970-01-01T00:00:00.005Z 0000000000000001 ---- a?[2Jb " "what is no traffic is shown as such, and no terminal is harmed"
 check "$("$ctl_program" status | grep -q '"records":15,'; echo $?)" "the state is told"
 

@@ -128,6 +128,14 @@ sim dlms
 is "$(readings 21)" "1-0:1.7.0.255 kW 1122 1673956800, 1-0:1.8.0.255 kWh 1234567 1673956800, 1-0:3.8.0.255 kvarh 55 1673956800, 1-0:31.7.0.255 A -17 1673956800, 1-0:32.7.0.255 V 2305 1673956800" "a push of a HAN port is read, at the meter's time"
 sql "UPDATE meter_key SET authentication_key = '\\xd0d1d2d3d4d5d6d7d8d9dadbdcdddedf'"
 comes 9876543210 "SELECT raw_value FROM reading JOIN register USING (register_id) WHERE meter_id = 22" "a protected one once the authentication key is there"
+# Two pushes in one telegram; two rows of a profile.
+cat >>"$work/telegrams" <<TELEGRAMS
+$first 1700000560000 5 - 7ea05e41088313e72be6e7000f00000000000103020209060000600100ff0a1037333539393932383930393431373432020209060000010000ff090c07e70112ff0c0000ffffc400020309060100010800ff0600bc622c02020f00161efce87e7ea05e41088313e72be6e7000f00000000000103020209060000600100ff0a1037333539393932383930393431373432020209060000010000ff090c07e70112ff0d0000ffffc400020309060100010800ff0600bc629002020f00161e2fc77e
+$first 1700000570000 5 - 7ea07741088313121ae6e7000f00000000000103020209060000600100ff0a10373335393939323839303934313734320204090c07e70112ff0a0000ffffc40009060100010800ff0600bc616402020f00161e0204090c07e70112ff0b0000ffffc40009060100010800ff0600bc61c802020f00161ecb847e
+TELEGRAMS
+sim pushes
+is "$(sql "SELECT string_agg(concat_ws(' ', raw_value, extract(epoch FROM measured_at)::bigint), ', ' ORDER BY measured_at) FROM reading JOIN register USING (register_id) WHERE meter_id = 21 AND obis = '1-0:1.8.0.255' AND raw_value > 1234567")" "12345900 1674039600, 12346000 1674043200" "several pushes in one telegram are read, each at its time"
+is "$(sql "SELECT reason FROM quarantine WHERE kind = 5 AND resolved_at IS NULL")" "several values of one quantity, or of several times" "rows of a profile are kept"
 stop_bridge TERM
 
 # Dates of stored values are by the clocks of meters: 02:30 in summer time.

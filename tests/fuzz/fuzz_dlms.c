@@ -1,6 +1,7 @@
 /*
  * Any bytes as a DLMS push, read within bounds, with keys and without: as HDLC
- * frames as they are, and as the content of a frame whose checksums are right.
+ * frames as they are, and as the content of one frame or two whose checksums are
+ * right.
  */
 #include "readings.h"
 
@@ -58,12 +59,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	static struct calendar_zone zone;
 	static struct decoder decoder = {.key = find_key, .zone = &zone};
-	uint8_t frame[MOST + 20];
+	uint8_t frame[MOST + 2 * 20];
 
 	if (!decoder.cipher)
 		decoder.cipher = meter_cipher_new();
 	decode(&decoder, bytes, size);
 	if (size <= MOST)
 		decode(&decoder, frame, in_frame(bytes, size, frame));
+	/* The first byte says where another frame begins, of a block or a notification. */
+	if (size > 1 && size <= MOST && bytes[0] < size) {
+		size_t first = in_frame(bytes + 1, bytes[0], frame);
+
+		decode(&decoder, frame,
+		       first + in_frame(bytes + 1 + bytes[0], size - 1 - bytes[0], frame + first));
+	}
 	return 0;
 }

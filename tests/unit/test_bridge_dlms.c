@@ -1,10 +1,11 @@
 /*
  * Promises of the DLMS decoder: pushes in HDLC frames become OBIS readings with
  * the meter's own integers; what the meter's keys do not prove is not believed.
- * The telegrams were made after the standards by another implementation of
+ * Whole telegrams were made after the standards by another implementation of
  * A-XDR, HDLC and AES-GCM; the cipher is checked with the example of IEC
- * 62056-5-3.
+ * 62056-5-3. Single rules have small messages, framed here.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "../../bridge/codec/crc16.h"
@@ -213,6 +214,238 @@ static void test_refusals(void)
 	ok(believed == 0, "nor is one with a wrong bit");
 }
 
+/* Pieces of data: a name, numbers behind it, scale and unit. */
+#define ENERGY       "09060100010800ff"
+#define EXPORT       "09060100020800ff"
+#define CLOCK        "09060000010000ff"
+#define SEVEN        "0600000007"
+#define EIGHT        "0600000008"
+#define WATT_HOURS   "02020f00161e"
+#define NOTIFICATION "0f0000000000"
+#define NOON         "090c07e70111ff0c000000ffc400" /* 11:00 UTC */
+#define ONE_O_CLOCK  "090c07e70111ff0d000000ffc400"
+#define NOON_MS      INT64_C(1673953200000)
+#define LLC          "e6e700"
+#define ADDRESSES    "41088313"
+
+static struct writer frames;
+static uint8_t frame_bytes[2048];
+
+/* Adds a frame: addresses and control field, information, and whether it is segmented. */
+static void add_frame(const char *addresses, const char *information, bool goes_on)
+{
+	uint8_t head[16], body[512];
+	size_t head_size = from_hex(addresses, head), size = from_hex(information, body);
+	struct writer frame = writer_over(frames.bytes + frames.at + 1, sizeof(frame_bytes) / 2);
+
+	writer_u16(&frame, (uint16_t)((goes_on ? 0xa800 : 0xa000) | (2 + head_size + 2 + size + 2)));
+	writer_bytes(&frame, head, head_size);
+	writer_le(&frame, crc16_x25(frame.bytes, frame.at), 2);
+	writer_bytes(&frame, body, size);
+	writer_le(&frame, crc16_x25(frame.bytes, frame.at), 2);
+	writer_u8(&frames, 0x7e);
+	frames.at += frame.at;
+	writer_u8(&frames, 0x7e);
+}
+
+static enum reading_status decode_frames(void)
+{
+	enum reading_status status = decode_bytes(frames.bytes, frames.at, "house 7");
+
+	frames.at = 0;
+	return status;
+}
+
+/* A message in one frame. */
+static enum reading_status decode_message(const char *message)
+{
+	char information[1024];
+
+	snprintf(information, sizeof(information), LLC "%s", message);
+	add_frame(ADDRESSES, information, false);
+	return decode_frames();
+}
+
+/* Whether nothing but energy was read, 7 Wh or what else. */
+static bool is_energy(int64_t raw)
+{
+	return count == 1 && is(0, "1-0:1.8.0.255", raw, 1000, "kWh");
+}
+
+static void test_frames(void)
+{
+	ok((add_frame("030513", LLC NOTIFICATION "0203" ENERGY SEVEN WATT_HOURS, false),
+	    decode_frames() == READING_OK && is_energy(7)) &&
+	       (add_frame("02230002002313", LLC NOTIFICATION "0203" ENERGY SEVEN WATT_HOURS, false),
+	        decode_frames() == READING_OK && is_energy(7)),
+	   "addresses of one, two and four bytes");
+	add_frame(ADDRESSES, LLC NOTIFICATION "0203" ENERGY "0600", true);
+	add_frame(ADDRESSES, LLC "000007" WATT_HOURS, false);
+	ok(decode_frames() == READING_OK && is_energy(7), "segments that repeat the link's header");
+	add_frame(ADDRESSES, LLC NOTIFICATION "0203" ENERGY "0600", true);
+	add_frame("41088513", "000007" WATT_HOURS, false);
+	ok(decode_frames() == READING_MALFORMED, "segments of two meters are no message");
+	add_frame(ADDRESSES, LLC NOTIFICATION "0203" ENERGY SEVEN WATT_HOURS, false);
+	add_frame(ADDRESSES, LLC NOTIFICATION "0203" EXPORT EIGHT WATT_HOURS, false);
+	ok(decode_frames() == READING_OK && count == 2 && is(1, "1-0:2.8.0.255", 8, 1000, "kWh"),
+	   "several notifications in one telegram");
+	add_frame(ADDRESSES, LLC NOTIFICATION "0203" ENERGY SEVEN WATT_HOURS, false);
+	add_frame(ADDRESSES, LLC NOTIFICATION "0203" EXPORT EIGHT, false);
+	ok(decode_frames() == READING_MALFORMED && count == 0, "none of which is lost");
+	add_frame(ADDRESSES, LLC NOTIFICATION "0203" ENERGY SEVEN WATT_HOURS, false);
+	add_frame(ADDRESSES, LLC NOTIFICATION "0203" ENERGY EIGHT WATT_HOURS, false);
+	ok(decode_frames() == READING_AMBIGUOUS, "nor one of two values of one time");
+}
+
+static void test_blocks(void)
+{
+	static const char *const headers[] = {"", LLC};
+
+	for (int i = 0; i < 2; i++) {
+		char second[64];
+
+		snprintf(second, sizeof(second), "%se0400002000005" SEVEN, headers[i]);
+		add_frame(ADDRESSES, LLC "e0400001000010" NOTIFICATION "0203" ENERGY, false);
+		add_frame(ADDRESSES, second, false);
+		add_frame(ADDRESSES, "e0c00003000006" WATT_HOURS, false);
+		ok(decode_frames() == READING_OK && is_energy(7),
+		   i ? "blocks that repeat the link's header" : "a message in blocks");
+	}
+	add_frame(ADDRESSES, LLC "e0400001000010" NOTIFICATION "0203" ENERGY, false);
+	ok(decode_frames() == READING_FRAGMENT, "not without its last block");
+	add_frame(ADDRESSES, LLC "e0400001000010" NOTIFICATION "0203" ENERGY, false);
+	add_frame(ADDRESSES, "e0c0000300000b" SEVEN WATT_HOURS, false);
+	ok(decode_frames() == READING_FRAGMENT, "nor without one between");
+	add_frame(ADDRESSES, LLC "e0c0000100001c" NOTIFICATION "0203" ENERGY SEVEN WATT_HOURS, false);
+	ok(decode_frames() == READING_MALFORMED, "a block is as long as it says");
+}
+
+static void test_grammar(void)
+{
+	ok(decode_message(NOTIFICATION "0203" ENERGY "157fffffffffffffff" WATT_HOURS) == READING_OK &&
+	       is_energy(INT64_MAX) &&
+	       decode_message(NOTIFICATION "0203" ENERGY "148000000000000000" WATT_HOURS) ==
+	           READING_OK &&
+	       is_energy(INT64_MIN),
+	   "values of 64 bits");
+	ok(decode_message(NOTIFICATION "0203" ENERGY "158000000000000000" WATT_HOURS) ==
+	           READING_UNSCALED &&
+	       decode_message(NOTIFICATION "0203" ENERGY "1740e00000" WATT_HOURS) == READING_UNSCALED &&
+	       decode_message(NOTIFICATION "0203" ENERGY SEVEN "02020f7f161e") == READING_UNSCALED &&
+	       decode_message(NOTIFICATION "0203" ENERGY SEVEN "02020f80161e") == READING_UNSCALED,
+	   "a push of nothing but what is beyond them is kept");
+	ok(decode_message(NOTIFICATION "0203" ENERGY SEVEN "02020f001609") == READING_UNSCALED,
+	   "and of other units");
+	ok(decode_message(NOTIFICATION "01020202" ENERGY "00"
+	                               "0202" CLOCK NOON) == READING_OK &&
+	       count == 0,
+	   "one without any value is not");
+	ok(decode_message(NOTIFICATION "0203" ENERGY WATT_HOURS SEVEN) == READING_UNSCALED &&
+	       decode_message(NOTIFICATION "0203" ENERGY WATT_HOURS "0f07") == READING_UNSCALED &&
+	       decode_message(NOTIFICATION "0204" ENERGY SEVEN "0f00161e") == READING_UNSCALED &&
+	       decode_message(NOTIFICATION "0204" ENERGY SEVEN "0f05" WATT_HOURS) == READING_UNSCALED,
+	   "scale and unit come behind the value, in their own structure");
+	ok(decode_message(NOTIFICATION "02030201" ENERGY SEVEN WATT_HOURS) == READING_UNSCALED &&
+	       decode_message(NOTIFICATION "0203" ENERGY "0101" SEVEN WATT_HOURS) == READING_UNSCALED,
+	   "a name is that of its own list");
+	ok(decode_message(NOTIFICATION "0203"
+	                               "0a060100010800ff" SEVEN WATT_HOURS) == READING_UNSCALED &&
+	       decode_message(NOTIFICATION
+	                      "0203"
+	                      "0a0d312d303a312e382e302e323535" SEVEN WATT_HOURS) == READING_UNSCALED,
+	   "a text is no name");
+	ok(decode_message(NOTIFICATION "0204"
+	                               "09060000603200ff" ENERGY SEVEN WATT_HOURS) == READING_UNSCALED,
+	   "six octets behind a name are its value");
+	ok(decode_message(NOTIFICATION "0204" ENERGY SEVEN WATT_HOURS "130600") == READING_MALFORMED,
+	   "a type that is not known may be anything");
+	ok(decode_message(NOTIFICATION "0203" ENERGY SEVEN WATT_HOURS SEVEN) == READING_MALFORMED,
+	   "nothing is behind the data");
+	ok(decode_message("dc00") == READING_UNSUPPORTED_SECURITY &&
+	       decode_message("dd00") == READING_UNSUPPORTED_SECURITY,
+	   "protection by other keys is not supported");
+	ok(decode_message("db084b414d1122334455"
+	                  "0620000000010f"
+	                  "00") == READING_MALFORMED,
+	   "nothing is behind what is protected");
+}
+
+/* The time of a push whose clock says so, in minutes after 2023-07-01 00:00 UTC; INT64_MIN: none.
+ */
+static int64_t minutes(const char *rest)
+{
+	char message[512];
+
+	snprintf(message, sizeof(message),
+	         NOTIFICATION "0205" CLOCK "090c07e70701ff%s" ENERGY SEVEN WATT_HOURS, rest);
+	if (decode_message(message) != READING_OK || !is_energy(7))
+		return INT64_MAX;
+	return readings[0].measured_ms == 0
+	           ? INT64_MIN
+	           : (readings[0].measured_ms - INT64_C(1688169600000)) / 60000;
+}
+
+static void test_times(void)
+{
+	static struct calendar_zone zone;
+
+	for (int i = 0; i < ZONE_YEARS; i++) {
+		zone.standard_s[i] = 3600;
+		zone.summer_s[i] = 7200;
+	}
+	ok(minutes("0a0000ffff8880") == 480 && minutes("0a0000ff007800") == 720,
+	   "the distance of local time is added");
+	decoder.zone = &zone;
+	ok(minutes("0a0000ffff8880") == 480 && minutes("0a0000ffffc400") == 540 &&
+	       minutes("0a0000ff012c00") == 900,
+	   "also where clocks have a zone");
+	ok(minutes("0a0000ff007880") == 480 && minutes("0a0000ff003c00") == 540,
+	   "which tells a wrong sign");
+	ok(minutes("0a0000ff8000ff") == 540 && minutes("0a0000ff800080") == 480,
+	   "and says what the clock does not");
+	decoder.zone = NULL;
+	ok(minutes("0a0000ff800001") == INT64_MIN && minutes("0a003cff800000") == INT64_MIN &&
+	       minutes("0a000064800000") == INT64_MIN && minutes("0a0000ff7fff00") == INT64_MIN &&
+	       minutes("ff0000ff800000") == INT64_MIN,
+	   "a clock that is invalid says no time");
+	ok(decode_message("0f00000000"
+	                  "1907e70111ff0c000000ffc400"
+	                  "0203" ENERGY SEVEN WATT_HOURS) == READING_OK &&
+	       readings[0].measured_ms == NOON_MS,
+	   "the notification's own time with its tag");
+	ok(decode_message("0f00000000"
+	                  "0c07e70111ff0d000000ffc400"
+	                  "0204" NOON ENERGY SEVEN WATT_HOURS) == READING_OK &&
+	       readings[0].measured_ms == NOON_MS,
+	   "that of the values is nearer");
+	ok(decode_message(NOTIFICATION
+	                  "0204"
+	                  "0a0c07e70111ff0c000000ffc400" ENERGY SEVEN WATT_HOURS) == READING_OK &&
+	       readings[0].measured_ms == 0,
+	   "twelve letters are no time");
+	ok(decode_message(NOTIFICATION "0205"
+	                               "09060000000102ff" NOON ENERGY SEVEN WATT_HOURS) == READING_OK &&
+	       readings[0].measured_ms == 0,
+	   "a time of something else is not that of the values");
+	ok(decode_message(NOTIFICATION
+	                  "01020204" NOON ENERGY SEVEN WATT_HOURS
+	                  "0204" ONE_O_CLOCK ENERGY EIGHT WATT_HOURS) == READING_AMBIGUOUS &&
+	       decode_message(NOTIFICATION
+	                      "01020204" NOON ENERGY SEVEN WATT_HOURS
+	                      "0204" ONE_O_CLOCK EXPORT EIGHT WATT_HOURS) == READING_AMBIGUOUS,
+	   "rows of a profile are not merged");
+	ok(decode_message(NOTIFICATION "0205" ENERGY SEVEN WATT_HOURS CLOCK NOON) == READING_OK &&
+	       readings[0].measured_ms == NOON_MS &&
+	       decode_message(NOTIFICATION "0204" ENERGY SEVEN WATT_HOURS NOON) == READING_AMBIGUOUS,
+	   "a time behind a value is the clock's or nobody's");
+	ok(decode_message(NOTIFICATION "01020203" ENERGY SEVEN WATT_HOURS
+	                               "0203" ENERGY SEVEN WATT_HOURS) == READING_OK &&
+	       is_energy(7) &&
+	       decode_message(NOTIFICATION "01020203" ENERGY SEVEN WATT_HOURS
+	                                   "0203" ENERGY EIGHT WATT_HOURS) == READING_AMBIGUOUS,
+	   "what is said twice is said once, but not two values");
+}
+
 /* IEC 62056-5-3, example of a ciphered request. */
 static void test_cipher(void)
 {
@@ -243,6 +476,11 @@ int main(void)
 	test_clear();
 	test_protected();
 	test_refusals();
+	frames = writer_over(frame_bytes, sizeof(frame_bytes));
+	test_frames();
+	test_blocks();
+	test_grammar();
+	test_times();
 	test_cipher();
 	meter_cipher_free(decoder.cipher);
 	return tap_done();
