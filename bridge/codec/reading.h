@@ -118,8 +118,8 @@ struct decoder {
 	const struct meter_key *(*key)(void *context, const uint8_t device[MBUS_DEVICE_SIZE]);
 	void *context;
 	const struct calendar_zone *zone; /* of the clocks of M-Bus and DLMS meters; NULL: UTC */
-	/* Of the last M-Bus or DLMS telegram: its device, and by radio its counter where the meter's key has
-	 * proved it; written by the decoder. */
+	/* Of the last M-Bus or DLMS telegram: its device, and by radio its counter where the meter's
+	 * key has proved it; written by the decoder. */
 	uint8_t device[MBUS_DEVICE_SIZE];
 	struct meter_counter counter;
 };
@@ -151,8 +151,9 @@ enum reading_status reading_decode_p1(struct decoder *decoder, const struct raw_
                                       struct reading *out, size_t *count);
 
 /* DLMS pushes in HDLC frames: data notifications, in clear or under the meter's global keys, each
- * in one frame, in segments, or in blocks (general block transfer). The meter is its system title where it protects its messages, else the logical
- * device name or identifier that it tells, else the telegram's address. */
+ * in one frame, in segments, or in blocks (general block transfer). The meter is its system title
+ * where it protects its messages, else the logical device name or identifier that it tells, else
+ * the telegram's address. */
 enum reading_status reading_decode_dlms(struct decoder *decoder,
                                         const struct raw_telegram *telegram, struct reading *out,
                                         size_t *count);
