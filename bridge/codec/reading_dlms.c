@@ -98,6 +98,12 @@ static void add_reading(struct walk *walk, const struct dlms_unit *unit)
 	obis_text(walk->code, reading->obis);
 }
 
+/* A value of another meter that this one reads, by M-Bus: whose it is and of when, nobody said. */
+static bool is_of_other_meter(obis_code code)
+{
+	return code >> 40 == 0 && (code >> 32 & 255) != 0 && (code >> 24 & 255) == 24;
+}
+
 /* Logical device name, identifiers of the device and of its metering point. */
 static bool names_meter(obis_code code)
 {
@@ -160,7 +166,8 @@ static bool take_pair(struct walk *walk, const struct dlms_value *value)
 		return true;
 	}
 	if (walk->pair == PAIR_UNIT && value->kind == DLMS_ENUM) {
-		add_reading(walk, unit_of(value->integer));
+		if (!is_of_other_meter(walk->code))
+			add_reading(walk, unit_of(value->integer));
 		forget_value(walk);
 		return true;
 	}

@@ -336,6 +336,12 @@ static void test_grammar(void)
 	   "a push of nothing but what is beyond them is kept");
 	ok(decode_message(NOTIFICATION "0203" ENERGY SEVEN "02020f001609") == READING_UNSCALED,
 	   "and of other units");
+	ok(decode_message(NOTIFICATION "0206" ENERGY SEVEN WATT_HOURS "09060001180201ff" EIGHT
+	                               "02020ffd160d") == READING_OK &&
+	       is_energy(7) &&
+	       decode_message(NOTIFICATION "0203"
+	                                   "09060001180201ff" EIGHT "02020ffd160d") == READING_UNSCALED,
+	   "a gas meter's value is not of the meter that passes it on");
 	ok(decode_message(NOTIFICATION "01020202" ENERGY "00"
 	                               "0202" CLOCK NOON) == READING_OK &&
 	       count == 0,
