@@ -38,7 +38,7 @@ enum { ENDPOINT_ONLY = 1 };
 struct reading {
 	/* Of the meter: its EUI-64 (ZCL); node id, ZWAVE_DEVICE_SIZE bytes (Z-Wave); identification
 	 * number as 8 digits, manufacturer, version and device type (M-Bus, MBUS_DEVICE_SIZE bytes);
-	 * equipment identifier (P1 text). */
+	 * equipment identifier (P1 text); system title, or the name that it tells (DLMS). */
 	uint8_t device[DEVICE_SIZE];
 	uint8_t device_size;
 	uint8_t endpoint;

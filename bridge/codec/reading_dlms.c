@@ -239,9 +239,9 @@ static bool same_addresses(const struct hdlc_frame *a, const struct hdlc_frame *
 }
 
 /* Appends what one frame carries, or several that are its segments, without the header of the link
- * control layer: the first one has it unless it goes on with another (first: no frame yet), and
- * some meters repeat it. */
-static enum reading_status join_frames(struct cursor *bytes, struct hdlc_frame *first,
+ * control layer. `before` is the frame that it goes on with, at first one without addresses: then
+ * the header must be there; later ones have none, but some meters repeat it. */
+static enum reading_status join_frames(struct cursor *bytes, struct hdlc_frame *before,
                                        struct writer *joined)
 {
 	struct hdlc_frame frame;
@@ -251,15 +251,15 @@ static enum reading_status join_frames(struct cursor *bytes, struct hdlc_frame *
 		status = hdlc_next(bytes, &frame);
 		if (status == HDLC_BAD_CHECKSUM)
 			return READING_BAD_CHECKSUM;
-		if (status == HDLC_END && first->addresses.bytes)
+		if (status == HDLC_END && before->addresses.bytes)
 			return READING_FRAGMENT;
 		if (status != HDLC_FRAME)
 			return READING_MALFORMED;
-		if (!take_llc(&frame.information) && !first->addresses.bytes)
+		if (!take_llc(&frame.information) && !before->addresses.bytes)
 			return READING_UNSUPPORTED_LAYER;
-		if (first->addresses.bytes && !same_addresses(&frame, first))
+		if (before->addresses.bytes && !same_addresses(&frame, before))
 			return READING_MALFORMED;
-		*first = frame;
+		*before = frame;
 		writer_bytes(joined, frame.information.bytes + frame.information.at,
 		             cursor_left(&frame.information));
 	} while (frame.segmented);
