@@ -1,6 +1,6 @@
 -- Ingestion: every record once, nothing lost, nothing believed blindly (DESIGN.md section 7).
 \ir home.psql
-SELECT plan(54);
+SELECT plan(56);
 
 SELECT is(pg_temp.feed(1, '2023-05-01 00:00Z', 100), 1::bigint, 'the first record is committed');
 SELECT is(pg_temp.feed(1, '2023-05-01 00:00Z', 999), 1::bigint, 'the same record again is acknowledged');
@@ -121,6 +121,24 @@ SELECT results_eq($$ SELECT gateway_id, event, detail, eui64 = (SELECT g.eui64 F
 	'each change of presence is one row, in their order');
 SELECT results_eq($$ SELECT gateway_id, online, extract(epoch FROM online_changed_at)::text FROM gateway WHERE gateway_id < 3 ORDER BY 1 $$,
 	$$ VALUES (1::bigint, true, '1700000010.500000'), (2, true, '1700000001.500000') $$, 'and the last one stays');
+-- One call is as many calls of one event each: the same for gateways 101 to 104 and 201 to 204.
+INSERT INTO gateway (gateway_id, home_id, eui64) SELECT i, 1, decode(lpad(to_hex(i), 16, '0'), 'hex') FROM unnest('{101,102,103,104,201,202,203,204}'::bigint[]) AS i;
+SELECT setseed(0.5) \g /dev/null
+CREATE TEMPORARY TABLE happened AS SELECT n, (ARRAY['opened', 'resumed', 'closed', 'online', 'offline'])[ceil(random() * 5)] AS event, ceil(random() * 4)::bigint AS gateway, ceil(random() * 3)::bigint AS session_no, random() < 0.5 AS secured
+	FROM generate_series(1, 400) AS n;
+SELECT bridge_journal(array_agg(event ORDER BY n), array_agg(100 + gateway ORDER BY n), array_agg(session_no ORDER BY n), array_agg(secured ORDER BY n), array_agg(1700000000000 + n ORDER BY n), array_agg('why ' || n ORDER BY n)) FROM happened;
+DO $$ DECLARE h happened; BEGIN
+	FOR h IN SELECT * FROM happened ORDER BY n LOOP
+		PERFORM bridge_journal(ARRAY[h.event], ARRAY[200 + h.gateway], ARRAY[h.session_no], ARRAY[h.secured], ARRAY[1700000000000 + h.n], ARRAY['why ' || h.n]);
+	END LOOP;
+END $$;
+CREATE FUNCTION pg_temp.book(base bigint) RETURNS text LANGUAGE sql AS $$
+	SELECT concat((SELECT string_agg(concat_ws(' ', gateway_id - base, session_no, peer, secured, resumed, closed_at IS NULL, close_reason), ',' ORDER BY gateway_id, opened_at) FROM gateway_session WHERE gateway_id - base BETWEEN 1 AND 4),
+		(SELECT string_agg(concat_ws(' ', gateway_id - base, at, event, detail), ',' ORDER BY gateway_id, event_id) FROM gateway_event WHERE gateway_id - base BETWEEN 1 AND 4),
+		(SELECT string_agg(concat_ws(' ', online, online_changed_at), ',' ORDER BY gateway_id) FROM gateway WHERE gateway_id - base BETWEEN 1 AND 4))
+$$;
+SELECT is(pg_temp.book(100), pg_temp.book(200), 'one call writes what many calls of one event each do');
+SELECT cmp_ok((SELECT count(*) FROM gateway_session WHERE gateway_id BETWEEN 101 AND 104), '>', 80::bigint, 'which is not little');
 SELECT throws_ok($$ SELECT pg_temp.journal('{opened 1 10,opened 987654 11}') $$, '23503', NULL, 'a session of no gateway fails');
 
 SET LOCAL ROLE smarthg_bridge;
