@@ -528,9 +528,9 @@ COMMENT ON FUNCTION bridge_ingest(bigint[], bigint[], timestamptz[], timestamptz
 'For the bridge: stores a batch of records and the readings decoded from them (reading_record is the 1-based index of a reading''s record) in one transaction, each record exactly once; SQLSTATE 55P03 where a lock is not to be had within 30 s, after which the bridge calls again; returns, for each gateway of the batch, the mark to acknowledge: all records up to it are committed. Readings that fit no meter, and records with a quarantine_reason, are kept raw in quarantine; quarantine_device is the M-Bus meter whose key is at fault, one a record. OBIS code * stands for a scale or unit reported without a value (unit scale where it says none, raw_value 1 where counts are BCD). OBIS code *mirror stands for what was said of a mirror: unit request, response, remove, removed or filled (the meter wrote its attributes), raw_value its endpoint. An OBIS code that begins with ? stands for what the meter measures, if that is not electricity; unit ? for its unit and ?/h for that of its demand. Record kind 0: the gateway lost all records up to this number that it did not send';
 
 CREATE FUNCTION bridge_quarantine(after_id bigint, max_rows integer)
-RETURNS TABLE (quarantine_id bigint, gateway_time timestamptz, received_at timestamptz, kind smallint, address bytea, telegram bytea)
+RETURNS TABLE (quarantine_id bigint, gateway_time timestamptz, received_at timestamptz, kind smallint, address bytea, telegram bytea, gateway_id bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
-	SELECT q.quarantine_id, q.gateway_time, q.received_at, q.kind, q.address, q.telegram
+	SELECT q.quarantine_id, q.gateway_time, q.received_at, q.kind, q.address, q.telegram, q.gateway_id
 	FROM quarantine q WHERE q.retry AND q.quarantine_id > after_id ORDER BY q.quarantine_id LIMIT max_rows
 $$;
 COMMENT ON FUNCTION bridge_quarantine(bigint, integer) IS 'For the bridge: telegrams in quarantine that are to be decoded again, in the order of their identifiers; notified on channels smarthg_quarantine and smarthg_meter_key';

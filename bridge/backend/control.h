@@ -8,7 +8,7 @@
 
 #include "database.h"
 
-enum { CONTROL_PARAMETERS = 5 };
+enum { CONTROL_PARAMETERS = 6 };
 
 struct control;
 
