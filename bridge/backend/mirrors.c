@@ -173,8 +173,8 @@ static bool listed(const PGresult *result, int64_t id)
 	return false;
 }
 
-/* What the database does not list any more was superseded or expired there, or its gateway is gone:
- * it is not sent again, and comes back with the gateway. */
+/* What the database does not list any more was superseded or expired there, or its gateway is gone,
+ * or others go first: it is not sent again, and comes back in its turn. */
 static void drop_others(struct mirrors *mirrors, const PGresult *result)
 {
 	struct message **at = &mirrors->first;
@@ -198,8 +198,7 @@ static void on_rows(void *context, const PGresult *result)
 
 	mirrors->fetching = false;
 	if (database_succeeded(result)) {
-		if (PQntuples(result) < FETCH_ROWS)
-			drop_others(mirrors, result);
+		drop_others(mirrors, result);
 		for (int row = 0; row < PQntuples(result); row++)
 			take_row(mirrors, result, row);
 	}

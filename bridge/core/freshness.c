@@ -156,8 +156,7 @@ static bool accepts_late(struct entry *entry, struct mark now, int64_t tolerance
 }
 
 bool freshness_accepts(struct freshness *freshness, int64_t gateway_id,
-                       const struct meter_counter *counter, int64_t heard_ms,
-                       int64_t tolerance_ms)
+                       const struct meter_counter *counter, int64_t heard_ms, int64_t tolerance_ms)
 {
 	struct entry *entry = entry_of(freshness, gateway_id, counter);
 	struct mark now = {counter->value, (uint32_t)(heard_ms / 1000)};

@@ -20,17 +20,16 @@ void freshness_free(struct freshness *freshness);
 
 /*
  * Whether a telegram with this counter, proved by the meter's key and heard by this gateway at
- * heard_ms, is no replay; then it is remembered. A replay has a counter that is not above the highest one, or one
- * that came late like itself, and was heard more than tolerance_ms after it: a gateway may hear the
- * same twice, and its clock be set. heard_ms is never after the reception, so that a clock that
- * was ahead mutes no meter. Another key begins anew. What proves a counter may be as short as 16
- * bits, so the first telegram of all, and a leap that a meter does not make in the time, are
- * believed with the next one: a telegram that was guessed mutes no meter. Without memory everything
- * is fresh.
+ * heard_ms, is no replay; then it is remembered. A replay has a counter that is not above the
+ * highest one, or one that came late like itself, and was heard more than tolerance_ms after it: a
+ * gateway may hear the same twice, and its clock be set. heard_ms is never after the reception, so
+ * that a clock that was ahead mutes no meter. Another key begins anew. What proves a counter may be
+ * as short as 16 bits, so the first telegram of all, and a leap that a meter does not make in the
+ * time, are believed with the next one: a telegram that was guessed mutes no meter. Without memory
+ * everything is fresh.
  */
 bool freshness_accepts(struct freshness *freshness, int64_t gateway_id,
-                       const struct meter_counter *counter, int64_t heard_ms,
-                       int64_t tolerance_ms);
+                       const struct meter_counter *counter, int64_t heard_ms, int64_t tolerance_ms);
 
 /* What is kept for the next start, of one meter by one gateway. */
 struct freshness_mark {
