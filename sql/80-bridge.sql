@@ -69,7 +69,7 @@ COMMENT ON TABLE mbus_layout IS 'Layouts of compact M-Bus frames (EN 13757-3), w
 COMMENT ON COLUMN mbus_layout.meter_kind IS 'Whose layout it is: manufacturer (2 bytes), version and device type, the last four bytes of a meter''s address, as an unsigned number';
 COMMENT ON COLUMN mbus_layout.signature IS 'Checksum of the blocks, as compact frames have it';
 COMMENT ON COLUMN mbus_layout.blocks IS 'Information blocks (DIF, VIF and their extensions) of all records in their order';
-COMMENT ON COLUMN mbus_layout.protected IS 'Whether it came encrypted or authenticated; one in clear takes no other''s place';
+COMMENT ON COLUMN mbus_layout.protected IS 'Whether it came encrypted or authenticated; only such a one takes another''s place, which came in clear';
 COMMENT ON COLUMN mbus_layout.learned_at IS 'When the bridge learned it';
 
 CREATE FUNCTION bridge_mbus_layouts() RETURNS TABLE (meter_kind bigint, signature integer, blocks bytea, protected boolean)
@@ -83,7 +83,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS
 BEGIN
 	INSERT INTO mbus_layout AS l (meter_kind, signature, blocks, protected)
 		VALUES (bridge_mbus_layout.meter_kind, bridge_mbus_layout.signature, bridge_mbus_layout.blocks, bridge_mbus_layout.protected)
-		ON CONFLICT ON CONSTRAINT mbus_layout_pkey DO UPDATE SET blocks = EXCLUDED.blocks, protected = true, learned_at = EXCLUDED.learned_at WHERE EXCLUDED.protected;
+		ON CONFLICT ON CONSTRAINT mbus_layout_pkey DO UPDATE SET blocks = EXCLUDED.blocks, protected = true, learned_at = EXCLUDED.learned_at WHERE EXCLUDED.protected AND NOT l.protected;
 	PERFORM decode_quarantine(reason => 'a compact frame whose layout was not seen yet');
 END $$;
 COMMENT ON FUNCTION bridge_mbus_layout(bigint, integer, bytea, boolean) IS 'For the bridge: a layout that it learned; compact frames that waited for one are decoded again';
