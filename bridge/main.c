@@ -75,7 +75,7 @@ static bool on_record(void *context, const struct gateway *gateway, uint8_t rout
 	struct bridge *bridge = context;
 	struct decoded *decoded = &bridge->decoded;
 
-	decoding_decode(bridge->decoding, route, data, received_ms, decoded);
+	decoding_decode(bridge->decoding, gateway->gateway_id, route, data, received_ms, decoded);
 	if (decoded->replayed)
 		journal_replay(bridge->journal, gateway->eui64, &decoded->counter, clock_steady_ms());
 	if (bridge->console)

@@ -69,7 +69,7 @@ COMMENT ON TABLE mbus_layout IS 'Layouts of compact M-Bus frames (EN 13757-3), w
 COMMENT ON COLUMN mbus_layout.meter_kind IS 'Whose layout it is: manufacturer (2 bytes), version and device type, the last four bytes of a meter''s address, as an unsigned number';
 COMMENT ON COLUMN mbus_layout.signature IS 'Checksum of the blocks, as compact frames have it';
 COMMENT ON COLUMN mbus_layout.blocks IS 'Information blocks (DIF, VIF and their extensions) of all records in their order';
-COMMENT ON COLUMN mbus_layout.protected IS 'Whether it came encrypted or authenticated; one in clear takes no other''s place';
+COMMENT ON COLUMN mbus_layout.protected IS 'Whether it came encrypted or authenticated; only such a one takes another''s place, which came in clear';
 COMMENT ON COLUMN mbus_layout.learned_at IS 'When the bridge learned it';
 
 CREATE FUNCTION bridge_mbus_layouts() RETURNS TABLE (meter_kind bigint, signature integer, blocks bytea, protected boolean)
@@ -83,7 +83,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS
 BEGIN
 	INSERT INTO mbus_layout AS l (meter_kind, signature, blocks, protected)
 		VALUES (bridge_mbus_layout.meter_kind, bridge_mbus_layout.signature, bridge_mbus_layout.blocks, bridge_mbus_layout.protected)
-		ON CONFLICT ON CONSTRAINT mbus_layout_pkey DO UPDATE SET blocks = EXCLUDED.blocks, protected = true, learned_at = EXCLUDED.learned_at WHERE EXCLUDED.protected;
+		ON CONFLICT ON CONSTRAINT mbus_layout_pkey DO UPDATE SET blocks = EXCLUDED.blocks, protected = true, learned_at = EXCLUDED.learned_at WHERE EXCLUDED.protected AND NOT l.protected;
 	PERFORM decode_quarantine(reason => 'a compact frame whose layout was not seen yet');
 END $$;
 COMMENT ON FUNCTION bridge_mbus_layout(bigint, integer, bytea, boolean) IS 'For the bridge: a layout that it learned; compact frames that waited for one are decoded again';
@@ -541,9 +541,9 @@ COMMENT ON FUNCTION bridge_ingest(bigint[], bigint[], timestamptz[], timestamptz
 'For the bridge: stores a batch of records and the readings decoded from them (reading_record is the 1-based index of a reading''s record) in one transaction, each record exactly once; SQLSTATE 55P03 where a lock is not to be had within 30 s, after which the bridge calls again; returns, for each gateway of the batch, the mark to acknowledge: all records up to it are committed. Readings that fit no meter, and records with a quarantine_reason, are kept raw in quarantine; quarantine_device is the M-Bus meter whose key is at fault, one a record. OBIS code * stands for a scale or unit reported without a value (unit scale where it says none, raw_value 1 where counts are BCD). OBIS code *mirror stands for what was said of a mirror: unit request, response, remove, removed or filled (the meter wrote its attributes), raw_value its endpoint. An OBIS code that begins with ? stands for what the meter measures, if that is not electricity; unit ? for its unit and ?/h for that of its demand. Record kind 0: the gateway lost all records up to this number that it did not send';
 
 CREATE FUNCTION bridge_quarantine(after_id bigint, max_rows integer)
-RETURNS TABLE (quarantine_id bigint, gateway_time timestamptz, received_at timestamptz, kind smallint, address bytea, telegram bytea)
+RETURNS TABLE (quarantine_id bigint, gateway_time timestamptz, received_at timestamptz, kind smallint, address bytea, telegram bytea, gateway_id bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
-	SELECT q.quarantine_id, q.gateway_time, q.received_at, q.kind, q.address, q.telegram
+	SELECT q.quarantine_id, q.gateway_time, q.received_at, q.kind, q.address, q.telegram, q.gateway_id
 	FROM quarantine q WHERE q.retry AND q.quarantine_id > after_id ORDER BY q.quarantine_id LIMIT max_rows
 $$;
 COMMENT ON FUNCTION bridge_quarantine(bigint, integer) IS 'For the bridge: telegrams in quarantine that are to be decoded again, in the order of their identifiers; notified on channels smarthg_quarantine and smarthg_meter_key';

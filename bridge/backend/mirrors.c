@@ -74,8 +74,6 @@ static void take_row(struct mirrors *mirrors, const PGresult *result, int row)
 		requests_refuse(mirrors->requests, id, gateway_id, "the device's address is no EUI-64");
 }
 
-/* What the database does not list any more was superseded or expired there, or its gateway is gone:
- * it is not sent again, and comes back with the gateway. */
 static bool listed(const void *context, int64_t id)
 {
 	const PGresult *result = context;
@@ -92,8 +90,9 @@ static void on_rows(void *context, const PGresult *result)
 
 	mirrors->fetching = false;
 	if (database_succeeded(result)) {
-		if (PQntuples(result) < FETCH_ROWS)
-			requests_drop_others(mirrors->requests, listed, result);
+		/* What it does not list any more was superseded or expired there, or its gateway is gone,
+		 * or others go first: it is not sent again, and comes back in its turn. */
+		requests_drop_others(mirrors->requests, listed, result);
 		for (int row = 0; row < PQntuples(result); row++)
 			take_row(mirrors, result, row);
 	}

@@ -63,6 +63,43 @@ bool tls_shared_key(const struct link_key *link_key, uint64_t eui64, uint8_t out
 	                     sizeof(info), out, TLS_KEY_SIZE);
 }
 
+static void free_identity(void *parent, void *identity, CRYPTO_EX_DATA *data, int index,
+                          long number, void *pointer)
+{
+	(void)parent;
+	(void)data;
+	(void)index;
+	(void)number;
+	(void)pointer;
+	free(identity);
+}
+
+/* Where a connection keeps whose pre-shared key was asked for: of TLS 1.3 OpenSSL does not tell. */
+static int identity_slot(void)
+{
+	static int slot = -1;
+
+	if (slot < 0)
+		slot = SSL_get_ex_new_index(0, NULL, NULL, NULL, free_identity);
+	return slot;
+}
+
+/* False: no memory. */
+static bool keep_identity(SSL *ssl, uint64_t eui64)
+{
+	uint64_t *identity = SSL_get_ex_data(ssl, identity_slot());
+
+	if (!identity) {
+		identity = malloc(sizeof(*identity));
+		if (!identity || SSL_set_ex_data(ssl, identity_slot(), identity) != 1) {
+			free(identity);
+			return false;
+		}
+	}
+	*identity = eui64;
+	return true;
+}
+
 /* Called in the handshake, of TLS 1.2 and 1.3 alike; 0: the identity is not known. */
 static unsigned on_shared_key(SSL *ssl, const char *identity, unsigned char *key, unsigned room)
 {
@@ -71,7 +108,7 @@ static unsigned on_shared_key(SSL *ssl, const char *identity, unsigned char *key
 	struct link_key link_key = {.size = 0};
 	bool found = room >= TLS_KEY_SIZE && eui64 != TLS_NO_EUI64 &&
 	             tls->link_key(tls->link_key_context, eui64, &link_key) &&
-	             tls_shared_key(&link_key, eui64, key);
+	             tls_shared_key(&link_key, eui64, key) && keep_identity(ssl, eui64);
 
 	security_wipe(&link_key, sizeof(link_key));
 	return found ? TLS_KEY_SIZE : 0;
@@ -213,11 +250,16 @@ uint64_t tls_certificate_eui64(const X509 *certificate)
 uint64_t tls_identity(SSL *ssl)
 {
 	const char *identity = SSL_get_psk_identity(ssl);
+	const uint64_t *asked = SSL_get_ex_data(ssl, identity_slot());
 	X509 *certificate;
 	uint64_t eui64 = 0;
 
 	if (identity)
 		return tls_eui64(identity, strlen(identity));
+	/* In TLS 1.3 a session that is resumed, as there are no tickets: the last key that was asked
+	 * for is the one that was proved. */
+	if (asked && SSL_session_reused(ssl))
+		return *asked;
 	certificate = SSL_get1_peer_certificate(ssl);
 	if (certificate)
 		eui64 = tls_certificate_eui64(certificate);

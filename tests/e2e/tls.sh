@@ -66,6 +66,23 @@ sim other --connect "$through" --telegrams "$work/two" --timeout 1
 is "$(sql "SELECT committed_record_no FROM gateway WHERE gateway_id = 2")" 100 "through that tunnel no other gateway may come"
 comes t "SELECT count(*) > 0 FROM gateway_event WHERE event = 'wrong_identity' AND gateway_id = 2" "which is an event"
 end_tunnel
+# With TLS 1.3, which has its own way to say whose key it is.
+cat >"$work/s_client" <<END
+exec openssl s_client -quiet -connect $tls -tls1_3 -psk_identity $first -psk $(shared_key $first) 2>/dev/null
+END
+through_port=$((20000 + RANDOM % 20000))
+socat "TCP-LISTEN:$through_port,bind=127.0.0.1,fork,reuseaddr" "EXEC:sh $work/s_client" 2>/dev/null &
+socat_pid=$!
+for _ in $(seq 50); do ss -Hltn "sport = :$through_port" | grep -q . && break; sleep 0.05; done
+"$top/tests/e2e/telegrams" 3 160 >"$work/telegrams"
+grep "^$first" "$work/telegrams" >"$work/one"
+wrong_before=$(sql "SELECT count(*) FROM gateway_event WHERE event = 'wrong_identity'")
+sim psk13 --connect "127.0.0.1:$through_port" --telegrams "$work/one" --timeout 5
+is "$?$(sql "SELECT committed_record_no FROM gateway WHERE gateway_id = 1")" 0160 "TLS 1.3 with a pre-shared key carries records"
+sim other13 --connect "127.0.0.1:$through_port" --telegrams "$work/two" --timeout 1
+is "$(sql "SELECT committed_record_no FROM gateway WHERE gateway_id = 2")" 100 "and no other gateway's"
+comes t "SELECT count(*) > $wrong_before FROM gateway_event WHERE event = 'wrong_identity' AND gateway_id = 2" "which is an event, too"
+kill $socat_pid
 printf '%s:%s\n' $first "$(shared_key $second)" >"$work/psk"
 tunnel wrong "PSKsecrets = $work/psk" "ciphers = PSK" "sslVersionMax = TLSv1.2"
 sim wrong --connect "$through" --telegrams "$work/one" --timeout 1
@@ -102,7 +119,7 @@ is "$(grep -cE 'Cipher is (TLS_|.*PSK)' "$work/psk.refused")" 0 "where certifica
 grep "^$first" "$work/telegrams" >"$work/one"
 grep "^$second" "$work/telegrams" >"$work/two"
 sim clear --telegrams "$work/one" --timeout 1
-is "$(sql "SELECT committed_record_no FROM gateway WHERE gateway_id = 1")" 150 "in clear a gateway without key is refused"
+is "$(sql "SELECT committed_record_no FROM gateway WHERE gateway_id = 1")" 160 "in clear a gateway without key is refused"
 tunnel gateway "cert = $work/gateway1.pem" "key = $work/gateway1.key"
 sim gateway --connect "$through" --telegrams "$work/one"
 check $? "with its certificate below it may come"

@@ -369,6 +369,34 @@ static void test_compact(void)
 	mbus_formats_free(formats);
 }
 
+/* Puts layouts that nobody has, of so many kinds in turn. */
+static void flood(struct mbus_formats *formats, uint32_t kinds, bool protected)
+{
+	for (int i = 0; i < 4000; i++) {
+		uint8_t other[] = {0x04, 0x13, 0x84, 0x10, 0x13, (uint8_t)(i & 3), 0x02, (uint8_t)(i >> 2)};
+		mbus_formats_put(formats, 2 + (uint32_t)i % kinds, crc_by_bits(other, sizeof(other)),
+		                 cursor_over(other, sizeof(other)), protected);
+	}
+}
+
+static void test_layout_flood(void)
+{
+	static const uint8_t blocks[8] = {0x04, 0x03, 0x04, 0x14, 0x02, 0x2b, 0x02, 0x5b};
+	struct mbus_formats *formats = mbus_formats_new();
+	uint16_t signature = crc_by_bits(blocks, 8);
+	struct cursor found;
+
+	mbus_formats_put(formats, 1, signature, cursor_over(blocks, 8), true);
+	flood(formats, 1, true);
+	ok(mbus_formats_find(formats, 1, signature, &found),
+	   "one kind's layouts, many as they be, leave another's alone");
+	flood(formats, 100, false);
+	ok(mbus_formats_find(formats, 1, signature, &found), "and those in clear a protected one");
+	flood(formats, 100, true);
+	ok(!mbus_formats_find(formats, 1, signature, &found), "which makes room for its like");
+	mbus_formats_free(formats);
+}
+
 /* Other blocks of the same length and signature. */
 static void collide(const uint8_t *blocks, uint8_t *out)
 {
@@ -399,6 +427,9 @@ static void test_layout_collision(void)
 	mbus_formats_put(formats, 1, signature, cursor_over(forged, 8), true);
 	ok(mbus_formats_find(formats, 1, signature, &found) && memcmp(found.bytes, forged, 8) == 0,
 	   "a protected one does");
+	mbus_formats_put(formats, 1, signature, cursor_over(blocks, 8), true);
+	ok(mbus_formats_find(formats, 1, signature, &found) && memcmp(found.bytes, forged, 8) == 0,
+	   "but not another protected one's: who has a key of a meter could name what others send");
 	mbus_formats_free(formats);
 }
 
@@ -465,9 +496,20 @@ static void test_cuts(void)
 int main(void)
 {
 	static void (*const tests[])(void) = {
-	    test_cipher,           test_link,        test_chance_checksum,      test_security,
-	    test_counters,         test_fragments,   test_extended_link_layers, test_compact,
-	    test_layout_collision, test_other_meter, test_clear_tail,           test_cuts};
+	    test_cipher,
+	    test_link,
+	    test_chance_checksum,
+	    test_security,
+	    test_counters,
+	    test_fragments,
+	    test_extended_link_layers,
+	    test_compact,
+	    test_layout_collision,
+	    test_layout_flood,
+	    test_other_meter,
+	    test_clear_tail,
+	    test_cuts,
+	};
 
 	return run_decoding(tests, sizeof(tests) / sizeof(tests[0]));
 }
