@@ -25,6 +25,7 @@ struct control {
 	struct control_handlers handlers;
 	const struct log *log;
 	const char *const *channels;
+	bool watched;     /* the server looks whether this connection is still there */
 	size_t listening; /* how many channels this connection listens on */
 	struct queued *first, **end;
 	size_t sent;   /* of the first ones, joined in the statement under way */
@@ -89,6 +90,13 @@ static void on_answer(void *context, const PGresult *result)
 	}
 	for (size_t left = control->sent; left > 0; left--)
 		settle_first(control, result);
+}
+
+static void on_watched(void *context, const PGresult *result)
+{
+	struct control *control = context;
+
+	control->watched = result != NULL; /* a server that cannot do without */
 }
 
 static void on_listening(void *context, const PGresult *result)
@@ -180,7 +188,13 @@ static void on_idle(void *context)
 {
 	struct control *control = context;
 
-	if (control->channels[control->listening]) {
+	if (!control->watched) {
+		/* A small statement that waits for a lock would outlast its connection, and those sent
+		 * again after it, until the server has no connections left. */
+		struct statement watch = {.sql = "SET client_connection_check_interval = '2 s'"};
+
+		database_send(control->database, &watch, on_watched, control);
+	} else if (control->channels[control->listening]) {
 		char listen[100];
 		struct statement statement = {.sql = listen};
 
@@ -195,6 +209,7 @@ static void on_connected(void *context)
 {
 	struct control *control = context;
 
+	control->watched = false;
 	control->listening = 0;
 }
 
