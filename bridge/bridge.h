@@ -56,6 +56,8 @@ struct hosts_options bridge_hosts_options(struct bridge *bridge);
 /* operations.c: reload, state, metrics and short messages; false and a message where they cannot
  * start. */
 bool operations_start(struct bridge *bridge, char *message, size_t size);
+/* The port that it listens on into the file where it is to be told. */
+bool operations_write_port(struct bridge *bridge, char *message, size_t size);
 /* The client tool's socket, which is to belong to the user that the bridge runs as. */
 bool operations_start_console(struct bridge *bridge, char *message, size_t size);
 void operations_finish(struct bridge *bridge);

@@ -8,7 +8,6 @@
  *                     +------------------------ backend/commands <- smarthg.bridge_commands
  *                     +------------------------ backend/mirrors <- smarthg.bridge_mirror_requests
  */
-#include <errno.h>
 #include <event2/event.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -76,7 +75,7 @@ static bool on_record(void *context, const struct gateway *gateway, uint8_t rout
 	struct bridge *bridge = context;
 	struct decoded *decoded = &bridge->decoded;
 
-	decoding_decode(bridge->decoding, route, data, received_ms, decoded);
+	decoding_decode(bridge->decoding, gateway->gateway_id, route, data, received_ms, decoded);
 	if (decoded->replayed)
 		journal_replay(bridge->journal, gateway->eui64, &decoded->counter, clock_steady_ms());
 	if (bridge->console)
@@ -387,24 +386,6 @@ static bool start_hosts(struct bridge *bridge, char *message, size_t size)
 	return true;
 }
 
-/* Through another name, so that who waits for the file never reads half of it. */
-static bool write_port_file(struct bridge *bridge, char *message, size_t size)
-{
-	const char *path = bridge->configuration.port_file;
-	char draft[CONFIGURATION_TEXT + 8];
-	FILE *file;
-
-	if (path[0] == '\0')
-		return true;
-	snprintf(draft, sizeof(draft), "%s.new", path);
-	file = fopen(draft, "w");
-	if (file && fprintf(file, "%u\n", hosts_port(bridge->hosts, false)) > 0 && fclose(file) == 0 &&
-	    rename(draft, path) == 0)
-		return true;
-	snprintf(message, size, "cannot write \"%s\": %s", path, strerror(errno));
-	return false;
-}
-
 static bool start_events(struct bridge *bridge)
 {
 	struct event_base *base = bridge->base;
@@ -466,7 +447,7 @@ static int run(struct bridge *bridge)
 	started = bridge->base && start_back_end(bridge) && start_events(bridge) &&
 	          start_hosts(bridge, message, sizeof(message)) &&
 	          operations_start(bridge, message, sizeof(message)) &&
-	          write_port_file(bridge, message, sizeof(message)) &&
+	          operations_write_port(bridge, message, sizeof(message)) &&
 	          supervisor_become(bridge->configuration.user, message, sizeof(message)) &&
 	          operations_start_console(bridge, message, sizeof(message));
 	if (started) {

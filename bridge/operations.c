@@ -1,8 +1,9 @@
 /*
  * What the bridge owes those who run it: its state in the log, in the database, as
- * metrics and to the service manager; the client tool's socket; short messages;
+ * metrics and to the service manager; its port; the client tool's socket; short messages;
  * and a configuration that is read again on SIGHUP.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <malloc.h>
 #include <signal.h>
@@ -108,6 +109,24 @@ static bool on_console_request(void *context, uint64_t gateway, uint64_t id, uin
 	request_write(&payload, id, method);
 	writer_bytes(&payload, body, size);
 	return !payload.broken && hosts_request_eui64(bridge->hosts, gateway, bytes, payload.at);
+}
+
+/* Through another name, so that who waits for the file never reads half of it. */
+bool operations_write_port(struct bridge *bridge, char *message, size_t size)
+{
+	const char *path = bridge->configuration.port_file;
+	char draft[CONFIGURATION_TEXT + 8];
+	FILE *file;
+
+	if (path[0] == '\0')
+		return true;
+	snprintf(draft, sizeof(draft), "%s.new", path);
+	file = fopen(draft, "w");
+	if (file && fprintf(file, "%u\n", hosts_port(bridge->hosts, false)) > 0 && fclose(file) == 0 &&
+	    rename(draft, path) == 0)
+		return true;
+	snprintf(message, size, "cannot write \"%s\": %s", path, strerror(errno));
+	return false;
 }
 
 bool operations_start_console(struct bridge *bridge, char *message, size_t size)

@@ -26,7 +26,8 @@ CREATE TABLE installation (
 	partitions_ahead interval NOT NULL DEFAULT '2 months' CHECK (partitions_ahead BETWEEN '1 day' AND '5 years'),
 	readings_kept interval CHECK (readings_kept >= '1 month'),
 	plans_kept interval CHECK (plans_kept >= '1 day'),
-	forecasts_kept interval DEFAULT '400 days' CHECK (forecasts_kept >= '1 day')
+	forecasts_kept interval DEFAULT '400 days' CHECK (forecasts_kept >= '1 day'),
+	events_kept interval DEFAULT '400 days' CHECK (events_kept >= '1 day')
 );
 COMMENT ON TABLE installation IS 'Settings of this database: at most one row; without it the defaults hold (DESIGN.md sections 2, 6, 9)';
 COMMENT ON COLUMN installation.only_one IS 'Always true: there is one row at most';
@@ -39,11 +40,12 @@ COMMENT ON COLUMN installation.plausible_kw IS 'A register that rises faster tha
 COMMENT ON COLUMN installation.partitions_ahead IS 'Upkeep makes the partitions of readings this far ahead';
 COMMENT ON COLUMN installation.readings_kept IS 'Upkeep drops whole months of readings that are older; null: all are kept. Energy stays';
 COMMENT ON COLUMN installation.forecasts_kept IS 'prune_forecasts deletes stored forecasts made longer ago; null: all are kept';
+COMMENT ON COLUMN installation.events_kept IS 'Upkeep drops events of gateways that are older, and closed sessions, resolved telegrams of quarantine, finished messages and ended mirrors; null: all are kept';
 COMMENT ON COLUMN installation.plans_kept IS 'Upkeep drops plans that are older, with their commands; null: all are kept';
 
 CREATE FUNCTION settings() RETURNS installation
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = smarthg, pg_temp AS $$
-	SELECT coalesce((SELECT i FROM installation i), (true, 0, '15 min', '1 hour', '35 days', '10 years', 10000, '2 months', NULL, NULL, '400 days')::installation)
+	SELECT coalesce((SELECT i FROM installation i), (true, 0, '15 min', '1 hour', '35 days', '10 years', 10000, '2 months', NULL, NULL, '400 days', '400 days')::installation)
 $$;
 COMMENT ON FUNCTION settings() IS 'The row of installation, or the defaults where there is none';
 

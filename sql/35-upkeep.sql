@@ -57,11 +57,11 @@ CREATE TABLE upkeep_run (
 	ended_at timestamptz
 );
 COMMENT ON TABLE upkeep_run IS 'The last run of each task of upkeep; upkeep_progress shows it';
-COMMENT ON COLUMN upkeep_run.task IS 'import, settle, refresh, drop, plans, forecasts, market, pack';
+COMMENT ON COLUMN upkeep_run.task IS 'import, settle, refresh, drop, plans, forecasts, events, market, pack';
 COMMENT ON COLUMN upkeep_run.pid IS 'Process of the server that runs it';
 COMMENT ON COLUMN upkeep_run.began_at IS 'When it began';
 COMMENT ON COLUMN upkeep_run.reported_at IS 'When it last committed something';
-COMMENT ON COLUMN upkeep_run.done IS 'How much is done: readings landed, batches settled, register days refreshed, partitions and plans dropped, rows of forecasts and of the market removed, steps of packing';
+COMMENT ON COLUMN upkeep_run.done IS 'How much is done: readings landed, batches settled, register days refreshed, partitions and plans dropped, rows of forecasts, events and of the market removed, steps of packing';
 COMMENT ON COLUMN upkeep_run.ended_at IS 'When it ended; null: at it, or cut off';
 
 CREATE FUNCTION pages_landed() RETURNS bigint
@@ -210,6 +210,18 @@ BEGIN
 	END LOOP;
 	PERFORM smarthg.report_upkeep('forecasts', done, true);
 
+	PERFORM smarthg.report_upkeep('events', 0);
+	done := 0;
+	LOOP
+		COMMIT;
+		EXIT WHEN setting.events_kept IS NULL;
+		step := smarthg.drop_events_before(pg_catalog.now() - setting.events_kept);
+		EXIT WHEN step = 0;
+		done := done + step;
+		PERFORM smarthg.report_upkeep('events', done);
+	END LOOP;
+	PERFORM smarthg.report_upkeep('events', done, true);
+
 	PERFORM smarthg.report_upkeep('market', 0);
 	done := 0;
 	LOOP
@@ -232,7 +244,7 @@ BEGIN
 	PERFORM smarthg.report_upkeep('pack', done, true);
 END $$;
 COMMENT ON PROCEDURE upkeep() IS
-'Takes over reading_import, makes partitions of reading_day ahead, settles what has landed, brings interval energy up to date and drops readings older than installation.readings_kept, plans older than plans_kept and forecasts older than forecasts_kept, removes what has expired in the market, packs months that are over; each step committed, progress as notices and in upkeep_progress. Cancelled, it has done what it told; the next call does the rest';
+'Takes over reading_import, makes partitions of reading_day ahead, settles what has landed, brings interval energy up to date and drops readings older than installation.readings_kept, plans older than plans_kept, forecasts older than forecasts_kept and what of gateways was over before events_kept, removes what has expired in the market, packs months that are over; each step committed, progress as notices and in upkeep_progress. Cancelled, it has done what it told; the next call does the rest';
 
 CREATE FUNCTION schedule_upkeep(schedule text DEFAULT '* * * * *') RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = smarthg, pg_temp AS $$

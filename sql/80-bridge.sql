@@ -69,7 +69,7 @@ COMMENT ON TABLE mbus_layout IS 'Layouts of compact M-Bus frames (EN 13757-3), w
 COMMENT ON COLUMN mbus_layout.meter_kind IS 'Whose layout it is: manufacturer (2 bytes), version and device type, the last four bytes of a meter''s address, as an unsigned number';
 COMMENT ON COLUMN mbus_layout.signature IS 'Checksum of the blocks, as compact frames have it';
 COMMENT ON COLUMN mbus_layout.blocks IS 'Information blocks (DIF, VIF and their extensions) of all records in their order';
-COMMENT ON COLUMN mbus_layout.protected IS 'Whether it came encrypted or authenticated; one in clear takes no other''s place';
+COMMENT ON COLUMN mbus_layout.protected IS 'Whether it came encrypted or authenticated; only such a one takes another''s place, which came in clear';
 COMMENT ON COLUMN mbus_layout.learned_at IS 'When the bridge learned it';
 
 CREATE FUNCTION bridge_mbus_layouts() RETURNS TABLE (meter_kind bigint, signature integer, blocks bytea, protected boolean)
@@ -83,7 +83,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS
 BEGIN
 	INSERT INTO mbus_layout AS l (meter_kind, signature, blocks, protected)
 		VALUES (bridge_mbus_layout.meter_kind, bridge_mbus_layout.signature, bridge_mbus_layout.blocks, bridge_mbus_layout.protected)
-		ON CONFLICT ON CONSTRAINT mbus_layout_pkey DO UPDATE SET blocks = EXCLUDED.blocks, protected = true, learned_at = EXCLUDED.learned_at WHERE EXCLUDED.protected;
+		ON CONFLICT ON CONSTRAINT mbus_layout_pkey DO UPDATE SET blocks = EXCLUDED.blocks, protected = true, learned_at = EXCLUDED.learned_at WHERE EXCLUDED.protected AND NOT l.protected;
 	PERFORM decode_quarantine(reason => 'a compact frame whose layout was not seen yet');
 END $$;
 COMMENT ON FUNCTION bridge_mbus_layout(bigint, integer, bytea, boolean) IS 'For the bridge: a layout that it learned; compact frames that waited for one are decoded again';
@@ -154,47 +154,60 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION bridge_gateways() IS 'For the bridge: the gateways it may talk to, with their link keys; notified on channel smarthg_gateway when they change';
 
-CREATE FUNCTION bridge_session_open(gateway_id bigint, session_no bigint, peer text, secured boolean, resumed boolean) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
-#variable_conflict use_column
-BEGIN
-	IF bridge_session_open.resumed THEN
-		UPDATE gateway_session s SET resumed = s.resumed + 1, peer = bridge_session_open.peer, secured = bridge_session_open.secured
-			WHERE s.gateway_id = bridge_session_open.gateway_id AND s.session_no = bridge_session_open.session_no AND s.closed_at IS NULL;
-		IF FOUND THEN
-			RETURN;
-		END IF;
-	END IF;
-	UPDATE gateway_session s SET closed_at = clock_timestamp(), close_reason = 'a new session began'
-		WHERE s.gateway_id = bridge_session_open.gateway_id AND s.closed_at IS NULL;
-	INSERT INTO gateway_session (gateway_id, session_no, peer, secured)
-		VALUES (bridge_session_open.gateway_id, bridge_session_open.session_no, bridge_session_open.peer, bridge_session_open.secured);
-END $$;
-COMMENT ON FUNCTION bridge_session_open(bigint, bigint, text, boolean, boolean) IS 'For the bridge: a remote host session began, which ends the gateway''s old one, or was resumed';
-
-CREATE FUNCTION bridge_session_close(gateway_id bigint, session_no bigint, reason text) RETURNS void
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
-	UPDATE gateway_session s SET closed_at = clock_timestamp(), close_reason = bridge_session_close.reason
-	WHERE s.gateway_id = bridge_session_close.gateway_id AND s.session_no = bridge_session_close.session_no AND s.closed_at IS NULL
-$$;
-COMMENT ON FUNCTION bridge_session_close(bigint, bigint, text) IS 'For the bridge: a remote host session ended';
-
-CREATE FUNCTION bridge_presence(gateway_id bigint, online boolean, at timestamptz, reason text) RETURNS void
+CREATE FUNCTION bridge_journal(event text[], gateway_id bigint[], session_no bigint[], secured boolean[], at_ms bigint[], detail text[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	gone_eui64 bytea;
+	-- Of a gateway's sessions, and of its presence, one event a turn: those of a turn can be written together.
+	turns integer[];
+	went_on integer[];
+	changed boolean := false;
 BEGIN
-	UPDATE gateway g SET online = bridge_presence.online, online_changed_at = bridge_presence.at
-		WHERE g.gateway_id = bridge_presence.gateway_id AND g.online <> bridge_presence.online RETURNING g.eui64 INTO gone_eui64;
-	IF FOUND THEN
+	SELECT array_agg(t.turn ORDER BY t.n) INTO turns FROM (
+		SELECT i.n, row_number() OVER (PARTITION BY i.gateway_id, i.event IN ('online', 'offline') ORDER BY i.n)::integer AS turn
+		FROM unnest(bridge_journal.gateway_id, bridge_journal.event) WITH ORDINALITY AS i(gateway_id, event, n)
+	) AS t;
+	-- In the order in which batches of records lock them.
+	PERFORM FROM gateway g WHERE g.gateway_id = ANY (bridge_journal.gateway_id) ORDER BY g.gateway_id FOR NO KEY UPDATE;
+
+	FOR this IN 1 .. coalesce((SELECT max(t) FROM unnest(turns) AS t), 0) LOOP
+		WITH went_on AS (
+			UPDATE gateway_session s SET resumed = s.resumed + 1, peer = i.detail, secured = i.secured
+			FROM unnest(turns, bridge_journal.event, bridge_journal.gateway_id, bridge_journal.session_no, bridge_journal.secured, bridge_journal.detail)
+				WITH ORDINALITY AS i(turn, event, gateway_id, session_no, secured, detail, n)
+			WHERE i.turn = this AND i.event = 'resumed' AND s.gateway_id = i.gateway_id AND s.session_no = i.session_no AND s.closed_at IS NULL
+			RETURNING i.n::integer
+		)
+		SELECT coalesce(array_agg(w.n), '{}') INTO went_on FROM went_on w;
+		UPDATE gateway_session s SET closed_at = clock_timestamp(), close_reason = CASE i.event WHEN 'closed' THEN i.detail ELSE 'a new session began' END
+		FROM unnest(turns, bridge_journal.event, bridge_journal.gateway_id, bridge_journal.session_no, bridge_journal.detail)
+			WITH ORDINALITY AS i(turn, event, gateway_id, session_no, detail, n)
+		WHERE i.turn = this AND s.gateway_id = i.gateway_id AND s.closed_at IS NULL
+			AND CASE i.event WHEN 'closed' THEN s.session_no = i.session_no WHEN 'opened' THEN true WHEN 'resumed' THEN i.n <> ALL (went_on) ELSE false END;
+		INSERT INTO gateway_session (gateway_id, session_no, peer, secured)
+		SELECT i.gateway_id, i.session_no, i.detail, i.secured
+		FROM unnest(turns, bridge_journal.event, bridge_journal.gateway_id, bridge_journal.session_no, bridge_journal.secured, bridge_journal.detail)
+			WITH ORDINALITY AS i(turn, event, gateway_id, session_no, secured, detail, n)
+		WHERE i.turn = this AND i.event IN ('opened', 'resumed') AND i.n <> ALL (went_on) ORDER BY i.n;
+
+		WITH flipped AS (
+			UPDATE gateway g SET online = (i.event = 'online'), online_changed_at = to_timestamp(i.at_ms / 1000.0)
+			FROM unnest(turns, bridge_journal.event, bridge_journal.gateway_id, bridge_journal.at_ms, bridge_journal.detail)
+				WITH ORDINALITY AS i(turn, event, gateway_id, at_ms, detail, n)
+			WHERE i.turn = this AND i.event IN ('online', 'offline') AND g.gateway_id = i.gateway_id AND g.online <> (i.event = 'online')
+			RETURNING g.online_changed_at, g.gateway_id, g.eui64, i.event, i.detail, i.n
+		)
 		INSERT INTO gateway_event (at, gateway_id, eui64, event, detail)
-			VALUES (bridge_presence.at, bridge_presence.gateway_id, gone_eui64, CASE WHEN bridge_presence.online THEN 'online' ELSE 'offline' END, bridge_presence.reason);
+		SELECT f.online_changed_at, f.gateway_id, f.eui64, f.event, f.detail FROM flipped f ORDER BY f.n;
+		changed := changed OR FOUND;
+	END LOOP;
+	IF changed THEN
 		-- Channels are open to all who can connect, so this one says only that there is news.
 		PERFORM pg_notify('smarthg_presence', '');
 	END IF;
 END $$;
-COMMENT ON FUNCTION bridge_presence(bigint, boolean, timestamptz, text) IS 'For the bridge: a gateway came online or went offline; each transition is a row of gateway_event and a NOTIFY on smarthg_presence';
+COMMENT ON FUNCTION bridge_journal(text[], bigint[], bigint[], boolean[], bigint[], text[]) IS
+'For the bridge: what happened to gateways, in its order. Of remote host sessions: opened, which ends the gateway''s old one, resumed, or closed, with the session''s number and in detail the peer, or the reason of its end. Of presence: online or offline, at so many milliseconds since 1970, with the reason in detail; each transition is a row of gateway_event, and NOTIFY tells of them on smarthg_presence';
 
 CREATE FUNCTION bridge_security_event(eui64 bytea, peer text, event text, detail text) RETURNS void
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
@@ -528,9 +541,9 @@ COMMENT ON FUNCTION bridge_ingest(bigint[], bigint[], timestamptz[], timestamptz
 'For the bridge: stores a batch of records and the readings decoded from them (reading_record is the 1-based index of a reading''s record) in one transaction, each record exactly once; SQLSTATE 55P03 where a lock is not to be had within 30 s, after which the bridge calls again; returns, for each gateway of the batch, the mark to acknowledge: all records up to it are committed. Readings that fit no meter, and records with a quarantine_reason, are kept raw in quarantine; quarantine_device is the M-Bus meter whose key is at fault, one a record. OBIS code * stands for a scale or unit reported without a value (unit scale where it says none, raw_value 1 where counts are BCD). OBIS code *mirror stands for what was said of a mirror: unit request, response, remove, removed or filled (the meter wrote its attributes), raw_value its endpoint. An OBIS code that begins with ? stands for what the meter measures, if that is not electricity; unit ? for its unit and ?/h for that of its demand. Record kind 0: the gateway lost all records up to this number that it did not send';
 
 CREATE FUNCTION bridge_quarantine(after_id bigint, max_rows integer)
-RETURNS TABLE (quarantine_id bigint, gateway_time timestamptz, received_at timestamptz, kind smallint, address bytea, telegram bytea)
+RETURNS TABLE (quarantine_id bigint, gateway_time timestamptz, received_at timestamptz, kind smallint, address bytea, telegram bytea, gateway_id bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$
-	SELECT q.quarantine_id, q.gateway_time, q.received_at, q.kind, q.address, q.telegram
+	SELECT q.quarantine_id, q.gateway_time, q.received_at, q.kind, q.address, q.telegram, q.gateway_id
 	FROM quarantine q WHERE q.retry AND q.quarantine_id > after_id ORDER BY q.quarantine_id LIMIT max_rows
 $$;
 COMMENT ON FUNCTION bridge_quarantine(bigint, integer) IS 'For the bridge: telegrams in quarantine that are to be decoded again, in the order of their identifiers; notified on channels smarthg_quarantine and smarthg_meter_key';

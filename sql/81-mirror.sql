@@ -97,8 +97,10 @@ CREATE FUNCTION note_mirror_event(gateway_id bigint, event text, detail text) RE
 LANGUAGE sql VOLATILE SET search_path = smarthg, pg_temp AS $$
 	INSERT INTO gateway_event (gateway_id, eui64, event, detail)
 	SELECT g.gateway_id, g.eui64, note_mirror_event.event, note_mirror_event.detail FROM gateway g WHERE g.gateway_id = note_mirror_event.gateway_id
+		-- A gateway that asks without end fills mirror_message, and not what people read.
+		AND (SELECT count(*) FROM (SELECT FROM gateway_event e WHERE e.gateway_id = note_mirror_event.gateway_id AND e.at > clock_timestamp() - interval '1 hour' AND e.event = note_mirror_event.event LIMIT 60) AS recent) < 60
 $$;
-COMMENT ON FUNCTION note_mirror_event(bigint, text, text) IS 'Writes an event of a gateway''s mirrors: mirror_refused, mirror_unknown, mirror_invalid, mirror_replaced or mirror_request_failed';
+COMMENT ON FUNCTION note_mirror_event(bigint, text, text) IS 'Writes an event of a gateway''s mirrors: mirror_refused, mirror_unknown, mirror_invalid, mirror_replaced or mirror_request_failed; up to 60 of each an hour';
 
 CREATE FUNCTION settle_mirror_requests(gateway_id bigint, device_address bytea, operators boolean, said text DEFAULT NULL, endpoint integer DEFAULT NULL) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = smarthg, pg_temp AS $$
@@ -116,13 +118,18 @@ DECLARE
 	made bigint;
 BEGIN
 	PERFORM settle_mirror_requests(ask_for_mirror.gateway_id, ask_for_mirror.device_address, ask_for_mirror.by_operator);
+	-- What gives nobody an endpoint may be left unsaid: a meter asks again. Those that do are sixteen at most.
+	IF NOT ask_for_mirror.by_operator AND (ask_for_mirror.message = 'removed' OR ask_for_mirror.endpoint = 65535)
+		AND (SELECT count(*) FROM mirror_request q WHERE q.gateway_id = ask_for_mirror.gateway_id AND q.state IN ('pending', 'sent')) >= 48 THEN
+		RETURN NULL;
+	END IF;
 	INSERT INTO mirror_request (gateway_id, device_address, device_endpoint, message, endpoint, by_operator)
 		VALUES (ask_for_mirror.gateway_id, ask_for_mirror.device_address, ask_for_mirror.device_endpoint, ask_for_mirror.message, ask_for_mirror.endpoint, ask_for_mirror.by_operator)
 		RETURNING request_id INTO made;
 	PERFORM pg_catalog.pg_notify('smarthg_mirror', '');
 	RETURN made;
 END $$;
-COMMENT ON FUNCTION ask_for_mirror(bigint, bytea, smallint, text, integer, boolean) IS 'Gives the bridge a message of mirrors for a gateway, in place of those still on their way to the same meter; returns its identifier';
+COMMENT ON FUNCTION ask_for_mirror(bigint, bytea, smallint, text, integer, boolean) IS 'Gives the bridge a message of mirrors for a gateway, in place of those still on their way to the same meter; returns its identifier. Null: 48 are on their way to the gateway, and this one gives no mirror';
 
 CREATE FUNCTION end_mirror(mirror_id bigint, at timestamptz, removed_by text) RETURNS void
 LANGUAGE sql VOLATILE SET search_path = smarthg, pg_temp AS $$
@@ -271,10 +278,12 @@ BEGIN
 	PERFORM bridge_mirror_state(old.request_id, 'expired', 'no gateway took it within 10 minutes')
 		FROM (SELECT q.request_id FROM mirror_request q WHERE q.state IN ('pending', 'sent') AND NOT q.by_operator AND q.created_at < clock_timestamp() - interval '10 minutes'
 			ORDER BY q.gateway_id) AS old; -- as bridge_ingest locks them
+	-- Gateways in turn, so that many of one keep no other's waiting.
 	RETURN QUERY SELECT q.request_id, q.gateway_id, q.device_address, q.device_endpoint, q.message, q.endpoint
-		FROM mirror_request q JOIN gateway g USING (gateway_id) WHERE q.state IN ('pending', 'sent') AND g.enabled AND g.online ORDER BY q.request_id LIMIT max_rows;
+		FROM mirror_request q JOIN gateway g USING (gateway_id) WHERE q.state IN ('pending', 'sent') AND g.enabled AND g.online
+		ORDER BY row_number() OVER (PARTITION BY q.gateway_id ORDER BY q.request_id), q.request_id LIMIT max_rows;
 END $$;
-COMMENT ON FUNCTION bridge_mirror_requests(integer) IS 'For the bridge: messages of mirrors for online gateways that are not yet acknowledged, oldest first; notified on channel smarthg_mirror';
+COMMENT ON FUNCTION bridge_mirror_requests(integer) IS 'For the bridge: messages of mirrors for online gateways that are not yet acknowledged, the oldest of each gateway first; notified on channel smarthg_mirror';
 
 CREATE FUNCTION bridge_mirror_state(request_id bigint, state text, detail text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = smarthg, pg_temp AS $$

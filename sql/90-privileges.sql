@@ -44,10 +44,9 @@ GRANT EXECUTE ON ALL ROUTINES IN SCHEMA smarthg TO smarthg_admin;
 
 -- The bridge touches no table: only these functions, which run as their owner.
 GRANT EXECUTE ON FUNCTION
-	bridge_gateways(), bridge_session_open(bigint, bigint, text, boolean, boolean), bridge_session_close(bigint, bigint, text),
-	bridge_presence(bigint, boolean, timestamptz, text), bridge_security_event(bytea, text, text, text),
+	bridge_gateways(), bridge_journal(text[], bigint[], bigint[], boolean[], bigint[], text[]), bridge_security_event(bytea, text, text, text),
 	bridge_ingest_batch(bytea), bridge_ingest(bigint[], bigint[], timestamptz[], timestamptz[], smallint[], bytea[], bytea[], text[], integer[], bytea[], smallint[], text[], text[], bigint[], bigint[], bigint[], timestamptz[], bytea[]),
-	bridge_mbus_layouts(), bridge_mbus_layout(bigint, integer, bytea, boolean), bridge_meter_keys(), bridge_meter_counters(), bridge_keep_meter_counters(bytea[], smallint[], bigint[], bigint[], bigint[]), bridge_quarantine(bigint, integer), bridge_decoded(bigint, text, bytea, jsonb),
+	bridge_mbus_layouts(), bridge_mbus_layout(bigint, integer, bytea, boolean), bridge_meter_keys(), bridge_meter_counters(), bridge_keep_meter_counters(bytea[], smallint[], bigint[], bigint[], bigint[], bigint[]), bridge_quarantine(bigint, integer), bridge_decoded(bigint, text, bytea, jsonb),
 	bridge_commands(integer, interval), bridge_command_state(bigint, text, text), refresh_interval_energy()
 TO smarthg_bridge;
 

@@ -1,7 +1,6 @@
 /*
- * Delivery of EBR commands (DESIGN.md section 7, Commands). The request id is
- * the command's identifier, so that a repeated REQUEST is recognised by the
- * gateway, and an answer is matched even after a restart of the bridge.
+ * EBR commands from their rows to REQUEST payloads (DESIGN.md section 7,
+ * Commands).
  */
 #include "commands.h"
 
@@ -14,140 +13,35 @@
 #include "../core/clock.h"
 
 enum {
-	BUCKETS = 4096,
 	TICK_MS = 250,
 	FETCH_EVERY_MS = 30000, /* should a notification have been missed */
 	FETCH_PAUSE_MS = 200,   /* between two fetches at least */
 	FETCH_ROWS = 10000,
-	ATTEMPTS = 3,
 	FIRST_STORE_COLUMN = 4,
 	STORE_COLUMNS = 1 + COMMAND_LEVELS,
 	FIRST_BANDS_COLUMN = FIRST_STORE_COLUMN + COMMAND_STORES * STORE_COLUMNS,
 };
 
-enum command_state { COMMAND_WAITING, COMMAND_SENT, COMMAND_SETTLED };
-
-struct command {
-	struct command *next;
-	struct commands *commands;
-	unsigned reports; /* states on their way to the database */
-	int64_t id, gateway_id;
-	enum command_state state;
-	int attempts;
-	int64_t sent_at_ms; /* steady */
-	struct ebr_command ebr;
-};
-
 struct commands {
 	struct control *control;
-	struct commands_options options;
+	int64_t grace_ms;
+	struct requests *requests;
 	struct event *tick, *soon;
-	struct command *buckets[BUCKETS];
-	size_t count;
 	bool fetching, fetch_again;
 	bool more;             /* the last fetch was full */
 	int64_t fetched_at_ms; /* steady */
 };
 
-static struct command **find(struct commands *commands, int64_t id)
-{
-	struct command **at = &commands->buckets[(uint64_t)id % BUCKETS];
-
-	while (*at && (*at)->id != id)
-		at = &(*at)->next;
-	return at;
-}
-
-/* A settled command is forgotten when the database knows, lest a fetch under way bring it back. */
-static void on_reported(void *context, const PGresult *result)
-{
-	struct command *command = context;
-	struct commands *commands = command->commands;
-
-	(void)result;
-	command->reports--;
-	if (command->state != COMMAND_SETTLED || command->reports > 0)
-		return;
-	*find(commands, command->id) = command->next;
-	free(command);
-	commands->count--;
-}
-
-static void write_state(struct commands *commands, struct command *command, const char *state,
-                        const char *detail)
-{
-	char id[24];
-	const char *values[] = {id, state, detail};
-
-	log_line(commands->options.log, LOG_INFO, "command",
-	         "command_id=%" PRId64 " gateway_id=%" PRId64 " state=%s detail=\"%s\"", command->id,
-	         command->gateway_id, state, detail ? detail : "");
-	snprintf(id, sizeof(id), "%" PRId64, command->id);
-	if (control_push(commands->control, "SELECT smarthg.bridge_command_state($1, $2, $3)", 3,
-	                 values, on_reported, command))
-		command->reports++;
-}
-
-static void settle(struct commands *commands, struct command *command, const char *state,
-                   const char *detail)
-{
-	command->state = COMMAND_SETTLED;
-	write_state(commands, command, state, detail);
-}
-
-static void send_command(struct commands *commands, struct command *command, int64_t now_ms)
-{
-	uint8_t bytes[REQUEST_HEAD_SIZE + COMMAND_MAX_SIZE];
-	struct writer payload = writer_over(bytes, sizeof(bytes));
-
-	request_write(&payload, (uint64_t)command->id, METHOD_EBR);
-	ebr_command_write(&payload, &command->ebr);
-	if (payload.broken ||
-	    !commands->options.send(commands->options.context, command->gateway_id, bytes, payload.at))
-		return;
-	command->attempts++;
-	command->sent_at_ms = now_ms;
-	if (command->state == COMMAND_WAITING) {
-		command->state = COMMAND_SENT;
-		write_state(commands, command, "sent", NULL);
-	}
-}
-
-static void advance(struct commands *commands, struct command *command, int64_t now_ms)
-{
-	uint64_t end_ms = command->ebr.slot_start_ms + command->ebr.slot_s * UINT64_C(1000) +
-	                  (uint64_t)commands->options.grace_ms;
-
-	if (command->state == COMMAND_SETTLED)
-		return;
-	if ((uint64_t)clock_wall_ms() >= end_ms)
-		settle(commands, command, "expired",
-		       command->state == COMMAND_SENT ? "no answer before the slot ended"
-		                                      : "gateway was not connected before the slot ended");
-	else if (command->state == COMMAND_WAITING ||
-	         now_ms - command->sent_at_ms >= commands->options.answer_ms) {
-		if (command->attempts < ATTEMPTS)
-			send_command(commands, command, now_ms);
-		else
-			settle(commands, command, "failed", "gateway did not answer");
-	}
-}
-
 static void on_tick(evutil_socket_t socket, short what, void *context)
 {
 	struct commands *commands = context;
-	int64_t now_ms = clock_steady_ms();
 
 	(void)socket;
 	(void)what;
-	if (now_ms - commands->fetched_at_ms >= FETCH_EVERY_MS ||
-	    (commands->more && commands->count < FETCH_ROWS / 2))
+	if (clock_steady_ms() - commands->fetched_at_ms >= FETCH_EVERY_MS ||
+	    (commands->more && requests_count(commands->requests) < FETCH_ROWS / 2))
 		commands_fetch(commands);
-	if (commands->count == 0)
-		return;
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (struct command *command = commands->buckets[i]; command; command = command->next)
-			advance(commands, command, now_ms);
+	requests_advance(commands->requests);
 }
 
 /* kW or kWh to W or Wh; false beyond the wire's range. */
@@ -234,24 +128,25 @@ static bool read_stores(const PGresult *result, int row, struct ebr_command *out
 static void take_row(struct commands *commands, const PGresult *result, int row)
 {
 	int64_t id = strtoll(PQgetvalue(result, row, 0), NULL, 10);
-	struct command **at = find(commands, id), *command;
+	int64_t gateway_id = strtoll(PQgetvalue(result, row, 1), NULL, 10);
+	uint8_t bytes[REQUEST_HEAD_SIZE + COMMAND_MAX_SIZE];
+	struct writer payload = writer_over(bytes, sizeof(bytes));
+	struct ebr_command ebr = {
+	    .slot_start_ms = strtoull(PQgetvalue(result, row, 2), NULL, 10),
+	    .slot_s = (uint32_t)strtoul(PQgetvalue(result, row, 3), NULL, 10),
+	};
 
-	if (*at)
+	if (requests_has(commands->requests, id))
 		return;
-	command = calloc(1, sizeof(*command));
-	if (!command)
-		return;
-	command->commands = commands;
-	command->id = id;
-	command->gateway_id = strtoll(PQgetvalue(result, row, 1), NULL, 10);
-	command->ebr.slot_start_ms = strtoull(PQgetvalue(result, row, 2), NULL, 10);
-	command->ebr.slot_s = (uint32_t)strtoul(PQgetvalue(result, row, 3), NULL, 10);
-	*at = command;
-	commands->count++;
-	if (read_stores(result, row, &command->ebr))
-		advance(commands, command, clock_steady_ms());
+	bool right = read_stores(result, row, &ebr);
+	request_write(&payload, (uint64_t)id, METHOD_EBR);
+	ebr_command_write(&payload, &ebr);
+	if (right && !payload.broken)
+		requests_add(commands->requests, id, gateway_id,
+		             (int64_t)ebr.slot_start_ms + ebr.slot_s * INT64_C(1000), bytes, payload.at);
 	else
-		settle(commands, command, "failed", "a set-point without its rule, or beyond the range");
+		requests_refuse(commands->requests, id, gateway_id,
+		                "a set-point without its rule, or beyond the range");
 }
 
 static void on_rows(void *context, const PGresult *result)
@@ -279,7 +174,7 @@ static void fetch_now(struct commands *commands)
 	commands->fetch_again = commands->more = false;
 	commands->fetched_at_ms = clock_steady_ms();
 	snprintf(rows, sizeof(rows), "%d", FETCH_ROWS);
-	snprintf(grace, sizeof(grace), "%" PRId64, commands->options.grace_ms / 1000);
+	snprintf(grace, sizeof(grace), "%" PRId64, commands->grace_ms / 1000);
 	commands->fetching =
 	    control_push(commands->control,
 	                 "SELECT command_id, gateway_id, (extract(epoch FROM slot_start) * "
@@ -302,16 +197,28 @@ struct commands *commands_new(struct event_base *base, struct control *control,
                               const struct commands_options *options)
 {
 	struct commands *commands = calloc(1, sizeof(*commands));
+	struct requests_options requests = {
+	    .method = METHOD_EBR,
+	    .name = "command",
+	    .id_name = "command_id",
+	    .write_state = "SELECT smarthg.bridge_command_state($1, $2, $3)",
+	    .answer_ms = options->answer_ms,
+	    .grace_ms = options->grace_ms,
+	    .context = options->context,
+	    .send = options->send,
+	    .log = options->log,
+	};
 	struct timeval every = {.tv_usec = TICK_MS * 1000};
 
 	if (!commands)
 		return NULL;
 	commands->control = control;
-	commands->options = *options;
+	commands->grace_ms = options->grace_ms;
+	commands->requests = requests_new(control, &requests);
 	commands->fetched_at_ms = clock_steady_ms();
 	commands->tick = event_new(base, -1, EV_PERSIST, on_tick, commands);
 	commands->soon = evtimer_new(base, on_soon, commands);
-	if (!commands->tick || !commands->soon) {
+	if (!commands->requests || !commands->tick || !commands->soon) {
 		commands_free(commands);
 		return NULL;
 	}
@@ -327,18 +234,14 @@ void commands_free(struct commands *commands)
 		event_free(commands->tick);
 	if (commands->soon)
 		event_free(commands->soon);
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (struct command *command = commands->buckets[i], *next; command; command = next) {
-			next = command->next;
-			free(command);
-		}
+	requests_free(commands->requests);
 	free(commands);
 }
 
 void commands_reconfigure(struct commands *commands, int64_t answer_ms, int64_t grace_ms)
 {
-	commands->options.answer_ms = answer_ms;
-	commands->options.grace_ms = grace_ms;
+	commands->grace_ms = grace_ms;
+	requests_reconfigure(commands->requests, answer_ms, grace_ms);
 }
 
 void commands_fetch(struct commands *commands)
@@ -357,16 +260,5 @@ void commands_fetch(struct commands *commands)
 void commands_response(struct commands *commands, int64_t gateway_id,
                        const struct response *response)
 {
-	struct command *command = *find(commands, (int64_t)response->id);
-	char detail[60];
-
-	if (!command || command->gateway_id != gateway_id || command->state != COMMAND_SENT ||
-	    response->method != METHOD_EBR)
-		return;
-	if (response->result == RESULT_OK) {
-		settle(commands, command, "acknowledged", NULL);
-		return;
-	}
-	snprintf(detail, sizeof(detail), "gateway answered with result %u", response->result);
-	settle(commands, command, "failed", detail);
+	requests_response(commands->requests, gateway_id, response);
 }

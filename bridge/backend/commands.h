@@ -7,17 +7,13 @@
 #ifndef SMARTHG_BRIDGE_COMMANDS_H
 #define SMARTHG_BRIDGE_COMMANDS_H
 
-#include <stdint.h>
-
-#include "../codec/messages.h"
-#include "control.h"
+#include "requests.h"
 
 struct commands_options {
 	int64_t answer_ms; /* how long a gateway may take to answer */
 	int64_t grace_ms;  /* how long after its slot a command is still sent */
 	void *context;
-	/* Sends a REQUEST payload; false where the gateway is not connected. */
-	bool (*send)(void *context, int64_t gateway_id, const void *payload, size_t size);
+	requests_send send;
 	const struct log *log;
 };
 

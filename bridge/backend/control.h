@@ -8,7 +8,7 @@
 
 #include "database.h"
 
-enum { CONTROL_PARAMETERS = 5 };
+enum { CONTROL_PARAMETERS = 6 };
 
 struct control;
 
@@ -31,6 +31,12 @@ void control_free(struct control *control);
  * NULL. false: no memory. */
 bool control_push(struct control *control, const char *sql, int parameters,
                   const char *const *values, statement_done done, void *context);
+
+/* The same for a statement whose parameters are arrays, and whose values here are one element of
+ * each. Those that wait one behind the other with the same sql (the same pointer) go as one call,
+ * elements in their order; where that fails, one by one. */
+bool control_push_joined(struct control *control, const char *sql, int parameters,
+                         const char *const *values);
 
 bool control_connected(const struct control *control);
 /* Statements not yet answered. */

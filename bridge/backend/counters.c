@@ -16,8 +16,10 @@ enum {
 	SOON_MS = 1000, /* replays do not make the bridge write more often */
 	CHUNK = 500,    /* meters in a statement */
 	ITEM_SIZE = 24, /* of an array, as text */
-	COLUMNS = 5,
+	COLUMNS = 6,
 };
+
+_Static_assert((int)COLUMNS <= (int)CONTROL_PARAMETERS, "a statement has no room for a row of marks");
 
 struct counters {
 	struct control *control;
@@ -26,6 +28,7 @@ struct counters {
 	int64_t tolerance_ms;
 	int64_t saved_ms; /* steady */
 	size_t saving;    /* statements under way */
+	bool loading, again; /* a statement is queued; something changed meanwhile */
 	char text[COLUMNS][CHUNK * ITEM_SIZE + 2];
 };
 
@@ -71,12 +74,8 @@ void counters_tolerate(struct counters *counters, int64_t tolerance_ms)
 	counters->tolerance_ms = tolerance_ms;
 }
 
-static void on_rows(void *context, const PGresult *result)
+static void take_rows(struct counters *counters, const PGresult *result)
 {
-	struct counters *counters = context;
-
-	if (!database_succeeded(result))
-		return;
 	freshness_load_begin(counters->freshness);
 	for (int row = 0; row < PQntuples(result); row++) {
 		struct freshness_mark mark;
@@ -88,6 +87,7 @@ static void on_rows(void *context, const PGresult *result)
 		mark.counter.key_check = (uint32_t)strtoul(PQgetvalue(result, row, 2), NULL, 10);
 		mark.counter.value = (uint32_t)strtoul(PQgetvalue(result, row, 3), NULL, 10);
 		mark.heard_ms = strtoll(PQgetvalue(result, row, 4), NULL, 10) * 1000;
+		mark.gateway_id = strtoll(PQgetvalue(result, row, 5), NULL, 10);
 		if (device && size == MBUS_DEVICE_SIZE) {
 			memcpy(mark.counter.device, device, MBUS_DEVICE_SIZE);
 			freshness_load_put(counters->freshness, &mark);
@@ -97,12 +97,27 @@ static void on_rows(void *context, const PGresult *result)
 	freshness_load_end(counters->freshness);
 }
 
+static void on_rows(void *context, const PGresult *result)
+{
+	struct counters *counters = context;
+
+	counters->loading = false;
+	if (database_succeeded(result))
+		take_rows(counters, result);
+	if (counters->again)
+		counters_load(counters);
+}
+
+/* Whoever may connect to the database may notify: at most one waits for its turn. */
 void counters_load(struct counters *counters)
 {
-	control_push(counters->control,
-	             "SELECT device_address, kind, key_check, counter, "
-	             "extract(epoch FROM heard_at)::bigint FROM smarthg.bridge_meter_counters()",
-	             0, NULL, on_rows, counters);
+	counters->again = counters->loading;
+	if (!counters->loading)
+		counters->loading = control_push(
+		    counters->control,
+		    "SELECT device_address, kind, key_check, counter, extract(epoch FROM heard_at)::bigint, "
+		    "gateway_id FROM smarthg.bridge_meter_counters()",
+		    0, NULL, on_rows, counters);
 }
 
 static void on_saved(void *context, const PGresult *result)
@@ -154,6 +169,7 @@ static bool write_chunk(struct counters *counters, size_t *at)
 		append(&column[2], "%" PRIu32, mark.counter.key_check);
 		append(&column[3], "%" PRIu32, mark.counter.value);
 		append(&column[4], "%" PRId64, mark.heard_ms / 1000);
+		append(&column[5], "%" PRId64, mark.gateway_id);
 	}
 	for (int i = 0; i < COLUMNS; i++) {
 		writer_u8(&column[i], '}');
@@ -172,7 +188,7 @@ void counters_save(struct counters *counters)
 		for (int i = 0; i < COLUMNS; i++)
 			values[i] = counters->text[i];
 		if (!control_push(counters->control,
-		                  "SELECT smarthg.bridge_keep_meter_counters($1, $2, $3, $4, $5)", COLUMNS,
+		                  "SELECT smarthg.bridge_keep_meter_counters($1, $2, $3, $4, $5, $6)", COLUMNS,
 		                  values, on_saved, counters)) {
 			freshness_not_kept(counters->freshness);
 			return;
@@ -181,10 +197,10 @@ void counters_save(struct counters *counters)
 	}
 }
 
-void counters_check(struct counters *counters, struct decoded *decoded)
+void counters_check(struct counters *counters, int64_t gateway_id, struct decoded *decoded)
 {
 	if (decoded->counter.kind == COUNTER_NONE ||
-	    freshness_accepts(counters->freshness, &decoded->counter, decoded->heard_ms,
+	    freshness_accepts(counters->freshness, gateway_id, &decoded->counter, decoded->heard_ms,
 	                      counters->tolerance_ms))
 		return;
 	decoded->quarantine = reading_status_text(READING_REPLAYED);

@@ -26,7 +26,7 @@ void counters_load(struct counters *counters);
 /* Writes what changed. */
 void counters_save(struct counters *counters);
 
-/* Makes a quarantined telegram of a decoded one that is a replay. */
-void counters_check(struct counters *counters, struct decoded *decoded);
+/* Makes a quarantined telegram of one of this gateway's, decoded, that is a replay. */
+void counters_check(struct counters *counters, int64_t gateway_id, struct decoded *decoded);
 
 #endif

@@ -101,10 +101,10 @@ bool decoding_notified(struct decoding *decoding, const char *channel)
 	return true;
 }
 
-void decoding_decode(struct decoding *decoding, uint8_t route, const struct data_message *data,
-                     int64_t received_ms, struct decoded *out)
+void decoding_decode(struct decoding *decoding, int64_t gateway_id, uint8_t route,
+                     const struct data_message *data, int64_t received_ms, struct decoded *out)
 {
 	routing_decode(&decoding->decoder, route, data, received_ms, out);
-	counters_check(decoding->counters, out);
+	counters_check(decoding->counters, gateway_id, out);
 	layouts_keep(decoding->layouts);
 }

@@ -30,8 +30,8 @@ void decoding_save(struct decoding *decoding);
 /* A notification came; false: on none of its channels. */
 bool decoding_notified(struct decoding *decoding, const char *channel);
 
-/* As routing_decode; a replay goes to quarantine. */
-void decoding_decode(struct decoding *decoding, uint8_t route, const struct data_message *data,
-                     int64_t received_ms, struct decoded *out);
+/* As routing_decode, of a record of this gateway; a replay goes to quarantine. */
+void decoding_decode(struct decoding *decoding, int64_t gateway_id, uint8_t route,
+                     const struct data_message *data, int64_t received_ms, struct decoded *out);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * Statements for smarthg.bridge_session_open, _close, bridge_presence and
- * bridge_security_event, between core/hosts and the control connection.
+ * Statements for smarthg.bridge_journal and bridge_security_event, between
+ * core/hosts and the control connection. When thousands of gateways come or go
+ * at once, their lines of the journal are written many in one call.
  */
 #include "journal.h"
 
@@ -40,45 +41,50 @@ void journal_free(struct journal *journal)
 	free(journal);
 }
 
-static void push(struct journal *journal, const char *sql, int parameters,
-                 const char *const *values)
+static void check_pushed(const struct journal *journal, bool pushed)
 {
-	if (!control_push(journal->control, sql, parameters, values, NULL, NULL))
+	if (!pushed)
 		log_line(journal->log, LOG_ERROR, "event not recorded", "reason=\"out of memory\"");
+}
+
+/* session, secured and at_ms: NULL where the event has none. */
+static void write_line(struct journal *journal, const char *event, int64_t gateway_id,
+                       const uint32_t *session, const bool *secured, const int64_t *at_ms,
+                       const char *detail)
+{
+	static const char sql[] = "SELECT smarthg.bridge_journal($1, $2, $3, $4, $5, $6)";
+	char gateway[24], number[16], ms[24];
+	const char *values[] = {event,
+	                        gateway,
+	                        session ? number : NULL,
+	                        secured ? (*secured ? "t" : "f") : NULL,
+	                        at_ms ? ms : NULL,
+	                        detail};
+
+	snprintf(gateway, sizeof(gateway), "%" PRId64, gateway_id);
+	if (session)
+		snprintf(number, sizeof(number), "%" PRIu32, *session);
+	if (at_ms)
+		snprintf(ms, sizeof(ms), "%" PRId64, *at_ms);
+	check_pushed(journal, control_push_joined(journal->control, sql, 6, values));
 }
 
 void journal_session_opened(struct journal *journal, int64_t gateway_id, uint32_t session,
                             const char *peer, bool secured, bool resumed)
 {
-	char gateway[24], number[16];
-	const char *values[] = {gateway, number, peer, secured ? "t" : "f", resumed ? "t" : "f"};
-
-	snprintf(gateway, sizeof(gateway), "%" PRId64, gateway_id);
-	snprintf(number, sizeof(number), "%" PRIu32, session);
-	push(journal, "SELECT smarthg.bridge_session_open($1, $2, $3, $4, $5)", 5, values);
+	write_line(journal, resumed ? "resumed" : "opened", gateway_id, &session, &secured, NULL, peer);
 }
 
 void journal_session_closed(struct journal *journal, int64_t gateway_id, uint32_t session,
                             const char *reason)
 {
-	char gateway[24], number[16];
-	const char *values[] = {gateway, number, reason};
-
-	snprintf(gateway, sizeof(gateway), "%" PRId64, gateway_id);
-	snprintf(number, sizeof(number), "%" PRIu32, session);
-	push(journal, "SELECT smarthg.bridge_session_close($1, $2, $3)", 3, values);
+	write_line(journal, "closed", gateway_id, &session, NULL, NULL, reason);
 }
 
 void journal_presence(struct journal *journal, int64_t gateway_id, bool online, int64_t at_ms,
                       const char *reason)
 {
-	char gateway[24], seconds[40];
-	const char *values[] = {gateway, online ? "t" : "f", seconds, reason};
-
-	snprintf(gateway, sizeof(gateway), "%" PRId64, gateway_id);
-	snprintf(seconds, sizeof(seconds), "%" PRId64 ".%03d", at_ms / 1000, (int)(at_ms % 1000));
-	push(journal, "SELECT smarthg.bridge_presence($1, $2, to_timestamp($3::float8), $4)", 4,
-	     values);
+	write_line(journal, online ? "online" : "offline", gateway_id, NULL, NULL, &at_ms, reason);
 }
 
 /* The allowance of the peer's address, by a hash of it (FNV-1a). */
@@ -130,7 +136,9 @@ static void push_security(struct journal *journal, struct source *source, uint64
 	else
 		snprintf(text, sizeof(text), "%s", detail);
 	source->suppressed = 0;
-	push(journal, "SELECT smarthg.bridge_security_event($1, $2, $3, $4)", 4, values);
+	check_pushed(journal, control_push(journal->control,
+	                                   "SELECT smarthg.bridge_security_event($1, $2, $3, $4)", 4,
+	                                   values, NULL, NULL));
 }
 
 void journal_security(struct journal *journal, uint64_t eui64, const char *peer, const char *event,

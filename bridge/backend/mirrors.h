@@ -7,16 +7,12 @@
 #ifndef SMARTHG_BRIDGE_MIRRORS_H
 #define SMARTHG_BRIDGE_MIRRORS_H
 
-#include <stdint.h>
-
-#include "../codec/messages.h"
-#include "control.h"
+#include "requests.h"
 
 struct mirrors_options {
 	int64_t answer_ms; /* how long a gateway may take to answer */
 	void *context;
-	/* Sends a REQUEST payload; false where the gateway is not connected. */
-	bool (*send)(void *context, int64_t gateway_id, const void *payload, size_t size);
+	requests_send send;
 	const struct log *log;
 };
 

@@ -158,7 +158,8 @@ static void look_at_row(struct second_look *look, const PGresult *result, int ro
 		routing_decode(look->decoder, ROUTE_ANY, &data,
 		               strtoll(PQgetvalue(result, row, 2), NULL, 10), &look->decoded);
 		/* By when it was heard, not by now: what waited is old, and still no replay. */
-		counters_check(look->counters, &look->decoded);
+		counters_check(look->counters, strtoll(PQgetvalue(result, row, 6), NULL, 10),
+		               &look->decoded);
 		send_outcome(look, PQgetvalue(result, row, 0));
 	}
 	PQfreemem(address);
@@ -197,8 +198,8 @@ static void fetch(struct second_look *look)
 	look->running =
 	    control_push(look->control,
 	                 "SELECT quarantine_id, (extract(epoch FROM gateway_time) * 1000)::bigint, "
-	                 "(extract(epoch FROM received_at) * 1000)::bigint, kind, address, telegram "
-	                 "FROM smarthg.bridge_quarantine($1, $2)",
+	                 "(extract(epoch FROM received_at) * 1000)::bigint, kind, address, telegram, "
+	                 "gateway_id FROM smarthg.bridge_quarantine($1, $2)",
 	                 2, values, on_rows, look);
 }
 

@@ -1,7 +1,9 @@
 /*
- * A fixed number of layouts, the oldest making room for a new one. A signature
- * says little against forgery, so a layout is believed only where the full
- * frame's checksum comes out with it.
+ * A fixed number of layouts, the oldest of its kind making room for a new one
+ * where there are many of that, else the oldest of all; one that came in clear
+ * makes no protected one go. A signature says little against forgery, so a layout
+ * is believed only where the full frame's checksum comes out with it, and keeps
+ * its place against another of its signature.
  */
 #include "mbus_format.h"
 
@@ -10,10 +12,10 @@
 #include "crc16.h"
 #include "mbus_record.h"
 
-enum { FORMATS = 256, BLOCKS_SIZE = 125 };
+enum { FORMATS = 256, OF_A_KIND = 32, BLOCKS_SIZE = 125 };
 
 struct mbus_formats {
-	size_t next;
+	uint64_t kept; /* so many so far */
 	size_t newest; /* slot, where has_new */
 	bool has_new;
 	struct format {
@@ -21,6 +23,7 @@ struct mbus_formats {
 		uint16_t signature;
 		bool protected;
 		uint8_t size; /* 0: free */
+		uint64_t age; /* kept as which */
 		uint8_t bytes[BLOCKS_SIZE];
 	} format[FORMATS];
 };
@@ -45,6 +48,30 @@ static size_t slot_of(const struct mbus_formats *formats, uint32_t kind, uint16_
 	return slot;
 }
 
+/* The oldest that may make room, of this kind or of all (kind NULL); FORMATS: none. */
+static size_t oldest(const struct mbus_formats *formats, const uint32_t *kind, bool protected)
+{
+	size_t at = FORMATS;
+
+	for (size_t i = 0; i < FORMATS; i++) {
+		const struct format *format = &formats->format[i];
+
+		if ((!kind || format->kind == *kind) && (protected || !format->protected) &&
+		    (at == FORMATS || format->age < formats->format[at].age))
+			at = i;
+	}
+	return at;
+}
+
+static bool is_crowded(const struct mbus_formats *formats, uint32_t kind)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < FORMATS; i++)
+		count += formats->format[i].size > 0 && formats->format[i].kind == kind;
+	return count >= OF_A_KIND;
+}
+
 static void keep(struct mbus_formats *formats, const struct format *new)
 {
 	size_t slot = slot_of(formats, new->kind, new->signature);
@@ -52,18 +79,20 @@ static void keep(struct mbus_formats *formats, const struct format *new)
 
 	if (new->size == 0)
 		return;
-	if (old && old->size > 0 &&
-	    (!new->protected ||
-	     (old->protected &&
-	      old->size == new->size &&memcmp(old->bytes, new->bytes, new->size) == 0)))
+	if (old && old->size > 0 && (!new->protected || old->protected))
 		return;
-	if (slot == FORMATS) {
-		slot = formats->next;
-		formats->next = (formats->next + 1) % FORMATS;
+	if (!old || old->size == 0) {
+		if (is_crowded(formats, new->kind))
+			slot = oldest(formats, &new->kind, new->protected);
+		else if (!old)
+			slot = oldest(formats, NULL, new->protected);
 	}
+	if (slot == FORMATS)
+		return;
 	formats->newest = slot;
 	formats->has_new = true;
 	formats->format[slot] = *new;
+	formats->format[slot].age = ++formats->kept;
 }
 
 void mbus_formats_learn(struct mbus_formats *formats, uint32_t kind, struct cursor records,

@@ -66,11 +66,46 @@ static size_t format_a_size(size_t length)
 	return size + CHECKSUM * (1 + blocks);
 }
 
+/* From the L field on, without checksums. */
+static enum reading_status read_frame(struct decoder *decoder, struct cursor frame,
+                                      struct reading *out, size_t *count)
+{
+	uint8_t device[MBUS_DEVICE_SIZE];
+
+	*count = 0;
+	decoder->counter.kind = COUNTER_NONE;
+	cursor_take(&frame, 2); /* L, C */
+	device_of_link(&frame, device);
+	return frame.broken ? READING_BAD_LENGTH : mbus_read_layers(decoder, device, frame, out, count);
+}
+
+/* A frame with the checksums of format B, which its L field counts, or without any: that is all
+ * its length says. One time in 65,536 the last bytes of a frame without checksums look like one by
+ * chance, so it is first read as what it would be then: behind the last record of format B two
+ * bytes are too few to be a reading, and an encrypted one with two bytes too many is not
+ * authentic. Two checksums are no chance. */
+static enum reading_status read_format_b_or_bare(struct decoder *decoder, struct cursor frame,
+                                                 struct reading *out, size_t *count)
+{
+	uint8_t bytes[FRAME_SIZE];
+	struct writer kept = writer_over(bytes, sizeof(bytes));
+	bool checked = take_format_b(frame, &kept);
+	struct cursor taken = cursor_over(bytes, kept.at);
+	enum reading_status status;
+
+	if (checked && cursor_left(&frame) > FORMAT_B_PART + CHECKSUM)
+		return read_frame(decoder, taken, out, count);
+	status = read_frame(decoder, frame, out, count);
+	if (checked && status != READING_OK && read_frame(decoder, taken, out, count) == READING_OK)
+		status = READING_OK;
+	return status;
+}
+
 enum reading_status reading_decode_wireless_mbus(struct decoder *decoder,
                                                  const struct raw_telegram *telegram,
                                                  struct reading *out, size_t *count)
 {
-	uint8_t bytes[FRAME_SIZE], device[MBUS_DEVICE_SIZE];
+	uint8_t bytes[FRAME_SIZE];
 	struct writer kept = writer_over(bytes, sizeof(bytes));
 	struct cursor frame = cursor_over(telegram->bytes, telegram->size);
 	struct cursor whole = frame;
@@ -80,20 +115,13 @@ enum reading_status reading_decode_wireless_mbus(struct decoder *decoder,
 	decoder->counter.kind = COUNTER_NONE;
 	if (length + 1 < FIRST_BLOCK)
 		return READING_BAD_LENGTH;
-	if (telegram->size == length + 1) {
-		/* With the checksums of format B, or without any. */
-		if (take_format_b(whole, &kept))
-			whole = cursor_over(bytes, kept.at);
-	} else if (telegram->size == format_a_size(length)) {
-		if (!take_format_a(whole, &kept))
-			return READING_BAD_CHECKSUM;
-		whole = cursor_over(bytes, kept.at);
-	} else {
+	if (telegram->size == length + 1)
+		return read_format_b_or_bare(decoder, whole, out, count);
+	if (telegram->size != format_a_size(length))
 		return READING_BAD_LENGTH;
-	}
-	cursor_take(&whole, 2); /* L, C */
-	device_of_link(&whole, device);
-	return whole.broken ? READING_BAD_LENGTH : mbus_read_layers(decoder, device, whole, out, count);
+	if (!take_format_a(whole, &kept))
+		return READING_BAD_CHECKSUM;
+	return read_frame(decoder, cursor_over(bytes, kept.at), out, count);
 }
 
 static enum reading_status read_fixed(struct decoder *decoder, struct cursor structure,

@@ -9,7 +9,7 @@
  * A received message is read, told, and deleted from the modem only when it is
  * stored, so that none is lost.
  */
-#include "at_modem.h"
+#include "at_modem_state.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
@@ -24,63 +24,7 @@ enum {
 	ANSWER_MS = 10000,
 	PAUSE_MS = 5000,
 	LIST_EVERY_MS = 60000, /* should an indication have been missed; also a sign of life */
-	SLOTS = 256,
 };
-
-enum modem_state {
-	MODEM_CLOSED,
-	MODEM_SIM,
-	MODEM_TRIES,
-	MODEM_PIN,
-	MODEM_SETUP, /* up to here no message can be sent */
-	MODEM_IDLE,
-	MODEM_LIST,
-	MODEM_READ,
-	MODEM_DELETE,
-	MODEM_ALPHABET,
-	MODEM_NUMBER,
-	MODEM_TEXT,
-};
-
-/* What is known of a place in the modem's store. */
-enum slot_state { SLOT_EMPTY, SLOT_TO_READ, SLOT_TOLD, SLOT_TO_DELETE };
-
-struct at_modem {
-	struct sms_transport transport; /* first: the caller's view of it */
-	struct event_base *base;
-	struct at_modem_options options;
-	struct bufferevent *stream; /* NULL: closed */
-	struct event *timer;        /* of the command, the pause or the next listing */
-	enum modem_state state;
-	struct at_line sim; /* what was told of the SIM card; AT_OTHER: nothing yet */
-	bool unlocked;
-	size_t step; /* of the setup */
-	struct at_reader reader;
-	uint8_t slots[SLOTS];
-	unsigned opened; /* how often; numbers of slots are of one opening */
-	unsigned slot;   /* being read or deleted */
-	bool text_follows;
-	struct at_line message; /* whose text follows */
-	struct {
-		int64_t id;
-		enum sms_alphabet alphabet;
-		char phone[4 * SMS_PHONE_SIZE], text[SMS_HEX_SIZE];
-		bool waiting; /* not begun yet */
-		int reference;
-	} outgoing;
-};
-
-enum { STEPS_BEFORE_SIM = 2, SIM_ABSENT = 10, SIM_WRONG = 16 }; /* codes of +CME ERROR */
-
-static const char *const setup[] = {
-    "ATE0",
-    "AT+CMEE=1",
-    "AT+CMGF=1",         /* text mode */
-    "AT+CSCS=\"UCS2\"",  /* texts and numbers as digits */
-    "AT+CNMI=2,1,0,1,0", /* tell of new messages and of delivery */
-};
-
-static void next_work(struct at_modem *modem);
 
 static void set_timer(struct at_modem *modem, int64_t ms)
 {
@@ -89,7 +33,7 @@ static void set_timer(struct at_modem *modem, int64_t ms)
 	event_add(modem->timer, &delay);
 }
 
-static void say(struct at_modem *modem, enum modem_state state, const char *command)
+void at_modem_say(struct at_modem *modem, enum modem_state state, const char *command)
 {
 	modem->state = state;
 	modem->text_follows = false;
@@ -103,7 +47,7 @@ static void say_number(struct at_modem *modem, enum modem_state state, const cha
 	char text[32];
 
 	snprintf(text, sizeof(text), "%s%u", command, number);
-	say(modem, state, text);
+	at_modem_say(modem, state, text);
 }
 
 /* Tells what became of the message under way. */
@@ -117,8 +61,7 @@ static void settle(struct at_modem *modem, enum sms_result result, const char *d
 		events->sent(events->context, id, result, modem->outgoing.reference, detail);
 }
 
-/* Gives the device up for a while. */
-static void close_modem(struct at_modem *modem, const char *why)
+void at_modem_close(struct at_modem *modem, const char *why)
 {
 	log_line(modem->options.log, LOG_WARNING, "modem closed", "device=\"%s\" reason=\"%s\"",
 	         modem->options.device, why);
@@ -164,8 +107,9 @@ static void next_work(struct at_modem *modem)
 	} else if (modem->outgoing.id != 0 && modem->outgoing.waiting) {
 		modem->outgoing.waiting = false;
 		/* With a report of the delivery; valid for a day; 0: default alphabet, 8: UCS2. */
-		say(modem, MODEM_ALPHABET,
-		    modem->outgoing.alphabet == SMS_UCS2 ? "AT+CSMP=49,167,0,8" : "AT+CSMP=49,167,0,0");
+		at_modem_say(modem, MODEM_ALPHABET,
+		             modem->outgoing.alphabet == SMS_UCS2 ? "AT+CSMP=49,167,0,8"
+		                                                  : "AT+CSMP=49,167,0,0");
 	} else {
 		become_idle(modem);
 	}
@@ -191,86 +135,20 @@ static void on_text(struct at_modem *modem, struct cursor line)
 		tell_message(modem, text);
 }
 
-static void next_step(struct at_modem *modem)
-{
-	if (modem->step == STEPS_BEFORE_SIM && !modem->unlocked) {
-		modem->sim.kind = AT_OTHER;
-		say(modem, MODEM_SIM, "AT+CPIN?");
-	} else if (modem->step < sizeof(setup) / sizeof(setup[0])) {
-		say(modem, MODEM_SETUP, setup[modem->step++]);
-	} else {
-		log_line(modem->options.log, LOG_INFO, "modem ready", "device=\"%s\"",
-		         modem->options.device);
-		say(modem, MODEM_LIST, "AT+CMGL=\"ALL\"");
-	}
-}
-
-static void follow_sim(struct at_modem *modem, enum sim_pin_step step, const char *why)
-{
-	char command[SIM_PIN_SIZE + 16];
-
-	switch (step) {
-	case SIM_GO_ON:
-		modem->unlocked = true;
-		next_step(modem);
-		break;
-	case SIM_ASK_TRIES:
-		modem->sim.kind = AT_OTHER;
-		say(modem, MODEM_TRIES, "AT+CPINR=\"SIM PIN\"");
-		break;
-	case SIM_GIVE_PIN:
-		sim_pin_given(&modem->options.pin);
-		snprintf(command, sizeof(command), "AT+CPIN=\"%s\"", modem->options.pin.digits);
-		say(modem, MODEM_PIN, command);
-		security_wipe(command, sizeof(command));
-		break;
-	case SIM_STOP:
-		close_modem(modem, why);
-		break;
-	}
-}
-
-static void on_sim_asked(struct at_modem *modem)
-{
-	const char *why = NULL;
-	enum sim_pin_step step = modem->sim.kind == AT_SIM
-	                             ? sim_pin_asked(&modem->options.pin, modem->sim.sim, &why)
-	                             : SIM_GO_ON;
-
-	follow_sim(modem, step, why);
-}
-
-static void on_sim_tries(struct at_modem *modem)
-{
-	bool told = modem->sim.kind == AT_SIM_TRIES;
-	const char *why = NULL;
-	enum sim_pin_step step = sim_pin_tries(&modem->options.pin, told ? modem->sim.number : -1,
-	                                       told ? modem->sim.of : -1, &why);
-
-	follow_sim(modem, step, why);
-}
-
 static void on_ok(struct at_modem *modem)
 {
 	char command[4 * SMS_PHONE_SIZE + 20];
 
 	switch (modem->state) {
 	case MODEM_SETUP:
-		next_step(modem);
-		break;
 	case MODEM_SIM:
-		on_sim_asked(modem);
-		break;
 	case MODEM_TRIES:
-		on_sim_tries(modem);
-		break;
 	case MODEM_PIN:
-		sim_pin_taken(&modem->options.pin);
-		follow_sim(modem, SIM_GO_ON, NULL);
+		at_setup_ok(modem);
 		break;
 	case MODEM_ALPHABET:
 		snprintf(command, sizeof(command), "AT+CMGS=\"%s\"", modem->outgoing.phone);
-		say(modem, MODEM_NUMBER, command);
+		at_modem_say(modem, MODEM_NUMBER, command);
 		break;
 	case MODEM_TEXT:
 		settle(modem, SMS_SENT, NULL);
@@ -303,21 +181,14 @@ static void on_error(struct at_modem *modem, int code)
 	         code >= 0 ? "the modem answered with error %d" : "the modem answered with an error",
 	         code);
 	switch (modem->state) {
-	case MODEM_SIM:
-		if (code >= SIM_ABSENT && code <= SIM_WRONG)
-			close_modem(modem, detail);
-		else /* a modem that does not know the command */
-			follow_sim(modem, SIM_GO_ON, NULL);
-		break;
-	case MODEM_TRIES:
-		on_sim_tries(modem);
-		break;
-	case MODEM_PIN:
-		close_modem(modem, "the SIM card refused its PIN");
-		break;
 	case MODEM_SETUP:
+	case MODEM_SIM:
+	case MODEM_TRIES:
+	case MODEM_PIN:
+		at_setup_error(modem, code, detail);
+		break;
 	case MODEM_LIST:
-		close_modem(modem, detail);
+		at_modem_close(modem, detail);
 		break;
 	case MODEM_READ:
 	case MODEM_DELETE:
@@ -420,7 +291,7 @@ static void on_event(struct bufferevent *stream, short what, void *context)
 {
 	(void)stream;
 	(void)what;
-	close_modem(context, "the device is gone");
+	at_modem_close(context, "the device is gone");
 }
 
 static void open_modem(struct at_modem *modem)
@@ -428,13 +299,13 @@ static void open_modem(struct at_modem *modem)
 	int device = serial_line_open(modem->options.device, modem->options.baud);
 
 	if (device < 0) {
-		close_modem(modem, strerror(errno));
+		at_modem_close(modem, strerror(errno));
 		return;
 	}
 	modem->stream = bufferevent_socket_new(modem->base, device, BEV_OPT_CLOSE_ON_FREE);
 	if (!modem->stream) {
 		close(device);
-		close_modem(modem, "out of memory");
+		at_modem_close(modem, "out of memory");
 		return;
 	}
 	bufferevent_setcb(modem->stream, on_readable, NULL, on_event, modem);
@@ -444,7 +315,7 @@ static void open_modem(struct at_modem *modem)
 	modem->opened++;
 	memset(modem->slots, SLOT_EMPTY, sizeof(modem->slots));
 	/* ESC ends a text that an earlier run left unfinished. */
-	say(modem, MODEM_SETUP, "\x1b\rAT");
+	at_modem_say(modem, MODEM_SETUP, "\x1b\rAT");
 }
 
 static void on_timer(evutil_socket_t socket, short what, void *context)
@@ -456,9 +327,9 @@ static void on_timer(evutil_socket_t socket, short what, void *context)
 	if (modem->state == MODEM_CLOSED)
 		open_modem(modem);
 	else if (modem->state == MODEM_IDLE)
-		say(modem, MODEM_LIST, "AT+CMGL=\"ALL\"");
+		at_modem_say(modem, MODEM_LIST, "AT+CMGL=\"ALL\"");
 	else
-		close_modem(modem, "the modem does not answer");
+		at_modem_close(modem, "the modem does not answer");
 }
 
 static bool modem_send(struct sms_transport *transport, int64_t id, const char *phone,

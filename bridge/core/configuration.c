@@ -44,7 +44,7 @@ static const struct key keys[] = {
 	{"tls_listen", VALUE_ADDRESS, AT(tls_listen), 0, 0, AT_START, "", "address and port for TLS below the framing; empty: none. Without tls_certificate only with pre-shared keys, which follow from the link keys"},
 	{"tls_certificate", VALUE_TEXT, AT(tls_certificate), 0, 0, AT_START, "", "PEM file of the certificate chain; read again on SIGHUP"},
 	{"tls_key", VALUE_TEXT, AT(tls_key), 0, 0, AT_START, "", "PEM file of its private key; read again on SIGHUP"},
-	{"tls_client_ca", VALUE_TEXT, AT(tls_client_ca), 0, 0, AT_START, "", "PEM file of the authority whose certificates gateways must show, with their EUI-64 as common name; pre-shared keys are not offered then; empty: none are asked for"},
+	{"tls_client_ca", VALUE_TEXT, AT(tls_client_ca), 0, 0, AT_START, "", "PEM file of the authority whose certificates gateways must show, with their EUI-64 as an alternative name (DNS name, or URI urn:dev:mac:) or as common name; pre-shared keys are not offered then; empty: none are asked for"},
 	{"tls_security", VALUE_SECURITY, AT(tls_security_required), 0, 0, ALWAYS, "required", "as security, for tls_listen"},
 	{"metrics", VALUE_ADDRESS, AT(metrics), 0, 0, AT_START, "", "address and port of the Prometheus metrics; empty: none"},
 	{"metrics_max_connections", VALUE_INTEGER, AT(metrics_max_connections), 1, 1000, ALWAYS, "16", "connections at once for the metrics"},

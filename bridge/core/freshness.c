@@ -1,5 +1,5 @@
 /*
- * A hash table with open addressing, at most half full, of 44 bytes an entry; only
+ * A hash table with open addressing, at most half full, of 56 bytes an entry; only
  * meters whose key is known get in. Times are seconds since 1970.
  */
 #include "freshness.h"
@@ -17,6 +17,7 @@ struct mark {
 };
 
 struct entry {
+	int64_t gateway_id;
 	uint8_t device[MBUS_DEVICE_SIZE];
 	uint8_t kind; /* enum meter_counter_kind; COUNTER_NONE: free */
 	bool changed; /* the highest, since it was taken */
@@ -47,18 +48,19 @@ void freshness_free(struct freshness *freshness)
 	free(freshness);
 }
 
-/* The entry of a device and kind, or the free one where it belongs. */
-static struct entry *place(struct entry *entries, size_t capacity, const uint8_t *device,
-                           uint8_t kind)
+/* The entry of a gateway, device and kind, or the free one where it belongs. */
+static struct entry *place(struct entry *entries, size_t capacity, int64_t gateway_id,
+                           const uint8_t *device, uint8_t kind)
 {
 	uint64_t hash;
 
 	memcpy(&hash, device, sizeof(hash));
 	hash = (hash ^ hash >> 32 ^ kind) * UINT64_C(0x9e3779b97f4a7c15);
+	hash = (hash ^ hash >> 32 ^ (uint64_t)gateway_id) * UINT64_C(0x9e3779b97f4a7c15);
 	size_t slot = (hash >> 32) & (capacity - 1);
-	while (
-	    entries[slot].kind != COUNTER_NONE &&
-	    (entries[slot].kind != kind || memcmp(entries[slot].device, device, MBUS_DEVICE_SIZE) != 0))
+	while (entries[slot].kind != COUNTER_NONE &&
+	       (entries[slot].kind != kind || entries[slot].gateway_id != gateway_id ||
+	        memcmp(entries[slot].device, device, MBUS_DEVICE_SIZE) != 0))
 		slot = (slot + 1) & (capacity - 1);
 	return &entries[slot];
 }
@@ -77,7 +79,7 @@ static bool rebuild(struct freshness *freshness, size_t capacity,
 
 		if (entry->kind == COUNTER_NONE || (stays && !stays(entry)))
 			continue;
-		*place(entries, capacity, entry->device, entry->kind) = *entry;
+		*place(entries, capacity, entry->gateway_id, entry->device, entry->kind) = *entry;
 		count++;
 	}
 	free(freshness->entries);
@@ -86,19 +88,22 @@ static bool rebuild(struct freshness *freshness, size_t capacity,
 }
 
 /* NULL: no memory. */
-static struct entry *entry_of(struct freshness *freshness, const struct meter_counter *counter)
+static struct entry *entry_of(struct freshness *freshness, int64_t gateway_id,
+                              const struct meter_counter *counter)
 {
 	if ((freshness->count + 1) * 2 > freshness->capacity &&
 	    !rebuild(freshness, freshness->capacity ? freshness->capacity * 2 : 64, NULL))
 		return NULL;
-	return place(freshness->entries, freshness->capacity, counter->device, (uint8_t)counter->kind);
+	return place(freshness->entries, freshness->capacity, gateway_id, counter->device,
+	             (uint8_t)counter->kind);
 }
 
-static void begin(struct freshness *freshness, struct entry *entry,
+static void begin(struct freshness *freshness, struct entry *entry, int64_t gateway_id,
                   const struct meter_counter *counter, uint32_t heard_s)
 {
 	freshness->count += entry->kind == COUNTER_NONE;
-	*entry = (struct entry){.kind = (uint8_t)counter->kind,
+	*entry = (struct entry){.gateway_id = gateway_id,
+	                        .kind = (uint8_t)counter->kind,
 	                        .key_check = counter->key_check,
 	                        .highest = {counter->value, heard_s}};
 	memcpy(entry->device, counter->device, MBUS_DEVICE_SIZE);
@@ -150,16 +155,16 @@ static bool accepts_late(struct entry *entry, struct mark now, int64_t tolerance
 	return true;
 }
 
-bool freshness_accepts(struct freshness *freshness, const struct meter_counter *counter,
-                       int64_t heard_ms, int64_t tolerance_ms)
+bool freshness_accepts(struct freshness *freshness, int64_t gateway_id,
+                       const struct meter_counter *counter, int64_t heard_ms, int64_t tolerance_ms)
 {
-	struct entry *entry = entry_of(freshness, counter);
+	struct entry *entry = entry_of(freshness, gateway_id, counter);
 	struct mark now = {counter->value, (uint32_t)(heard_ms / 1000)};
 
 	if (!entry)
 		return true;
 	if (entry->kind == COUNTER_NONE || entry->key_check != counter->key_check) {
-		begin(freshness, entry, counter, now.heard_s);
+		begin(freshness, entry, gateway_id, counter, now.heard_s);
 		entry->changed = entry->single = true;
 		return true;
 	}
@@ -186,6 +191,7 @@ bool freshness_take(struct freshness *freshness, size_t *at, struct freshness_ma
 		                                      .key_check = entry->key_check,
 		                                      .value = entry->highest.counter};
 		memcpy(out->counter.device, entry->device, MBUS_DEVICE_SIZE);
+		out->gateway_id = entry->gateway_id;
 		out->heard_ms = INT64_C(1000) * entry->highest.heard_s;
 		return true;
 	}
@@ -206,13 +212,13 @@ void freshness_load_begin(struct freshness *freshness)
 
 void freshness_load_put(struct freshness *freshness, const struct freshness_mark *mark)
 {
-	struct entry *entry = entry_of(freshness, &mark->counter);
+	struct entry *entry = entry_of(freshness, mark->gateway_id, &mark->counter);
 	uint32_t heard_s = (uint32_t)(mark->heard_ms / 1000);
 
 	if (!entry)
 		return;
 	if (entry->kind == COUNTER_NONE)
-		begin(freshness, entry, &mark->counter, heard_s);
+		begin(freshness, entry, mark->gateway_id, &mark->counter, heard_s);
 	else if (entry->key_check == mark->counter.key_check &&
 	         entry->highest.counter < mark->counter.value)
 		entry->highest = (struct mark){mark->counter.value, heard_s};

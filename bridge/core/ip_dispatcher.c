@@ -6,7 +6,6 @@
  */
 #include "ip_dispatcher.h"
 
-#include <arpa/inet.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
@@ -147,24 +146,7 @@ static void send_frame(struct connection *connection, const struct writer *out, 
 
 void connection_peer(const struct connection *connection, char peer[PEER_SIZE])
 {
-	struct sockaddr_storage address;
-	socklen_t size = sizeof(address);
-	char host[INET6_ADDRSTRLEN] = "?";
-	unsigned port = 0;
-
-	if (getpeername(bufferevent_getfd(connection->stream), (struct sockaddr *)&address, &size) ==
-	    0) {
-		if (address.ss_family == AF_INET) {
-			struct sockaddr_in *in = (struct sockaddr_in *)&address;
-			inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
-			port = ntohs(in->sin_port);
-		} else if (address.ss_family == AF_INET6) {
-			struct sockaddr_in6 *in = (struct sockaddr_in6 *)&address;
-			inet_ntop(AF_INET6, &in->sin6_addr, host, sizeof(host));
-			port = ntohs(in->sin6_port);
-		}
-	}
-	snprintf(peer, PEER_SIZE, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
+	peer_of_socket(bufferevent_getfd(connection->stream), peer);
 }
 
 void connection_ack(struct connection *connection, uint64_t record_no)

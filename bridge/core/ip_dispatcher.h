@@ -10,12 +10,11 @@
 #include <event2/bufferevent.h>
 
 #include "log.h"
+#include "peer.h"
 #include "seen_list.h"
 #include "session.h"
 #include "tls.h"
 #include "traffic.h"
-
-enum { PEER_SIZE = 64 };
 
 struct ip_dispatcher;
 
@@ -92,7 +91,6 @@ struct dispatcher_counts {
 };
 struct dispatcher_counts ip_dispatcher_counts(const struct ip_dispatcher *dispatcher);
 
-/* The peer's address as text "1.2.3.4:567". */
 void connection_peer(const struct connection *connection, char peer[PEER_SIZE]);
 /* Sends; a connection with too much unsent output is ended. */
 void connection_ack(struct connection *connection, uint64_t record_no);

@@ -24,9 +24,9 @@ struct metrics {
 	struct metrics_options options;
 	struct entrance entrance;
 	struct event *sweep;
-	struct client *first;
+	struct client *first; /* the youngest */
 	unsigned clients;
-	bool full; /* a connection was closed unread; told once a sweep */
+	bool full; /* a connection made room for a younger one; told once a sweep */
 };
 
 static void client_free(struct client *client)
@@ -110,19 +110,31 @@ static void on_event(struct bufferevent *stream, short what, void *context)
 	client_free(context);
 }
 
+/* Who scrapes asks at once and is answered at once: those that hold on are others. */
+static void make_room(struct metrics *metrics)
+{
+	struct client *oldest = metrics->first;
+
+	if (!oldest || metrics->clients < metrics->options.connection_limit)
+		return;
+	while (oldest->next)
+		oldest = oldest->next;
+	client_free(oldest);
+	if (!metrics->full)
+		log_line(metrics->options.log, LOG_WARNING, "too many connections for metrics", "limit=%u",
+		         metrics->options.connection_limit);
+	metrics->full = true;
+}
+
 static void on_accepted(struct entrance *entrance, evutil_socket_t socket)
 {
 	struct metrics *metrics = entrance->context;
-	struct client *client =
-	    metrics->clients < metrics->options.connection_limit ? calloc(1, sizeof(*client)) : NULL;
+	struct client *client = calloc(1, sizeof(*client));
 
+	make_room(metrics);
 	if (client)
 		client->stream = entrance_stream(entrance, socket);
 	if (!client || !client->stream) {
-		if (!metrics->full)
-			log_line(metrics->options.log, LOG_WARNING, "too many connections for metrics",
-			         "limit=%u", metrics->options.connection_limit);
-		metrics->full = true;
 		free(client);
 		evutil_closesocket(socket);
 		return;

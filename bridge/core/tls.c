@@ -5,9 +5,12 @@
 #include "tls.h"
 
 #include <openssl/err.h>
-#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+
+enum { DIGITS = 16 }; /* of an EUI-64 */
 
 #define KEY_LABEL "SA/1 TLS"
 
@@ -26,13 +29,25 @@ struct tls {
 	void *link_key_context;
 };
 
+static bool is_number(const char *text, size_t length)
+{
+	static const char digits[] = "0123456789abcdefABCDEF";
+
+	for (size_t i = 0; i < length; i++)
+		if (!memchr(digits, text[i], sizeof(digits) - 1))
+			return false;
+	return length == DIGITS;
+}
+
 uint64_t tls_eui64(const char *text, size_t length)
 {
-	uint64_t eui64 = 0;
+	char digits[DIGITS + 1] = "";
+	uint64_t eui64;
 
-	if (length != 16 || memchr(text, '\0', length) || strspn(text, "0123456789abcdefABCDEF") != 16)
+	if (!is_number(text, length))
 		return TLS_NO_EUI64;
-	eui64 = strtoull(text, NULL, 16);
+	memcpy(digits, text, DIGITS);
+	eui64 = strtoull(digits, NULL, 16);
 	return eui64 == 0 ? TLS_NO_EUI64 : eui64; /* 0 would say that there is no identity */
 }
 
@@ -48,6 +63,43 @@ bool tls_shared_key(const struct link_key *link_key, uint64_t eui64, uint8_t out
 	                     sizeof(info), out, TLS_KEY_SIZE);
 }
 
+static void free_identity(void *parent, void *identity, CRYPTO_EX_DATA *data, int index,
+                          long number, void *pointer)
+{
+	(void)parent;
+	(void)data;
+	(void)index;
+	(void)number;
+	(void)pointer;
+	free(identity);
+}
+
+/* Where a connection keeps whose pre-shared key was asked for: of TLS 1.3 OpenSSL does not tell. */
+static int identity_slot(void)
+{
+	static int slot = -1;
+
+	if (slot < 0)
+		slot = SSL_get_ex_new_index(0, NULL, NULL, NULL, free_identity);
+	return slot;
+}
+
+/* False: no memory. */
+static bool keep_identity(SSL *ssl, uint64_t eui64)
+{
+	uint64_t *identity = SSL_get_ex_data(ssl, identity_slot());
+
+	if (!identity) {
+		identity = malloc(sizeof(*identity));
+		if (!identity || SSL_set_ex_data(ssl, identity_slot(), identity) != 1) {
+			free(identity);
+			return false;
+		}
+	}
+	*identity = eui64;
+	return true;
+}
+
 /* Called in the handshake, of TLS 1.2 and 1.3 alike; 0: the identity is not known. */
 static unsigned on_shared_key(SSL *ssl, const char *identity, unsigned char *key, unsigned room)
 {
@@ -56,7 +108,7 @@ static unsigned on_shared_key(SSL *ssl, const char *identity, unsigned char *key
 	struct link_key link_key = {.size = 0};
 	bool found = room >= TLS_KEY_SIZE && eui64 != TLS_NO_EUI64 &&
 	             tls->link_key(tls->link_key_context, eui64, &link_key) &&
-	             tls_shared_key(&link_key, eui64, key);
+	             tls_shared_key(&link_key, eui64, key) && keep_identity(ssl, eui64);
 
 	security_wipe(&link_key, sizeof(link_key));
 	return found ? TLS_KEY_SIZE : 0;
@@ -146,26 +198,71 @@ SSL *tls_accept(struct tls *tls)
 	return SSL_new(tls->context);
 }
 
-static uint64_t certificate_identity(X509 *certificate)
+static uint64_t common_name_eui64(const X509_NAME *subject)
 {
 	char name[64];
-	int length = X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name,
-	                                       sizeof(name));
+	int first = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+	int length = X509_NAME_get_text_by_NID(subject, NID_commonName, name, sizeof(name));
 
-	return length < 0 ? TLS_NO_EUI64 : tls_eui64(name, (size_t)length);
+	if (length < 0 || X509_NAME_get_index_by_NID(subject, NID_commonName, first) >= 0)
+		return TLS_NO_EUI64;
+	return tls_eui64(name, (size_t)length);
+}
+
+/* 0: the name is not of the kind that an EUI-64 is. */
+static uint64_t alternative_eui64(const GENERAL_NAME *name)
+{
+	static const char urn[] = "urn:dev:mac:";
+	int type;
+	const ASN1_STRING *value = GENERAL_NAME_get0_value(name, &type);
+	size_t prefix = type == GEN_URI ? sizeof(urn) - 1 : 0, length;
+	const char *text;
+
+	if (type != GEN_DNS && type != GEN_URI)
+		return 0;
+	text = (const char *)ASN1_STRING_get0_data(value);
+	length = (size_t)ASN1_STRING_length(value);
+	if (length > 0 && memchr(text, '\0', length))
+		return TLS_NO_EUI64;
+	if (length != prefix + DIGITS || strncasecmp(text, urn, prefix) != 0 ||
+	    !is_number(text + prefix, DIGITS))
+		return 0;
+	return tls_eui64(text + prefix, DIGITS);
+}
+
+uint64_t tls_certificate_eui64(const X509 *certificate)
+{
+	int critical;
+	GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, &critical, NULL);
+	/* -1: there are none; else they cannot be read, or are there twice. */
+	uint64_t eui64 = names || critical == -1 ? 0 : TLS_NO_EUI64;
+
+	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+		uint64_t another = alternative_eui64(sk_GENERAL_NAME_value(names, i));
+
+		if (another != 0)
+			eui64 = eui64 == 0 || eui64 == another ? another : TLS_NO_EUI64;
+	}
+	GENERAL_NAMES_free(names);
+	return eui64 != 0 ? eui64 : common_name_eui64(X509_get_subject_name(certificate));
 }
 
 uint64_t tls_identity(SSL *ssl)
 {
 	const char *identity = SSL_get_psk_identity(ssl);
+	const uint64_t *asked = SSL_get_ex_data(ssl, identity_slot());
 	X509 *certificate;
 	uint64_t eui64 = 0;
 
 	if (identity)
 		return tls_eui64(identity, strlen(identity));
+	/* In TLS 1.3 a session that is resumed, as there are no tickets: the last key that was asked
+	 * for is the one that was proved. */
+	if (asked && SSL_session_reused(ssl))
+		return *asked;
 	certificate = SSL_get1_peer_certificate(ssl);
 	if (certificate)
-		eui64 = certificate_identity(certificate);
+		eui64 = tls_certificate_eui64(certificate);
 	X509_free(certificate);
 	return eui64;
 }

@@ -38,10 +38,16 @@ bool tls_reload(struct tls *tls, char *message, size_t size);
 /* A new connection's side; the caller frees it. NULL: no memory. */
 SSL *tls_accept(struct tls *tls);
 
-/* The EUI-64 that the peer proved: of its pre-shared key, or the common name of its certificate.
+/* The EUI-64 that the peer proved: of its pre-shared key, or its certificate.
  * 0: it proved none; TLS_NO_EUI64: something that is no EUI-64, which is no gateway's, not even
  * of one that calls itself so. */
 uint64_t tls_identity(SSL *ssl);
+
+/* The EUI-64 that a certificate stands for: of its subject's alternative names (RFC 5280, 4.2.1.6)
+ * a DNS name of 16 hexadecimal digits or a URI urn:dev:mac: with 16 (RFC 9039), and where there is
+ * none of these its common name. TLS_NO_EUI64: it has none, several, one of zeros or ones alone,
+ * several common names, or a name with a NUL in it. */
+uint64_t tls_certificate_eui64(const X509 *certificate);
 
 /* The EUI-64 of 16 hexadecimal digits; TLS_NO_EUI64: it is none, or one of zeros or ones alone. */
 uint64_t tls_eui64(const char *text, size_t length);

@@ -21,7 +21,7 @@ INSERT INTO gateway (home_id, eui64, link_key) SELECT home_id, decode(lpad(to_he
 INSERT INTO meter (home_id, gateway_id, device_address, name, default_divisor) SELECT home_id, gateway_id, eui64, 'main', 1000 FROM gateway;
 INSERT INTO meter_key VALUES (mbus_address('12345678', 'ABC', 1, 7), '\x000102030405060708090a0b0c0d0e0f');
 SELECT bridge_mbus_layout(738004246, 4660, '\x0413', true),
-	bridge_keep_meter_counters(ARRAY[mbus_address('12345678', 'ABC', 1, 7)], '{1}', '{7}', '{9}', '{1700000000}') \g /dev/null
+	bridge_keep_meter_counters(ARRAY[mbus_address('12345678', 'ABC', 1, 7)], '{1}', '{7}', '{9}', '{1700000000}', ARRAY[(SELECT min(gateway_id) FROM gateway)]) \g /dev/null
 INSERT INTO ess (home_id, capacity_kwh, min_kw, max_kw) SELECT home_id, 10, -5, 5 FROM home;
 INSERT INTO ess_state SELECT home_id, '2023-05-08', 3 FROM home;
 INSERT INTO pev (home_id, capacity_kwh, min_kw, max_kw) SELECT home_id, 40, 0, 7 FROM home;
@@ -50,7 +50,7 @@ INSERT INTO interval_dirty SELECT register_id, '2023-05-05', '2023-05-05' FROM r
 INSERT INTO reading (register_id, measured_at, raw_value) SELECT register_id, '2023-05-06', 8 FROM register;
 INSERT INTO reading_import (meter, measured_at, value) VALUES ('main', '2023-05-06', 8);
 SELECT report_upkeep('settle', 0) \g /dev/null
-SELECT bridge_session_open(gateway_id, 1, 'peer', true, false), bridge_presence(gateway_id, true, now(), '') FROM gateway \g /dev/null
+SELECT bridge_journal('{opened,online}', ARRAY[gateway_id, gateway_id], '{1,null}', '{t,null}', '{null,1700000000000}', '{peer,here}') FROM gateway \g /dev/null
 SELECT make_token_key('sign'), make_token_key('decrypt'), issue_token('owner', 'client', 'read_home', '1 hour') \g /dev/null
 INSERT INTO gateway_phone SELECT gateway_id, '+45' || 10000000 + row_number() OVER () FROM gateway;
 INSERT INTO remote_tunnel (gateway_id, public_key, port) SELECT gateway_id, 'ssh-ed25519 ' || repeat('A', 60) || 1000000 + row_number() OVER (), 22000 + row_number() OVER () FROM gateway;

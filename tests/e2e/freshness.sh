@@ -110,6 +110,14 @@ keys_loaded 7
 is "$(sql "SELECT decode_quarantine(1, 'a replay%')")" 2 "an operator calls for what was none"
 comes "1 2 3 4" "SELECT string_agg(raw_value::text, ' ' ORDER BY measured_at) FROM reading JOIN register USING (register_id) WHERE meter_id = 12" "once its counter is deleted"
 
+# Another gateway may hear the same meter, and lie about the time.
+heard $second 0 "$(session $new_key 3 9)"
+heard $second 0 "$(session $new_key 4 10)"
+sim antedated
+heard $first 5700 "$(session $new_key 3 9)"
+sim honest_again
+is "$(litres 11)" "0 1 2 3 4 5 6 7 8 9" "what another gateway antedates mutes no meter"
+
 # Many replays fill the quarantine and not the book of events; the clock's tolerance is an option.
 before=$(sql "SELECT count(*) FROM gateway_event WHERE event = 'replayed_telegram'")
 again=$(session $new_key 1 7)
@@ -124,7 +132,18 @@ stop_bridge TERM
 start_bridge --replay_tolerance_seconds=86400 --log_level=error
 heard $first 90000 "$(session $new_key 2 8)"
 sim tolerant
-is "$(litres 11)" "0 1 2 3 4 5 6 7 8 8" "another tolerance is kept to"
+is "$(litres 11)" "0 1 2 3 4 5 6 7 8 9 8" "another tolerance is kept to"
+stop_bridge TERM
+
+# Whoever may connect may notify.
+sql "ALTER DATABASE $database SET track_functions = 'all'"
+start_bridge
+keys_loaded 10
+for n in $(seq 300); do echo "NOTIFY smarthg_meter_key;"; done | psql -X -q -d "$database"
+sleep 2
+calls=$(sql "SELECT calls FROM pg_stat_user_functions WHERE funcname = 'bridge_meter_counters'")
+[ "$calls" -lt 100 ]
+check $? "300 notifications read the counters $calls times"
 stop_bridge TERM
 
 echo "1..$count"

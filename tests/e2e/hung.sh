@@ -20,7 +20,7 @@ ingest_pids() { sql "SELECT pid FROM pg_stat_activity WHERE usename = '$role' AN
 unanswered() { logged 'msg="database does not answer" connection=ingest'; }
 felt() { grep -c disconnected "$work/honest.sim"; }
 
-make_homes $((homes + 1)) || { echo "Bail out! no database"; exit 1; }
+make_homes $((homes + 2)) || { echo "Bail out! no database"; exit 1; }
 sql "CREATE TABLE slow (seconds float8); INSERT INTO slow VALUES (0);
 	CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = smarthg AS 'BEGIN PERFORM pg_sleep(seconds) FROM slow; RETURN NULL; END';
 	CREATE TRIGGER slow AFTER INSERT ON reading_landing FOR EACH STATEMENT EXECUTE FUNCTION slow()"
@@ -62,6 +62,17 @@ kill -CONT "$backend"
 wait $sim_pid
 check $? "it goes on, and all is acknowledged"
 holds 700 "each record is stored exactly once, though the batch was sent again while the first call still ran"
+
+# A table that is locked for long: what the bridge gives up waiting for does not pile up there.
+sql "BEGIN; LOCK TABLE gateway_event; SELECT pg_sleep($((4 * limit_s + 2))); COMMIT" >/dev/null & locked_pid=$!
+sleep 0.5
+"$top/tests/e2e/telegrams" $((homes + 2)) 1 | tail -n 1 >"$work/visit"
+sim visitor --telegrams "$work/visit" & sim_pid=$!
+sleep $((3 * limit_s + 1))
+is "$(sql "SELECT count(*) > 0, count(*) < 3 FROM pg_stat_activity WHERE usename = '$role' AND wait_event_type = 'Lock' AND query LIKE '%bridge_presence%'")" "t|t" "of statements that wait for a lock few are left at the server"
+wait $locked_pid $sim_pid
+check $? "once it is open all is acknowledged"
+comes t "SELECT count(*) > 0 FROM gateway_event WHERE gateway_id = $homes + 2 AND event = 'online'" "and what they had to say is told afterwards"
 
 # Everything stands still for longer than the limit, under more than memory may hold.
 given_up=$(unanswered)

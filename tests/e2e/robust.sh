@@ -60,6 +60,16 @@ check "$(grep -q ' reconnects=0 ' "$work/slow.sim"; echo $?)" "in the sessions t
 is "$(sql "SELECT count(*) FROM gateway_event WHERE event = 'offline' AND detail = 'no keep-alive'")" 0 "and no gateway went offline for it"
 is "$(grep -c disconnected "$work/honest.sim")" 0 "the honest gateway felt nothing"
 
+# What is told of gateways while the database is busy is written in one call; where one line of it
+# cannot be, the others are.
+sql "CREATE FUNCTION no_third() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF NEW.gateway_id = 3 THEN RAISE check_violation; END IF; PERFORM pg_sleep(0.1); RETURN NEW; END';
+	CREATE TRIGGER no_third BEFORE INSERT ON gateway_session FOR EACH ROW EXECUTE FUNCTION no_third()"
+opened=$(sql "SELECT clock_timestamp()")
+sim again
+comes "1 2 4 5 6 7 8 9 10" "SELECT string_agg(id::text, ' ' ORDER BY id) FROM (SELECT DISTINCT gateway_id FROM gateway_session WHERE opened_at > '$opened') AS s(id)" "a session that cannot be written costs no other gateway's"
+check "$([ "$(logged 'statement failed.*bridge_journal')" -ge 2 ]; echo $?)" "though they were one call at first"
+sql "DROP TRIGGER no_third ON gateway_session"
+
 # Connections that trickle, stall or are noise, while honest ones come and go.
 cat >"$work/nuisance" <<'PERL'
 use IO::Socket::INET; use IO::Select;

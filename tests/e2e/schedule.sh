@@ -76,7 +76,7 @@ done
 is "SELECT count(*), count(DISTINCT jobid) FROM cron.job_run_details WHERE status = 'succeeded' AND command ~ 'ebr_loop'" '2|2' 'pg_cron runs both'
 is "SELECT count(*), count(DISTINCT home_id) FROM smarthg.command WHERE slot_start > '2020-02-01'" '50|50' '... and each home has one command'
 is "SELECT command, status FROM cron.job_run_details WHERE command ~ 'upkeep'" 'CALL smarthg.upkeep()|succeeded' 'pg_cron runs upkeep'
-is "SELECT string_agg(task, ' ' ORDER BY began_at) FROM smarthg.upkeep_progress WHERE state = 'done'" 'import settle refresh drop plans forecasts market pack' '... to its end, as its progress tells'
+is "SELECT string_agg(task, ' ' ORDER BY began_at) FROM smarthg.upkeep_progress WHERE state = 'done'" 'import settle refresh drop plans forecasts events market pack' '... to its end, as its progress tells'
 is 'SELECT count(*) FROM smarthg.reading_landing' 0 '... what landed, by name too, is settled'
 is "SELECT count(*), round(sum(energy_kwh)::numeric, 1) FROM smarthg.energy_hourly WHERE day > '2020-02-01'" '24|86.4' '... in interval energy and its rollups'
 is "SELECT to_regclass('smarthg.reading_day_2020_01') IS NULL, to_regclass('smarthg.reading_day_' || to_char(now() + interval '2 months', 'YYYY_MM')) IS NOT NULL" 't|t' '... old readings are dropped, partitions made ahead'

@@ -10,9 +10,10 @@ PATH=$PATH:/usr/sbin:/usr/bin
 authority() { # name: a certificate authority
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$1" -keyout "$work/$1.key" -out "$work/$1.pem" 2>/dev/null
 }
-certificate() { # name, common name, authority
+certificate() { # name, common name, authority, alternative names
+	printf '%s' "${4:+subjectAltName=$4}" >"$work/$1.names"
 	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$2" -keyout "$work/$1.key" -out "$work/$1.csr" 2>/dev/null
-	openssl x509 -req -in "$work/$1.csr" -CA "$work/$3.pem" -CAkey "$work/$3.key" -CAcreateserial -days 2 -out "$work/$1.pem" 2>/dev/null
+	openssl x509 -req -in "$work/$1.csr" -CA "$work/$3.pem" -CAkey "$work/$3.key" -CAcreateserial -days 2 -extfile "$work/$1.names" -out "$work/$1.pem" 2>/dev/null
 }
 authority dso && authority stranger && certificate server localhost dso && certificate gateway1 0015bc0100000001 dso && certificate false 0015bc0100000001 stranger
 
@@ -65,6 +66,23 @@ sim other --connect "$through" --telegrams "$work/two" --timeout 1
 is "$(sql "SELECT committed_record_no FROM gateway WHERE gateway_id = 2")" 100 "through that tunnel no other gateway may come"
 comes t "SELECT count(*) > 0 FROM gateway_event WHERE event = 'wrong_identity' AND gateway_id = 2" "which is an event"
 end_tunnel
+# With TLS 1.3, which has its own way to say whose key it is.
+cat >"$work/s_client" <<END
+exec openssl s_client -quiet -connect $tls -tls1_3 -psk_identity $first -psk $(shared_key $first) 2>/dev/null
+END
+through_port=$((20000 + RANDOM % 20000))
+socat "TCP-LISTEN:$through_port,bind=127.0.0.1,fork,reuseaddr" "EXEC:sh $work/s_client" 2>/dev/null &
+socat_pid=$!
+for _ in $(seq 50); do ss -Hltn "sport = :$through_port" | grep -q . && break; sleep 0.05; done
+"$top/tests/e2e/telegrams" 3 160 >"$work/telegrams"
+grep "^$first" "$work/telegrams" >"$work/one"
+wrong_before=$(sql "SELECT count(*) FROM gateway_event WHERE event = 'wrong_identity'")
+sim psk13 --connect "127.0.0.1:$through_port" --telegrams "$work/one" --timeout 5
+is "$?$(sql "SELECT committed_record_no FROM gateway WHERE gateway_id = 1")" 0160 "TLS 1.3 with a pre-shared key carries records"
+sim other13 --connect "127.0.0.1:$through_port" --telegrams "$work/two" --timeout 1
+is "$(sql "SELECT committed_record_no FROM gateway WHERE gateway_id = 2")" 100 "and no other gateway's"
+comes t "SELECT count(*) > $wrong_before FROM gateway_event WHERE event = 'wrong_identity' AND gateway_id = 2" "which is an event, too"
+kill $socat_pid
 printf '%s:%s\n' $first "$(shared_key $second)" >"$work/psk"
 tunnel wrong "PSKsecrets = $work/psk" "ciphers = PSK" "sslVersionMax = TLSv1.2"
 sim wrong --connect "$through" --telegrams "$work/one" --timeout 1
@@ -101,7 +119,7 @@ is "$(grep -cE 'Cipher is (TLS_|.*PSK)' "$work/psk.refused")" 0 "where certifica
 grep "^$first" "$work/telegrams" >"$work/one"
 grep "^$second" "$work/telegrams" >"$work/two"
 sim clear --telegrams "$work/one" --timeout 1
-is "$(sql "SELECT committed_record_no FROM gateway WHERE gateway_id = 1")" 150 "in clear a gateway without key is refused"
+is "$(sql "SELECT committed_record_no FROM gateway WHERE gateway_id = 1")" 160 "in clear a gateway without key is refused"
 tunnel gateway "cert = $work/gateway1.pem" "key = $work/gateway1.key"
 sim gateway --connect "$through" --telegrams "$work/one"
 check $? "with its certificate below it may come"
@@ -123,10 +141,26 @@ for name in 0000000000000000 ffffffffffffffff 0015bc010000000; do
 	end_tunnel
 done
 is "$(sql "SELECT string_agg(committed_record_no::text, ' ' ORDER BY gateway_id) FROM gateway") $(sql "SELECT count(DISTINCT event_id) > 5 FROM gateway_event WHERE event = 'wrong_identity'")" "200 100 100 0 0 t" "a certificate of zeros, of ones or of too few digits stands for no gateway, not even one of that number"
+# Alternative names: they count before the common name, and several gateways' are nobody's.
+for names in URI:urn:dev:mac:$first DNS:gateway.example.org,DNS:$first; do
+	certificate named $second dso $names
+	tunnel named "cert = $work/named.pem" "key = $work/named.key"
+	sim named --connect "$through" --telegrams "$work/one" --timeout 2
+	check $? "a certificate with the alternative names $names stands for the gateway"
+	sim common --connect "$through" --telegrams "$work/two" --timeout 1
+	end_tunnel
+	"$top/tests/e2e/telegrams" 3 206 | grep "^$first" >"$work/one"
+done
+certificate several $first dso DNS:$first,DNS:$second
+tunnel several "cert = $work/several.pem" "key = $work/several.key"
+"$top/tests/e2e/telegrams" 3 209 | grep "^$first" >"$work/one"
+for claimed in one two; do sim several$claimed --connect "$through" --telegrams "$work/$claimed" --timeout 1; done
+end_tunnel
+is "$(sql "SELECT string_agg(committed_record_no::text, ' ' ORDER BY gateway_id) FROM gateway WHERE gateway_id < 3")" "206 100" "not for the one of its common name, and one that names two stands for neither"
 tunnel false "cert = $work/false.pem" "key = $work/false.key"
 "$top/tests/e2e/telegrams" 3 210 | grep "^$first" >"$work/one"
 sim false --connect "$through" --telegrams "$work/one" --timeout 1
-is "$(sql "SELECT committed_record_no FROM gateway WHERE gateway_id = 1")" 200 "nor one with a certificate of a stranger"
+is "$(sql "SELECT committed_record_no FROM gateway WHERE gateway_id = 1")" 206 "nor does one of a stranger for anybody"
 end_tunnel
 stop_bridge TERM
 "$bridge_program" --listen=127.0.0.1:0 --tls_listen=127.0.0.1:0 --tls_certificate="$work/none" --tls_key="$work/none" 2>"$work/none.log"

@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		if (!key_known && decoder.counter.kind != COUNTER_NONE)
 			abort();
 		if (decoder.counter.kind != COUNTER_NONE)
-			freshness_accepts(freshness, &decoder.counter, (int64_t)size * 1000, 0);
+			freshness_accepts(freshness, 1, &decoder.counter, (int64_t)size * 1000, 0);
 	}
 	return 0;
 }

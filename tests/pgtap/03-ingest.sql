@@ -1,6 +1,6 @@
 -- Ingestion: every record once, nothing lost, nothing believed blindly (DESIGN.md section 7).
 \ir home.psql
-SELECT plan(51);
+SELECT plan(56);
 
 SELECT is(pg_temp.feed(1, '2023-05-01 00:00Z', 100), 1::bigint, 'the first record is committed');
 SELECT is(pg_temp.feed(1, '2023-05-01 00:00Z', 999), 1::bigint, 'the same record again is acknowledged');
@@ -104,11 +104,42 @@ SELECT is((SELECT reason FROM quarantine WHERE record_no = 43), 'unit differs fr
 SELECT is((SELECT obis_commodity('9-0:1.0.0.255')), 'water', 'warm water is water');
 
 -- Sessions and presence.
-SELECT bridge_session_open(1, 7, 'peer', true, false), bridge_session_open(1, 8, 'peer', true, false), bridge_session_open(1, 8, 'peer2', true, true);
-SELECT results_eq($$ SELECT session_no, resumed, closed_at IS NULL FROM gateway_session ORDER BY opened_at $$,
-	$$ VALUES (7::bigint, 0, false), (8::bigint, 1, true) $$, 'a new session ends the old one, a resumed one goes on');
-SELECT bridge_presence(1, true, now(), ''), bridge_presence(1, true, now(), ''), bridge_presence(1, false, now(), '');
-SELECT results_eq($$ SELECT event FROM gateway_event WHERE event LIKE '%line' ORDER BY event_id $$, ARRAY['online', 'offline'], 'each change of presence is one row');
+INSERT INTO gateway (gateway_id, home_id, eui64, link_key) VALUES (2, 1, '\x0015bc0000000002', '\x000102030405060708090a0b0c0d0e0f');
+CREATE FUNCTION pg_temp.journal(events text[], peer text DEFAULT 'peer') RETURNS void LANGUAGE sql AS $$
+	SELECT bridge_journal(array_agg(split_part(e, ' ', 1) ORDER BY n), array_agg(split_part(e, ' ', 2)::bigint ORDER BY n), array_agg(nullif(split_part(e, ' ', 3), '')::bigint ORDER BY n),
+		array_agg(true ORDER BY n), array_agg(1700000000000 + 1500 * n ORDER BY n), array_agg(peer || n ORDER BY n)) FROM unnest(events) WITH ORDINALITY AS u(e, n)
+$$;
+SELECT pg_temp.journal('{opened 1 7,opened 2 20,opened 1 8,resumed 1 8,closed 2 19,closed 2 20,resumed 2 21,resumed 2 21}');
+SELECT results_eq($$ SELECT gateway_id, session_no, resumed, peer, closed_at IS NULL, close_reason FROM gateway_session ORDER BY gateway_id, opened_at $$,
+	$$ VALUES (1::bigint, 7::bigint, 0, 'peer1', false, 'a new session began'), (1, 8, 1, 'peer4', true, NULL), (2, 20, 0, 'peer2', false, 'peer6'), (2, 21, 1, 'peer8', true, NULL) $$,
+	'sessions of one call: a new one ends the old one, a resumed one goes on or begins, one that is not open is not closed');
+SELECT pg_temp.journal('{opened 1 9,closed 1 8}');
+SELECT is((SELECT session_no FROM gateway_session WHERE gateway_id = 1 AND closed_at IS NULL), 9::bigint, 'the end of an older session leaves the new one open');
+SELECT pg_temp.journal('{online 2,online 1,online 1,offline 1,closed 1 9,offline 1,online 1}', 'why');
+SELECT results_eq($$ SELECT gateway_id, event, detail, eui64 = (SELECT g.eui64 FROM gateway g WHERE g.gateway_id = e.gateway_id), extract(epoch FROM at)::text FROM gateway_event e WHERE event LIKE '%line' ORDER BY event_id $$,
+	$$ VALUES (2::bigint, 'online', 'why1', true, '1700000001.500000'), (1, 'online', 'why2', true, '1700000003.000000'), (1, 'offline', 'why4', true, '1700000006.000000'), (1, 'online', 'why7', true, '1700000010.500000') $$,
+	'each change of presence is one row, in their order');
+SELECT results_eq($$ SELECT gateway_id, online, extract(epoch FROM online_changed_at)::text FROM gateway WHERE gateway_id < 3 ORDER BY 1 $$,
+	$$ VALUES (1::bigint, true, '1700000010.500000'), (2, true, '1700000001.500000') $$, 'and the last one stays');
+-- One call is as many calls of one event each: the same for gateways 101 to 104 and 201 to 204.
+INSERT INTO gateway (gateway_id, home_id, eui64) SELECT i, 1, decode(lpad(to_hex(i), 16, '0'), 'hex') FROM unnest('{101,102,103,104,201,202,203,204}'::bigint[]) AS i;
+SELECT setseed(0.5) \g /dev/null
+CREATE TEMPORARY TABLE happened AS SELECT n, (ARRAY['opened', 'resumed', 'closed', 'online', 'offline'])[ceil(random() * 5)] AS event, ceil(random() * 4)::bigint AS gateway, ceil(random() * 3)::bigint AS session_no, random() < 0.5 AS secured
+	FROM generate_series(1, 400) AS n;
+SELECT bridge_journal(array_agg(event ORDER BY n), array_agg(100 + gateway ORDER BY n), array_agg(session_no ORDER BY n), array_agg(secured ORDER BY n), array_agg(1700000000000 + n ORDER BY n), array_agg('why ' || n ORDER BY n)) FROM happened;
+DO $$ DECLARE h happened; BEGIN
+	FOR h IN SELECT * FROM happened ORDER BY n LOOP
+		PERFORM bridge_journal(ARRAY[h.event], ARRAY[200 + h.gateway], ARRAY[h.session_no], ARRAY[h.secured], ARRAY[1700000000000 + h.n], ARRAY['why ' || h.n]);
+	END LOOP;
+END $$;
+CREATE FUNCTION pg_temp.book(base bigint) RETURNS text LANGUAGE sql AS $$
+	SELECT concat((SELECT string_agg(concat_ws(' ', gateway_id - base, session_no, peer, secured, resumed, closed_at IS NULL, close_reason), ',' ORDER BY gateway_id, opened_at) FROM gateway_session WHERE gateway_id - base BETWEEN 1 AND 4),
+		(SELECT string_agg(concat_ws(' ', gateway_id - base, at, event, detail), ',' ORDER BY gateway_id, event_id) FROM gateway_event WHERE gateway_id - base BETWEEN 1 AND 4),
+		(SELECT string_agg(concat_ws(' ', online, online_changed_at), ',' ORDER BY gateway_id) FROM gateway WHERE gateway_id - base BETWEEN 1 AND 4))
+$$;
+SELECT is(pg_temp.book(100), pg_temp.book(200), 'one call writes what many calls of one event each do');
+SELECT cmp_ok((SELECT count(*) FROM gateway_session WHERE gateway_id BETWEEN 101 AND 104), '>', 80::bigint, 'which is not little');
+SELECT throws_ok($$ SELECT pg_temp.journal('{opened 1 10,opened 987654 11}') $$, '23503', NULL, 'a session of no gateway fails');
 
 SET LOCAL ROLE smarthg_bridge;
 SELECT throws_ok($$ SELECT * FROM smarthg.gateway $$, '42501', NULL, 'the bridge reads no table');

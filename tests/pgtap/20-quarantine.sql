@@ -1,7 +1,7 @@
 -- Telegrams in quarantine are decoded again, once, when the keys or meters they lacked are there
 -- (DESIGN.md section 7).
 \ir home.psql
-SELECT plan(29);
+SELECT plan(30);
 
 SELECT is(mbus_address('12345678', 'ELS', 51, 3), '\x1234567815933303', 'an M-Bus address is number, manufacturer, version and type');
 SELECT is(mbus_address('1234', 'ELS', 51, 3), NULL, '... of a whole number');
@@ -62,6 +62,8 @@ SELECT bridge_mbus_layout(738004246, 4660, '\x0406', false);
 SELECT is((SELECT blocks FROM bridge_mbus_layouts()), '\x0413', 'one in clear does not take its place');
 SELECT bridge_mbus_layout(738004246, 4660, '\x0406', true);
 SELECT is((SELECT blocks FROM bridge_mbus_layouts()), '\x0406', 'a protected one does');
+SELECT bridge_mbus_layout(738004246, 4660, '\x0413', true);
+SELECT is((SELECT blocks FROM bridge_mbus_layouts()), '\x0406', '... and stays against another one');
 SELECT pg_temp.compact(8);
 SELECT is((SELECT retry FROM quarantine WHERE record_no = 8), true, 'one that was on its way then is called for too');
 SELECT * FROM finish();

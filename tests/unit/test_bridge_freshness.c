@@ -6,10 +6,11 @@
 
 #include "../../bridge/core/freshness.h"
 
-enum { TOLERANCE_S = 120, T = 1700000000, METERS = 5000 };
+enum { TOLERANCE_S = 120, T = 1700000000, METERS = 5000, GATEWAY = 1 };
 
 static struct freshness *freshness;
 static uint32_t key_check = 1;
+static int64_t gateway = GATEWAY;
 
 static struct meter_counter counter_of(int meter, uint32_t value)
 {
@@ -24,7 +25,7 @@ static bool accepts(int meter, uint32_t value, int64_t second)
 {
 	struct meter_counter counter = counter_of(meter, value);
 
-	return freshness_accepts(freshness, &counter, second * 1000, TOLERANCE_S * 1000);
+	return freshness_accepts(freshness, gateway, &counter, second * 1000, TOLERANCE_S * 1000);
 }
 
 static void begin(void)
@@ -39,7 +40,7 @@ static void test_replay(void)
 	begin();
 	ok(accepts(1, 10, T) && accepts(1, 11, T + 900), "counters that grow are fresh");
 	ok(accepts(1, 11, T + 900 + TOLERANCE_S) && accepts(1, 11, T + 900 - TOLERANCE_S),
-	   "the same telegram by another gateway is, whose clock differs by what is tolerated");
+	   "the same telegram heard twice is, by a clock that was set by what is tolerated");
 	ok(!accepts(1, 11, T + 901 + TOLERANCE_S), "heard again later it is a replay");
 	ok(!accepts(1, 10, T + 901 + TOLERANCE_S) && !accepts(1, 0, T + 90000),
 	   "and so is one with a lower counter");
@@ -47,7 +48,7 @@ static void test_replay(void)
 	ok(accepts(1, 12, T + 90000), "a replay moves nothing: the next one is fresh");
 	struct meter_counter session = counter_of(1, 5);
 	session.kind = COUNTER_SESSION;
-	ok(freshness_accepts(freshness, &session, (T + 90000) * INT64_C(1000), 0),
+	ok(freshness_accepts(freshness, GATEWAY, &session, (T + 90000) * INT64_C(1000), 0),
 	   "the two kinds of counters are counted apart");
 	begin();
 	for (uint32_t i = 0; i < 100; i++)
@@ -69,7 +70,7 @@ static void test_backlog(void)
 	ok(!accepts(1, 60, T - 5000), "but for a replay that was heard in the midst of it");
 	for (uint32_t i = 0; i < 50; i++)
 		fresh = fresh && accepts(1, 30 + i, T - 63000 + 900 * (int64_t)i);
-	ok(fresh, "another gateway's backlog of the same time after it");
+	ok(fresh, "another backlog of the same time after it");
 	bool walked = false;
 	int64_t heard = T - 70000;
 	accepts(1, 20, heard);
@@ -137,6 +138,28 @@ static void test_key(void)
 	ok(!accepts(1, 1, T + 2700), "and is protected again");
 }
 
+/* What a gateway says of the time, or forwards of a meter, is its own affair. */
+static void test_gateways(void)
+{
+	bool fresh = true;
+
+	begin();
+	accepts(1, 99, T - 60);
+	for (uint32_t i = 0; i < 20; i++) {
+		gateway = 2; /* tells each telegram first, as heard long before */
+		fresh = fresh && accepts(1, 100 + i, T - 86400);
+		gateway = GATEWAY;
+		fresh = fresh && accepts(1, 100 + i, T + (int64_t)i * 60);
+	}
+	ok(fresh, "a gateway that antedates telegrams mutes no meter that another reads");
+	gateway = 2; /* the meter's future, from its owner, who knows the key */
+	accepts(1, 4000000000, T + 1200);
+	accepts(1, 4000000001, T + 1200);
+	gateway = GATEWAY;
+	ok(accepts(1, 120, T + 1260) && accepts(1, 121, T + 1320), "nor does one that runs ahead");
+	ok(!accepts(1, 119, T + 2000), "and what it says makes no replay fresh");
+}
+
 static int changed(struct freshness_mark *last)
 {
 	struct freshness_mark mark;
@@ -167,14 +190,14 @@ static void test_marks(void)
 	ok(right && changed(&mark) == 0, "replays change none of them");
 	accepts(42, 8, T + 1000);
 	ok(changed(&mark) == 1 && mark.counter.value == 8 && mark.counter.key_check == 1 &&
-	       mark.counter.kind == COUNTER_MESSAGE && mark.heard_ms == (T + 1000) * INT64_C(1000) &&
+	       mark.gateway_id == GATEWAY && mark.counter.kind == COUNTER_MESSAGE && mark.heard_ms == (T + 1000) * INT64_C(1000) &&
 	       memcmp(mark.counter.device, counter_of(42, 0).device, MBUS_DEVICE_SIZE) == 0,
 	   "a counter that moved is kept again");
 	freshness_not_kept(freshness);
 	ok(changed(&mark) == METERS, "what could not be kept is tried again");
 
 	begin();
-	mark = (struct freshness_mark){counter_of(1, 50), T * INT64_C(1000)};
+	mark = (struct freshness_mark){GATEWAY, counter_of(1, 50), T * INT64_C(1000)};
 	freshness_load_begin(freshness);
 	freshness_load_put(freshness, &mark);
 	freshness_load_end(freshness);
@@ -229,6 +252,7 @@ int main(void)
 	test_leaps();
 	test_first();
 	test_key();
+	test_gateways();
 	test_marks();
 	test_honest();
 	freshness_free(freshness);

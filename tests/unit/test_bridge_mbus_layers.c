@@ -36,6 +36,17 @@ static void test_cipher(void)
 	   "a derived encryption key (OMS volume 2 annex N)");
 }
 
+/* A frame of up to 126 bytes with the checksum of format B, which its length counts. */
+static size_t write_format_b(uint8_t *out, const uint8_t *frame, size_t size)
+{
+	memcpy(out, frame, size);
+	out[0] = (uint8_t)(size + 1);
+	uint16_t crc = crc_by_bits(out, size);
+	out[size] = (uint8_t)(crc >> 8);
+	out[size + 1] = (uint8_t)crc;
+	return size + 2;
+}
+
 static void test_link(void)
 {
 	uint8_t above[256], frame[256] = {0}, sent[400];
@@ -54,19 +65,14 @@ static void test_link(void)
 		sent[i / 8] ^= (uint8_t)(1 << i % 8);
 	}
 	ok(refused, "with any bit of it turned it is refused");
-	memcpy(sent, frame, size);
-	sent[0] = (uint8_t)(size + 1); /* the two checksum bytes count */
-	uint16_t crc = crc_by_bits(sent, size);
-	sent[size] = (uint8_t)(crc >> 8);
-	sent[size + 1] = (uint8_t)crc;
-	ok(decode_frame(sent, size + 2, false) == READING_OK && count == 1 &&
+	ok(decode_frame(sent, write_format_b(sent, frame, size), false) == READING_OK && count == 1 &&
 	       has("8-0:1.0.0.255", 1.234, "m3"),
 	   "a frame of format B");
 	/* 160 bytes of format B are two parts. */
 	memset(sent, 0x2f, sizeof(sent));
 	memcpy(sent, frame, 21);
 	sent[0] = 159;
-	crc = crc_by_bits(sent, 126);
+	uint16_t crc = crc_by_bits(sent, 126);
 	sent[126] = (uint8_t)(crc >> 8);
 	sent[127] = (uint8_t)crc;
 	memcpy(sent + 128, "\x04\x14\x01\x00\x00\x00", 6);
@@ -82,6 +88,49 @@ static void test_link(void)
 	       decode_frame((const uint8_t *)"\x05\x44\x01\x02\x03\x04", 6, false) ==
 	           READING_BAD_LENGTH,
 	   "a frame of another length than it says is told");
+}
+
+/* Frames without checksums whose last bytes are one all the same. */
+static void test_chance_checksum(void)
+{
+	static const uint8_t chance_key[16] = {0x32, 0xd4, 0xee, 0x77, 0x0e, 0x8f, 0xc0, 0x2b,
+	                                       0x9a, 0x65, 0xa6, 0xbf, 0x4b, 0x8d, 0x2b, 0xcd};
+	uint8_t frame[256] = {0}, sent[300], above[256], records[16], payload[16];
+	struct meter_key usual = key;
+	size_t size = from_hex("2e4443049871000002027a2a0020054b293269dda8552cdc8d72bf3f981a3b7f4a1278d"
+	                       "f8d1dd140d445100cc1e649",
+	                       frame);
+
+	ok(decode_frame(frame, size, false) == READING_NO_KEY,
+	   "an encrypted one whose key is not known waits for it");
+	memcpy(key.bytes, chance_key, sizeof(chance_key));
+	key_known = true;
+	ok(decode_frame(frame, size, false) == READING_OK && count == 4 &&
+	       has("1-0:1.8.0.255", 7198.001, "kWh"),
+	   "an encrypted one is read with its key");
+	key = usual;
+	key_known = false;
+	/* The last record's upper bytes are the checksum. */
+	size = write_wireless(frame, WATER, above, from_hex("7a01000000043be80300000413d204", above));
+	size = write_format_b(sent, frame, size);
+	ok(decode_frame(sent, size, false) == READING_OK && count == 2 && find("8-0:1.0.0.255"),
+	   "one in clear keeps its last reading");
+
+	/* Those of format B are still read, however they are protected. */
+	size_t records_size = from_hex("0413d2040000", records);
+	payload[0] = 0x78;
+	memcpy(payload + 1, records, records_size);
+	key_known = true;
+	for (int mode = 0; mode < 3; mode++) {
+		size = mode == 0   ? write_mode_5(above, key.bytes, WATER, 0x2a, records, records_size)
+		       : mode == 1 ? write_mode_7(above, key.bytes, records, records_size)
+		                   : write_session(above, key.bytes, WATER, payload, records_size + 1);
+		size = write_format_b(sent, frame, write_wireless(frame, WATER, above, size));
+		ok(decode_frame(sent, size, false) == READING_OK && count == 1 &&
+		       has("8-0:1.0.0.255", 1.234, "m3"),
+		   "an encrypted frame of format B (%d)", mode);
+	}
+	key_known = false;
 }
 
 static void test_security(void)
@@ -320,6 +369,34 @@ static void test_compact(void)
 	mbus_formats_free(formats);
 }
 
+/* Puts layouts that nobody has, of so many kinds in turn. */
+static void flood(struct mbus_formats *formats, uint32_t kinds, bool protected)
+{
+	for (int i = 0; i < 4000; i++) {
+		uint8_t other[] = {0x04, 0x13, 0x84, 0x10, 0x13, (uint8_t)(i & 3), 0x02, (uint8_t)(i >> 2)};
+		mbus_formats_put(formats, 2 + (uint32_t)i % kinds, crc_by_bits(other, sizeof(other)),
+		                 cursor_over(other, sizeof(other)), protected);
+	}
+}
+
+static void test_layout_flood(void)
+{
+	static const uint8_t blocks[8] = {0x04, 0x03, 0x04, 0x14, 0x02, 0x2b, 0x02, 0x5b};
+	struct mbus_formats *formats = mbus_formats_new();
+	uint16_t signature = crc_by_bits(blocks, 8);
+	struct cursor found;
+
+	mbus_formats_put(formats, 1, signature, cursor_over(blocks, 8), true);
+	flood(formats, 1, true);
+	ok(mbus_formats_find(formats, 1, signature, &found),
+	   "one kind's layouts, many as they be, leave another's alone");
+	flood(formats, 100, false);
+	ok(mbus_formats_find(formats, 1, signature, &found), "and those in clear a protected one");
+	flood(formats, 100, true);
+	ok(!mbus_formats_find(formats, 1, signature, &found), "which makes room for its like");
+	mbus_formats_free(formats);
+}
+
 /* Other blocks of the same length and signature. */
 static void collide(const uint8_t *blocks, uint8_t *out)
 {
@@ -350,6 +427,9 @@ static void test_layout_collision(void)
 	mbus_formats_put(formats, 1, signature, cursor_over(forged, 8), true);
 	ok(mbus_formats_find(formats, 1, signature, &found) && memcmp(found.bytes, forged, 8) == 0,
 	   "a protected one does");
+	mbus_formats_put(formats, 1, signature, cursor_over(blocks, 8), true);
+	ok(mbus_formats_find(formats, 1, signature, &found) && memcmp(found.bytes, forged, 8) == 0,
+	   "but not another protected one's: who has a key of a meter could name what others send");
 	mbus_formats_free(formats);
 }
 
@@ -415,12 +495,21 @@ static void test_cuts(void)
 
 int main(void)
 {
-	static void (*const tests[])(void) = {test_cipher,      test_link,
-	                                      test_security,    test_counters,
-	                                      test_fragments,   test_extended_link_layers,
-	                                      test_compact,     test_layout_collision,
-	                                      test_other_meter, test_clear_tail,
-	                                      test_cuts};
+	static void (*const tests[])(void) = {
+	    test_cipher,
+	    test_link,
+	    test_chance_checksum,
+	    test_security,
+	    test_counters,
+	    test_fragments,
+	    test_extended_link_layers,
+	    test_compact,
+	    test_layout_collision,
+	    test_layout_flood,
+	    test_other_meter,
+	    test_clear_tail,
+	    test_cuts,
+	};
 
 	return run_decoding(tests, sizeof(tests) / sizeof(tests[0]));
 }

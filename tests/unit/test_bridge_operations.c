@@ -7,6 +7,7 @@
 #include "tap.h"
 
 #include <inttypes.h>
+#include <openssl/x509v3.h>
 #include <string.h>
 
 #include "../../bridge/core/command_line.h"
@@ -180,6 +181,94 @@ static void test_tls_identity(void)
 	   "nor is anything else, a name that hides its end behind NUL least of all");
 }
 
+/* The EUI-64 of a certificate with these names: each a letter (c: common name, d: DNS name, u: URI,
+ * e: e-mail address) and the name. */
+static uint64_t named(const char *const *names, const size_t *lengths)
+{
+	X509 *certificate = X509_new();
+	X509_NAME *subject = X509_get_subject_name(certificate);
+	GENERAL_NAMES *others = GENERAL_NAMES_new();
+	uint64_t eui64;
+
+	for (size_t i = 0; names[i]; i++) {
+		int length = (int)(lengths ? lengths[i] : strlen(names[i])) - 1;
+		const unsigned char *text = (const unsigned char *)names[i] + 1;
+
+		if (names[i][0] == 'c') {
+			X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8, text, length, -1, 0);
+			continue;
+		}
+		GENERAL_NAME *name = GENERAL_NAME_new();
+		ASN1_IA5STRING *value = ASN1_IA5STRING_new();
+		ASN1_STRING_set(value, text, length);
+		GENERAL_NAME_set0_value(name,
+		                        names[i][0] == 'd'   ? GEN_DNS
+		                        : names[i][0] == 'u' ? GEN_URI
+		                                             : GEN_EMAIL,
+		                        value);
+		sk_GENERAL_NAME_push(others, name);
+	}
+	if (sk_GENERAL_NAME_num(others) > 0)
+		X509_add1_ext_i2d(certificate, NID_subject_alt_name, others, 0, X509V3_ADD_DEFAULT);
+	eui64 = tls_certificate_eui64(certificate);
+	GENERAL_NAMES_free(others);
+	X509_free(certificate);
+	return eui64;
+}
+
+#define NAMED(...) named((const char *const[]){__VA_ARGS__, NULL}, NULL)
+
+static void test_certificate_names(void)
+{
+	static const uint64_t one = UINT64_C(0x0015bc0100000001);
+
+	ok(NAMED("c0015bc0100000001") == one, "a certificate's EUI-64 is its common name");
+	ok(NAMED("d0015BC0100000001") == one && NAMED("uurn:dev:mac:0015bc0100000001") == one &&
+	       NAMED("uURN:DEV:mac:0015bc0100000001") == one,
+	   "or a DNS name or URN among the alternative names");
+	ok(NAMED("c0015bc0100000002", "d0015bc0100000001") == one &&
+	       NAMED("cgateway", "uurn:dev:mac:0015bc0100000001") == one,
+	   "which win over the common name");
+	ok(NAMED("c0015bc0100000001", "dgateway.example.org", "uhttps://example.org/",
+	         "uurn:dev:mac:0015bc000001", "uurn:dev:mac:0015bc0100000002_meter",
+	         "e0015bc0100000002") == one,
+	   "names of another kind say nothing, so that the common name counts");
+	ok(NAMED("d0015bc0100000001", "dgateway.example.org", "uurn:dev:mac:0015bc0100000001") == one,
+	   "the same one twice is one");
+	ok(NAMED("d0015bc0100000001", "d0015bc0100000002") == TLS_NO_EUI64 &&
+	       NAMED("c0015bc0100000001", "d0015bc0100000001", "uurn:dev:mac:0015bc0100000002",
+	             "d0015bc0100000001") == TLS_NO_EUI64 &&
+	       NAMED("c0015bc0100000001", "c0015bc0100000002") == TLS_NO_EUI64 &&
+	       NAMED("c0015bc0100000001", "c0015bc0100000001") == TLS_NO_EUI64,
+	   "several are none");
+	ok(NAMED("c0015bc0100000001", "d0000000000000000") == TLS_NO_EUI64 &&
+	       NAMED("c0015bc0100000001", "uurn:dev:mac:ffffffffffffffff") == TLS_NO_EUI64 &&
+	       NAMED("d0015bc0100000001", "dffffffffffffffff") == TLS_NO_EUI64,
+	   "zeros or ones alone are none, whatever stands beside them");
+	ok(NAMED("d0015bc0100000001.example.org") == TLS_NO_EUI64 &&
+	       NAMED("u0015bc0100000001") == TLS_NO_EUI64 &&
+	       NAMED("durn:dev:mac:0015bc0100000001") == TLS_NO_EUI64 &&
+	       NAMED("uurn:dev:mac:0x15bc0100000001") == TLS_NO_EUI64 && NAMED("d") == TLS_NO_EUI64,
+	   "what only looks like one is none");
+	ok(named((const char *const[]){"c0015bc0100000001", "d0015bc0100000001\0.example.org", NULL},
+	         (const size_t[]){17, 30}) == TLS_NO_EUI64 &&
+	       named((const char *const[]){"c0015bc0100000001\0x", NULL}, (const size_t[]){19}) ==
+	           TLS_NO_EUI64,
+	   "nor is a name with a NUL in it");
+
+	X509 *certificate = X509_new();
+	X509_NAME_add_entry_by_NID(X509_get_subject_name(certificate), NID_commonName, MBSTRING_UTF8,
+	                           (const unsigned char *)"0015bc0100000001", -1, -1, 0);
+	ASN1_OCTET_STRING *broken = ASN1_OCTET_STRING_new();
+	ASN1_OCTET_STRING_set(broken, (const unsigned char *)"\x30\x7f", 2);
+	X509_EXTENSION *extension = X509_EXTENSION_create_by_NID(NULL, NID_subject_alt_name, 0, broken);
+	X509_add_ext(certificate, extension, -1);
+	ok(tls_certificate_eui64(certificate) == TLS_NO_EUI64, "nor are alternative names cut off");
+	X509_EXTENSION_free(extension);
+	ASN1_OCTET_STRING_free(broken);
+	X509_free(certificate);
+}
+
 int main(void)
 {
 	test_log();
@@ -188,5 +277,6 @@ int main(void)
 	test_traffic();
 	test_tls_key();
 	test_tls_identity();
+	test_certificate_names();
 	return tap_done();
 }
