@@ -19,15 +19,16 @@ enum {
 	COLUMNS = 6,
 };
 
-_Static_assert((int)COLUMNS <= (int)CONTROL_PARAMETERS, "a statement has no room for a row of marks");
+_Static_assert((int)COLUMNS <= (int)CONTROL_PARAMETERS,
+               "a statement has no room for a row of marks");
 
 struct counters {
 	struct control *control;
 	struct freshness *freshness;
 	struct event *timer;
 	int64_t tolerance_ms;
-	int64_t saved_ms; /* steady */
-	size_t saving;    /* statements under way */
+	int64_t saved_ms;    /* steady */
+	size_t saving;       /* statements under way */
 	bool loading, again; /* a statement is queued; something changed meanwhile */
 	char text[COLUMNS][CHUNK * ITEM_SIZE + 2];
 };
@@ -113,11 +114,11 @@ void counters_load(struct counters *counters)
 {
 	counters->again = counters->loading;
 	if (!counters->loading)
-		counters->loading = control_push(
-		    counters->control,
-		    "SELECT device_address, kind, key_check, counter, extract(epoch FROM heard_at)::bigint, "
-		    "gateway_id FROM smarthg.bridge_meter_counters()",
-		    0, NULL, on_rows, counters);
+		counters->loading = control_push(counters->control,
+		                                 "SELECT device_address, kind, key_check, counter, "
+		                                 "extract(epoch FROM heard_at)::bigint, "
+		                                 "gateway_id FROM smarthg.bridge_meter_counters()",
+		                                 0, NULL, on_rows, counters);
 }
 
 static void on_saved(void *context, const PGresult *result)
@@ -188,8 +189,8 @@ void counters_save(struct counters *counters)
 		for (int i = 0; i < COLUMNS; i++)
 			values[i] = counters->text[i];
 		if (!control_push(counters->control,
-		                  "SELECT smarthg.bridge_keep_meter_counters($1, $2, $3, $4, $5, $6)", COLUMNS,
-		                  values, on_saved, counters)) {
+		                  "SELECT smarthg.bridge_keep_meter_counters($1, $2, $3, $4, $5, $6)",
+		                  COLUMNS, values, on_saved, counters)) {
 			freshness_not_kept(counters->freshness);
 			return;
 		}

@@ -69,7 +69,7 @@ sleep 0.5
 "$top/tests/e2e/telegrams" $((homes + 2)) 1 | tail -n 1 >"$work/visit"
 sim visitor --telegrams "$work/visit" & sim_pid=$!
 sleep $((3 * limit_s + 1))
-is "$(sql "SELECT count(*) > 0, count(*) < 3 FROM pg_stat_activity WHERE usename = '$role' AND wait_event_type = 'Lock' AND query LIKE '%bridge_presence%'")" "t|t" "of statements that wait for a lock few are left at the server"
+is "$(sql "SELECT count(*) > 0, count(*) < 3 FROM pg_stat_activity WHERE usename = '$role' AND wait_event_type = 'Lock' AND query LIKE '%bridge_journal%'")" "t|t" "of statements that wait for a lock few are left at the server"
 wait $locked_pid $sim_pid
 check $? "once it is open all is acknowledged"
 comes t "SELECT count(*) > 0 FROM gateway_event WHERE gateway_id = $homes + 2 AND event = 'online'" "and what they had to say is told afterwards"
