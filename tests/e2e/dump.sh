@@ -21,7 +21,7 @@ INSERT INTO gateway (home_id, eui64, link_key) SELECT home_id, decode(lpad(to_he
 INSERT INTO meter (home_id, gateway_id, device_address, name, default_divisor) SELECT home_id, gateway_id, eui64, 'main', 1000 FROM gateway;
 INSERT INTO meter_key VALUES (mbus_address('12345678', 'ABC', 1, 7), '\x000102030405060708090a0b0c0d0e0f');
 SELECT bridge_mbus_layout(738004246, 4660, '\x0413', true),
-	bridge_keep_meter_counters(ARRAY[mbus_address('12345678', 'ABC', 1, 7)], '{1}', '{7}', '{9}', '{1700000000}', '{1}') \g /dev/null
+	bridge_keep_meter_counters(ARRAY[mbus_address('12345678', 'ABC', 1, 7)], '{1}', '{7}', '{9}', '{1700000000}', ARRAY(SELECT min(gateway_id) FROM gateway)) \g /dev/null
 INSERT INTO ess (home_id, capacity_kwh, min_kw, max_kw) SELECT home_id, 10, -5, 5 FROM home;
 INSERT INTO ess_state SELECT home_id, '2023-05-08', 3 FROM home;
 INSERT INTO pev (home_id, capacity_kwh, min_kw, max_kw) SELECT home_id, 40, 0, 7 FROM home;
