@@ -190,7 +190,8 @@ static void test_marks(void)
 	ok(right && changed(&mark) == 0, "replays change none of them");
 	accepts(42, 8, T + 1000);
 	ok(changed(&mark) == 1 && mark.counter.value == 8 && mark.counter.key_check == 1 &&
-	       mark.gateway_id == GATEWAY && mark.counter.kind == COUNTER_MESSAGE && mark.heard_ms == (T + 1000) * INT64_C(1000) &&
+	       mark.gateway_id == GATEWAY && mark.counter.kind == COUNTER_MESSAGE &&
+	       mark.heard_ms == (T + 1000) * INT64_C(1000) &&
 	       memcmp(mark.counter.device, counter_of(42, 0).device, MBUS_DEVICE_SIZE) == 0,
 	   "a counter that moved is kept again");
 	freshness_not_kept(freshness);
