@@ -192,6 +192,10 @@ say admin 4 "BEGIN; DELETE FROM reading_landing WHERE gateway_id = 8; DELETE FRO
 say bridge 3 "SELECT public.send(8, 10, 13);"
 is "$(sql "SELECT count(*) FROM reading_landing JOIN register USING (register_id) WHERE gateway_id = 8")" 4 "a register that was deleted is made again"
 
+say bridge 3 "BEGIN; DELETE FROM reading_landing WHERE gateway_id = 4; SELECT public.send(4, 13, 14); SELECT public.send(4, 15, 16); PREPARE TRANSACTION '$database'; ROLLBACK PREPARED '$database';"
+say bridge 3 "SELECT public.send(4, 13, 16);"
+is "$(sql "SELECT count(*) FROM reading_landing JOIN register USING (register_id) WHERE gateway_id = 4 AND record_no > 12")" 4 "a register of a transaction that was prepared and rolled back is made again"
+
 say bridge 3 "DROP EXTENSION smarthg CASCADE; CREATE EXTENSION smarthg;"
 fill 2 100 false
 say bridge 3 "SELECT public.send(1, 1, 4); SELECT public.send(1, 5, 8);"
