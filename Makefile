@@ -80,7 +80,7 @@ build/plain/%.o: %.c
 
 build/sanitized/%.o: %.c
 	@mkdir -p $(@D)
-	$(CLANG) $(SANITIZE) -c -o $@ $<
+	$(CLANG) $(SANITIZE) $(PG_INCLUDE) -c -o $@ $<
 
 build/fuzzed/%.o: %.c
 	@mkdir -p $(@D)
@@ -113,6 +113,11 @@ $(addprefix build/plain/,$(bridge_units)): build/plain/%: build/plain/tests/unit
 
 $(addprefix build/sanitized/,$(bridge_units)): build/sanitized/%: build/sanitized/tests/unit/%.o $(call objects,sanitized,$(codec) $(bridge_core))
 	$(CLANG) -fsanitize=address,undefined -o $@ $^ $(bridge_libraries)
+
+# With a database and a shortage of memory that are played.
+build/plain/test_bridge_store: $(call objects,plain,bridge/backend/store.c bridge/backend/batch.c)
+build/sanitized/test_bridge_store: $(call objects,sanitized,bridge/backend/store.c bridge/backend/batch.c)
+build/plain/test_bridge_store build/sanitized/test_bridge_store: bridge_libraries += -lpq -Wl,--wrap=realloc
 
 $(addprefix build/fuzzed/,$(core_fuzzers)): build/fuzzed/%: build/fuzzed/tests/fuzz/%.o $(call objects,fuzzed,$(core))
 	$(CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^ $(core_libraries)

@@ -191,7 +191,8 @@ static bool begin_batch(struct lane *lane)
 
 	if (lane->ranges > 0)
 		return true;
-	if (!lane->first)
+	/* It is empty where there was no memory for its first record. */
+	if (!lane->first || lane->first->count == 0)
 		return false;
 	if (!lane->first->next && !batch_full(lane->first, store->options.batch_records) &&
 	    !store->flush_due)
@@ -319,10 +320,14 @@ bool store_add(struct store *store, int64_t gateway_id, const struct data_messag
 	size_t before = batch ? batch_memory(batch) : 0;
 	struct timeval delay = {.tv_usec = store->options.batch_ms * 1000};
 
-	if (!batch || !batch_add(batch, gateway_id, data, received_ms, decoded))
+	bool added = batch && batch_add(batch, gateway_id, data, received_ms, decoded);
+
+	/* It may have grown in vain. */
+	if (batch)
+		account(store, before, batch_memory(batch));
+	if (!added)
 		return false;
 	store->counts.waiting++;
-	account(store, before, batch_memory(batch));
 	if (decoded->quarantine)
 		store->counts.quarantined++;
 	if (batch_full(batch, store->options.batch_records))

@@ -1,7 +1,8 @@
 /*
  * A batch moves up to a thousand marks: past the executor that takes a third of
- * the time. Where the table has triggers that should hear of it, or columns that
- * are computed, no mark moves here and the caller goes the way of queries.
+ * the time. Where the table has triggers that should hear of it, or anything else
+ * that the executor would heed, no mark moves here and the caller goes the way of
+ * queries.
  */
 #include "gateway_marks.h"
 
@@ -20,6 +21,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "plain_table.h"
 #include "register_cache.h"
 
 /* Of the gateways, those with records committed ahead of their mark, in ascending order. */
@@ -67,21 +69,40 @@ static bool hears_of_moves(const Trigger *trigger, AttrNumber mark, AttrNumber i
 	return !trigger->tgisinternal && TRIGGER_FOR_UPDATE(trigger->tgtype) && named;
 }
 
+/* Rows keep to these checks: a mark moves to a positive number only. */
+static const char *const kept_checks[] = {"gateway_eui64_check", "gateway_link_key_check",
+                                          "gateway_key_id_check",
+                                          "gateway_committed_record_no_check"};
+
 static bool takes_moves(Relation gateway)
 {
-	const TupleConstr *constraints = RelationGetDescr(gateway)->constr;
 	const TriggerDesc *triggers = gateway->trigdesc;
 	AttrNumber mark = get_attnum(RelationGetRelid(gateway), "committed_record_no");
 	AttrNumber ingested = get_attnum(RelationGetRelid(gateway), "last_ingest_at");
 
-	if (mark == InvalidAttrNumber || ingested == InvalidAttrNumber)
-		elog(ERROR, "gateway has not the columns that are written");
 	for (int i = 0; triggers && i < triggers->numtriggers; i++)
 		if (hears_of_moves(&triggers->triggers[i], mark, ingested))
 			return false;
-	return gateway->rd_rel->relkind == RELKIND_RELATION &&
-	       OidIsValid(RelationGetPrimaryKeyIndex(gateway)) &&
-	       !(constraints && constraints->has_generated_stored);
+	return table_is_plain(gateway, ACL_UPDATE, kept_checks, lengthof(kept_checks)) &&
+	       column_is(gateway, mark, INT8OID) && column_is(gateway, ingested, TIMESTAMPTZOID);
+}
+
+/* The index of the primary key, where that is the identifier alone; else none. */
+static Oid index_by_id(Relation gateway)
+{
+	Oid relid = RelationGetPrimaryKeyIndex(gateway);
+	Relation index;
+	bool by_id;
+
+	if (!OidIsValid(relid))
+		return InvalidOid;
+	index = index_open(relid, AccessShareLock);
+	by_id =
+	    index->rd_index->indnkeyatts == 1 &&
+	    index->rd_index->indkey.values[0] == get_attnum(RelationGetRelid(gateway), "gateway_id") &&
+	    column_is(gateway, index->rd_index->indkey.values[0], INT8OID);
+	index_close(index, NoLock);
+	return by_id ? relid : InvalidOid;
 }
 
 /* What moving takes, opened once for all marks. */
@@ -97,17 +118,18 @@ typedef struct mover {
 	TimestampTz now;
 } mover;
 
-static void begin(mover *move, Relation gateway)
+static void begin(mover *move, Relation gateway, Oid index)
 {
 	Oid relid = RelationGetRelid(gateway);
 
+	/* A table that is published must have what tells its rows apart. */
+	CheckCmdReplicaIdentity(gateway, CMD_UPDATE);
 	CommandCounterIncrement();
 	*move = (mover){.gateway = gateway};
 	move->mark = get_attnum(relid, "committed_record_no");
 	move->ingested = get_attnum(relid, "last_ingest_at");
-	move->index = index_open(RelationGetPrimaryKeyIndex(gateway), AccessShareLock);
-	move->snapshot = RegisterSnapshot(IsolationUsesXactSnapshot() ? GetTransactionSnapshot()
-	                                                              : GetLatestSnapshot());
+	move->index = index_open(index, AccessShareLock);
+	move->snapshot = RegisterSnapshot(GetLatestSnapshot());
 	move->scan = index_beginscan(gateway, move->index, move->snapshot, 1, 0);
 	move->old = table_slot_create(gateway, NULL);
 	move->new = table_slot_create(gateway, NULL);
@@ -194,12 +216,13 @@ void gateway_marks_move(gateway_mark *marks, int count)
 	Relation gateway = table_open(relid, RowExclusiveLock);
 	bool *left_out = palloc0(sizeof(bool) * (Size)Max(count, 1));
 	mover move;
+	Oid index;
 
 	for (int i = 0; i < count; i++)
 		marks[i].moved = false;
-	if (count > 0 && takes_moves(gateway)) {
+	if (count > 0 && takes_moves(gateway) && OidIsValid(index = index_by_id(gateway))) {
 		leave_out_ahead(marks, count, left_out);
-		begin(&move, gateway);
+		begin(&move, gateway, index);
 		for (int i = 0; i < count; i++) {
 			CHECK_FOR_INTERRUPTS();
 			if (!left_out[i])

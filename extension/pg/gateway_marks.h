@@ -16,7 +16,8 @@ typedef struct gateway_mark {
 
 /* Moves the marks, in ascending order of gateways, that stand right before their records, where
  * none of these is committed ahead of them already; the others stay. The moved ones are locked to
- * the end of the transaction. Needs an SPI connection. Errors: 40001, 55P03 after lock_timeout. */
+ * the end of the transaction. Needs an SPI connection, and a transaction that sees what others
+ * commit meanwhile (READ COMMITTED). Errors: 40001, 55P03 after lock_timeout. */
 extern void gateway_marks_move(gateway_mark *marks, int count);
 
 #endif

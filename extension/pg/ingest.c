@@ -4,14 +4,18 @@
  * are known to be plain, costs one update of its mark and one row for each
  * reading in the landing table. Its records that belong in quarantine do not
  * change that. All other gateways go the way of queries (bridge_ingest with
- * arrays), which decides everything.
+ * arrays), which decides everything, and so do all in a transaction that does not
+ * see what others commit meanwhile: what is kept of registers is of the present,
+ * and what such a transaction reads is not to be kept.
  */
 #include "gateway_marks.h"
+#include "plain_table.h"
 #include "register_cache.h"
 
 #include "access/heapam.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
@@ -38,6 +42,10 @@ enum landing_column {
 
 /* The landing table's own bounds of measured_at: 1970 up to 2200. */
 static const int64 LANDING_FIRST_MS = 0, LANDING_UNTIL_MS = INT64CONST(7258118400000);
+
+/* Readings that are not further ahead of their reception are not a day ahead, however long a day
+ * is in the session's time zone. */
+static const int64 SURELY_AHEAD_MS = 20 * INT64CONST(3600000);
 
 enum { KIND_LOST = 0 }; /* a record that says which others were lost */
 
@@ -123,6 +131,7 @@ static void take_records(batch *all, incoming_bytes bytes)
 	while (bytes.size > 0) {
 		batch_record *record;
 
+		CHECK_FOR_INTERRUPTS();
 		all->records =
 		    grown(all->records, all->record_count, &all->record_room, sizeof(*all->records));
 		record = &all->records[all->record_count++];
@@ -196,7 +205,7 @@ static bool can_land(const batch_record *record, const batch_reading *reading, i
 
 	if (known->counts_up && reading->in.raw < 0)
 		return false;
-	if (late_ms > age_us / 1000 || late_ms < -INT64CONST(1000) * SECS_PER_DAY ||
+	if (late_ms > age_us / 1000 || late_ms < -SURELY_AHEAD_MS ||
 	    reading->in.measured_ms < LANDING_FIRST_MS || reading->in.measured_ms >= LANDING_UNTIL_MS)
 		return false;
 	return !scaled ||
@@ -220,14 +229,29 @@ static void judge_record(batch *all, batch_record *record, int64 age_us)
 		all->parts[record->part].plain = false;
 }
 
+static void judge(batch *all)
+{
+	int64 age_us = accepted_age_us();
+
+	resolve_registers(all);
+	for (int i = 0; i < all->record_count; i++)
+		judge_record(all, &all->records[i], age_us);
+}
+
 /* Whether rows can be put into the landing table past the executor. */
 static bool takes_rows(Relation landing)
 {
-	const TupleConstr *constraints = RelationGetDescr(landing)->constr;
+	static const Oid types[LANDING_COLUMNS] = {INT8OID,        TIMESTAMPTZOID, INT8OID,
+	                                           TIMESTAMPTZOID, INT8OID,        INT8OID};
+	static const char *const checks[] = {"reading_landing_measured_at_check"}; /* see can_land */
 
-	return landing->rd_rel->relkind == RELKIND_RELATION && !landing->rd_rel->relhasindex &&
-	       !landing->trigdesc && RelationGetDescr(landing)->natts == LANDING_COLUMNS &&
-	       (!constraints || (constraints->num_check <= 1 && !constraints->has_generated_stored));
+	if (landing->rd_rel->relhasindex || landing->trigdesc ||
+	    RelationGetDescr(landing)->natts != LANDING_COLUMNS)
+		return false;
+	for (int i = 0; i < LANDING_COLUMNS; i++)
+		if (!column_is(landing, (AttrNumber)(i + 1), types[i]))
+			return false;
+	return table_is_plain(landing, ACL_INSERT, checks, lengthof(checks));
 }
 
 static int by_gateway(const void *left, const void *right)
@@ -440,26 +464,50 @@ static void ingest_others(const batch *all, ReturnSetInfo *result)
 		         SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &null));
 }
 
+static int count_plain(const batch *all)
+{
+	int count = 0;
+
+	for (int i = 0; i < all->part_count; i++)
+		count += all->parts[i].plain;
+	return count;
+}
+
+/* Whoever was waited for to move a mark may have changed what was read before. */
+static void judge_moved(batch *all)
+{
+	int moved = count_plain(all);
+
+	judge(all);
+	if (count_plain(all) < moved)
+		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+		                errmsg("another session changed meters of the same gateway"),
+		                errhint("The bridge sends the batch again.")));
+}
+
+static void go_quickly(batch *all, Relation landing)
+{
+	uint64 known = register_cache_generation();
+
+	judge(all);
+	advance_marks(all);
+	if (register_cache_generation() != known)
+		judge_moved(all);
+	land_readings(all, landing);
+}
+
 static void ingest(batch *all, ReturnSetInfo *result)
 {
-	/* The lock lets changes of meters and registers in that were committed before. */
 	Relation landing =
 	    table_open(get_relname_relid("reading_landing", get_namespace_oid("smarthg", false)),
 	               RowExclusiveLock);
-	int64 age_us;
 
 	part_by_gateway(all);
-	if (takes_rows(landing)) {
-		age_us = accepted_age_us();
-		resolve_registers(all);
-		for (int i = 0; i < all->record_count; i++)
-			judge_record(all, &all->records[i], age_us);
-		advance_marks(all);
-		land_readings(all, landing);
-	} else {
+	if (!IsolationUsesXactSnapshot() && takes_rows(landing))
+		go_quickly(all, landing);
+	else
 		for (int i = 0; i < all->part_count; i++)
 			all->parts[i].plain = false;
-	}
 	table_close(landing, NoLock);
 	keep_odd(all);
 	ingest_others(all, result);
@@ -474,6 +522,8 @@ Datum smarthg_bridge_ingest_batch(PG_FUNCTION_ARGS)
 	bytea *bytes = PG_GETARG_BYTEA_PP(0);
 	batch all = {0};
 
+	/* What goes past the executor would not be kept from it. */
+	PreventCommandIfReadOnly("bridge_ingest_batch()");
 	InitMaterializedSRF(fcinfo, 0);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");

@@ -1,8 +1,7 @@
 /*
  * Entries are keyed by the gateway and the identity of a reading as its bytes
- * came. Invalidations arrive with the lock on a table; whoever reads the cache
- * has taken one in the same transaction, so that what was committed before is
- * known to it.
+ * came. Invalidations arrive when somebody asks for them: whoever reads the cache
+ * has asked for its generation before.
  */
 #include "register_cache.h"
 
@@ -87,7 +86,8 @@ static void on_relation_changed(Datum unused pg_attribute_unused(), Oid relation
 /* What was read in a transaction that did not happen is not to be believed. */
 static void on_transaction_end(XactEvent event, void *unused pg_attribute_unused())
 {
-	if (event == XACT_EVENT_ABORT && loaded_here)
+	/* What is prepared may still be rolled back. */
+	if ((event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE) && loaded_here)
 		forget();
 	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
 		loaded_here = false;
@@ -106,6 +106,12 @@ void register_cache_begin(void)
 	CacheRegisterRelcacheCallback(on_relation_changed, (Datum)0);
 	RegisterXactCallback(on_transaction_end, NULL);
 	RegisterSubXactCallback(on_savepoint_end, NULL);
+}
+
+uint64 register_cache_generation(void)
+{
+	AcceptInvalidationMessages();
+	return generation;
 }
 
 bool register_cache_find(int64 gateway_id, incoming_bytes identity, known_register *found)
@@ -266,13 +272,12 @@ int64 accepted_age_us(void)
 		return age_us;
 	ensure_cache();
 	before = generation;
-	/* Months differ by up to three days. */
-	if (SPI_execute_plan(
-	        kept_plan(&plan,
-	                  "SELECT greatest((extract(epoch FROM accepted_age) * 0.9 * 1e6)::bigint, "
-	                  "86400000000) FROM smarthg.settings()",
-	                  0, NULL),
-	        NULL, NULL, false, 1) != SPI_OK_SELECT ||
+	/* Months differ by up to three days, days by an hour or two. */
+	if (SPI_execute_plan(kept_plan(&plan,
+	                               "SELECT (extract(epoch FROM accepted_age) * 0.9 * 1e6)::bigint "
+	                               "FROM smarthg.settings()",
+	                               0, NULL),
+	                     NULL, NULL, false, 1) != SPI_OK_SELECT ||
 	    SPI_processed != 1)
 		elog(ERROR, "the installation's settings cannot be read");
 	found_us = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null));

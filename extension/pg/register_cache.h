@@ -28,6 +28,10 @@ typedef struct known_register {
 /* Called by _PG_init. */
 extern void register_cache_begin(void);
 
+/* A number that changes when what is kept is dropped; hears of all changes committed before. What
+ * was found or loaded since stands as long as it stays the same. */
+extern uint64 register_cache_generation(void);
+
 /* Whether it is known what a gateway's reading with this identity belongs to. */
 extern bool register_cache_find(int64 gateway_id, incoming_bytes identity, known_register *found);
 

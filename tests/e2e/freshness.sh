@@ -140,9 +140,11 @@ sql "ALTER DATABASE $database SET track_functions = 'all'"
 start_bridge
 keys_loaded 10
 for n in $(seq 300); do echo "NOTIFY smarthg_meter_key;"; done | psql -X -q -d "$database"
-sleep 2
+sleep 1.5
+sql "NOTIFY smarthg_meter_key" # the server's counts are told with the next statement after a second
+sleep 0.5
 calls=$(sql "SELECT calls FROM pg_stat_user_functions WHERE funcname = 'bridge_meter_counters'")
-[ "$calls" -lt 100 ]
+[ "$calls" -gt 0 ] && [ "$calls" -lt 100 ]
 check $? "300 notifications read the counters $calls times"
 stop_bridge TERM
 

@@ -1,6 +1,6 @@
 -- The bridge's batches in one piece: they leave the database as the arrays of bridge_ingest do.
 \ir home.psql
-SELECT plan(31);
+SELECT plan(42);
 
 INSERT INTO home (home_id, feeder_id, price_area_id, name) VALUES (2, 1, 1, 'second home');
 INSERT INTO gateway (gateway_id, home_id, eui64) VALUES (2, 2, '\x0015bc0000000002'), (3, 2, '\x0015bc0000000003'), (4, 2, '\x0015bc0000000004');
@@ -203,6 +203,58 @@ CREATE TRIGGER heard AFTER UPDATE OF committed_record_no ON gateway FOR EACH ROW
 SELECT pg_temp.send(2, 13, '2024-03-20 00:02Z', '\x02', 13) \g /dev/null
 SELECT is((SELECT max(record_no) FROM pg_temp.heard), 13::bigint, 'a trigger of the gateways hears of their marks');
 ROLLBACK TO heard;
+
+-- What an administrator adds holds for batches too.
+SAVEPOINT added;
+ALTER TABLE reading_landing DROP CONSTRAINT reading_landing_measured_at_check, ADD CONSTRAINT small CHECK (raw_value < 1000);
+SELECT throws_ok($$ SELECT pg_temp.send(2, 13, '2024-03-20 00:02Z', '\x02', 1000) $$, '23514', NULL, 'a check of the landing table that came later');
+ROLLBACK TO added;
+CREATE TABLE noticed (n bigint);
+CREATE RULE noticed AS ON INSERT TO reading_landing DO ALSO INSERT INTO noticed VALUES (NEW.raw_value);
+SELECT pg_temp.send(2, 13, '2024-03-20 00:02Z', '\x02', 13) \g /dev/null
+SELECT is((SELECT sum(n) FROM noticed), 13::numeric, 'a rule of the landing table');
+ROLLBACK TO added;
+ALTER TABLE gateway ADD CONSTRAINT few CHECK (committed_record_no < 13);
+SELECT throws_ok($$ SELECT pg_temp.send(2, 13, '2024-03-20 00:02Z', '\x02', 13) $$, '23514', NULL, 'a check of the gateways');
+ROLLBACK TO added;
+CREATE TABLE noticed (n bigint);
+CREATE RULE noticed AS ON UPDATE TO gateway DO ALSO INSERT INTO noticed VALUES (NEW.committed_record_no);
+SELECT throws_ok($$ SELECT pg_temp.send(2, 13, '2024-03-20 00:02Z', '\x02', 13) $$, '0A000', NULL, 'a rule of the gateways, which arrays do not get past either');
+ROLLBACK TO added;
+ALTER TABLE gateway REPLICA IDENTITY NOTHING;
+SET LOCAL client_min_messages = error;
+CREATE PUBLICATION marks FOR TABLE gateway;
+SELECT throws_ok($$ SELECT pg_temp.send(2, 13, '2024-03-20 00:02Z', '\x02', 13) $$, '55000', NULL, 'gateways that are published without what tells them apart');
+ROLLBACK TO added;
+-- Owned by who is under the tables' policies, both ways do and tell the same: nothing.
+CREATE ROLE narrow;
+GRANT ALL ON ALL TABLES IN SCHEMA smarthg TO narrow;
+GRANT ALL ON ALL FUNCTIONS IN SCHEMA smarthg TO narrow;
+GRANT ALL ON SCHEMA smarthg TO narrow;
+ALTER FUNCTION bridge_ingest OWNER TO narrow;
+ALTER FUNCTION bridge_ingest_batch OWNER TO narrow;
+SELECT is(pg_temp.send(2, 13, '2024-03-20 00:02Z', '\x02', 13), NULL, 'row-level security hides the gateways from who is under it');
+SELECT is((SELECT committed_record_no FROM gateway WHERE gateway_id = 2), 12::bigint, '... and their marks stay');
+CREATE POLICY shown ON gateway TO narrow USING (true);
+CREATE POLICY shown ON meter TO narrow USING (true);
+CREATE POLICY shown ON register TO narrow USING (true);
+CREATE POLICY shown ON register_epoch TO narrow USING (true);
+SELECT throws_ok($$ SELECT pg_temp.send(2, 13, '2024-03-20 00:02Z', '\x02', 13) $$, '42501', NULL, '... and keeps readings out');
+ROLLBACK TO added;
+
+-- What does not change a register is not heard, so that meters that say their scale each time do not
+-- make backends forget.
+SELECT is((SELECT string_agg(tgname, ' ' ORDER BY tgname) FROM pg_trigger WHERE tgfoid = 'table_changed'::regproc AND tgname ~ '_kept_' AND tgenabled <> 'A'), NULL, 'changes are heard even where triggers are quiet');
+SELECT is((SELECT count(*) FROM pg_trigger WHERE tgfoid = 'table_changed'::regproc AND tgname ~ '_kept_' AND tgtype & 1 = 0 AND tgtype & 32 = 0), 0::bigint, '... row by row');
+
+-- A day ahead is as long as the session's time zone says.
+SAVEPOINT spring;
+SET LOCAL timezone = 'Europe/Copenhagen';
+INSERT INTO sent SELECT 2003, 1, 2, 13, NULL, '2024-03-30 12:00Z', 1, '', '\x01';
+INSERT INTO sent_reading SELECT 2003, 1, 1, '\x02', 1, '1-0:1.8.0.255', 'kWh', 13, NULL, NULL, '2024-03-31 11:30Z';
+SELECT pg_temp.feed_batch(2003) \g /dev/null
+SELECT is((SELECT reason FROM quarantine WHERE gateway_id = 2 AND record_no = 13), 'time is implausible', 'more than a day of 23 hours ahead is too far');
+ROLLBACK TO spring;
 
 -- What is not a batch.
 SELECT throws_ok($$ SELECT * FROM bridge_ingest_batch('\x00') $$, '22023', 'this is not a batch of records', 'a piece of a size');
