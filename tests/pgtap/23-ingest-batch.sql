@@ -1,6 +1,6 @@
 -- The bridge's batches in one piece: they leave the database as the arrays of bridge_ingest do.
 \ir home.psql
-SELECT plan(42);
+SELECT plan(43);
 
 INSERT INTO home (home_id, feeder_id, price_area_id, name) VALUES (2, 1, 1, 'second home');
 INSERT INTO gateway (gateway_id, home_id, eui64) VALUES (2, 2, '\x0015bc0000000002'), (3, 2, '\x0015bc0000000003'), (4, 2, '\x0015bc0000000004');
@@ -261,6 +261,7 @@ SELECT throws_ok($$ SELECT * FROM bridge_ingest_batch('\x00') $$, '22023', 'this
 SELECT throws_ok($$ SELECT * FROM bridge_ingest_batch('\x00000001ff') $$, '22023', 'this is not a batch of records', 'a piece of a record');
 SELECT throws_ok(format('SELECT * FROM bridge_ingest_batch(%L)', substr(pg_temp.batch(2002), 1, length(pg_temp.batch(2002)) - 1)), '22023', 'this is not a batch of records', 'a batch without its last byte');
 SELECT throws_ok(format('SELECT * FROM bridge_ingest_batch(%L)', overlay(pg_temp.batch(2002) PLACING '\x00' FROM length(pg_temp.batch(2002)) - 1)), '22021', NULL, 'a text with a zero byte');
+SELECT throws_ok(format('SELECT * FROM bridge_ingest_batch(%L)', overlay(pg_temp.batch(2002) || '\x00' PLACING int4send(length(pg_temp.batch(2002)) - 3) FROM 1)), '22023', 'this is not a batch of records', 'a record that goes on behind its readings');
 SELECT is((SELECT count(*) FROM bridge_ingest_batch('')), 0::bigint, 'an empty batch is none');
 SELECT is((SELECT count(*) FROM bridge_ingest_batch(pg_temp.batch(2002))), 1::bigint, 'a batch that came before tells the mark');
 SELECT is((SELECT proconfig::text LIKE '%lock_timeout%' AND prosecdef FROM pg_proc WHERE oid = 'bridge_ingest_batch'::regproc), true, 'it does not wait for a lock without end');
