@@ -105,6 +105,8 @@ static Oid index_by_id(Relation gateway)
 	return by_id ? relid : InvalidOid;
 }
 
+enum { MOST_TRIES = 10 };
+
 /* What moving takes, opened once for all marks. */
 typedef struct mover {
 	Relation gateway, index;
@@ -118,6 +120,19 @@ typedef struct mover {
 	TimestampTz now;
 } mover;
 
+static void begin_scan(mover *move)
+{
+	move->snapshot = RegisterSnapshot(GetLatestSnapshot());
+	move->scan = index_beginscan(move->gateway, move->index, move->snapshot, 1, 0);
+}
+
+static void end_scan(mover *move)
+{
+	ExecClearTuple(move->old);
+	index_endscan(move->scan);
+	UnregisterSnapshot(move->snapshot);
+}
+
 static void begin(mover *move, Relation gateway, Oid index)
 {
 	Oid relid = RelationGetRelid(gateway);
@@ -129,8 +144,7 @@ static void begin(mover *move, Relation gateway, Oid index)
 	move->mark = get_attnum(relid, "committed_record_no");
 	move->ingested = get_attnum(relid, "last_ingest_at");
 	move->index = index_open(index, AccessShareLock);
-	move->snapshot = RegisterSnapshot(GetLatestSnapshot());
-	move->scan = index_beginscan(gateway, move->index, move->snapshot, 1, 0);
+	begin_scan(move);
 	move->old = table_slot_create(gateway, NULL);
 	move->new = table_slot_create(gateway, NULL);
 	move->estate = CreateExecutorState();
@@ -145,10 +159,9 @@ static void end(mover *move)
 {
 	ExecCloseIndices(move->target);
 	FreeExecutorState(move->estate);
+	end_scan(move);
 	ExecDropSingleTupleTableSlot(move->new);
 	ExecDropSingleTupleTableSlot(move->old);
-	index_endscan(move->scan);
-	UnregisterSnapshot(move->snapshot);
 	index_close(move->index, AccessShareLock);
 	CommandCounterIncrement();
 }
@@ -177,25 +190,39 @@ static void fill_new(mover *move, int64 last_no)
 	ExecStoreVirtualTuple(move->new);
 }
 
-/* A row that another session has changed since the snapshot is left as it is. */
-static bool move_one(mover *move, const gateway_mark *mark)
+/* TM_Ok: moved; TM_Updated: another session has changed the row since the snapshot; else it stays
+ * as it is. */
+static TM_Result try_move(mover *move, const gateway_mark *mark)
 {
 	TM_FailureData failure;
 	LockTupleMode lock;
 	updated_indexes indexes;
+	TM_Result result;
 	bool null;
 
 	if (!find_row(move, mark->gateway_id) ||
 	    DatumGetInt64(slot_getattr(move->old, move->mark, &null)) != mark->first_no - 1)
-		return false;
+		return TM_Invisible;
 	fill_new(move, mark->last_no);
-	if (table_tuple_update(move->gateway, &move->old->tts_tid, move->new, move->command,
-	                       move->snapshot, InvalidSnapshot, true, &failure, &lock,
-	                       &indexes) != TM_Ok)
-		return false;
-	if (needs_index_tuples(indexes))
+	result = table_tuple_update(move->gateway, &move->old->tts_tid, move->new, move->command,
+	                            move->snapshot, InvalidSnapshot, true, &failure, &lock, &indexes);
+	if (result == TM_Ok && needs_index_tuples(indexes))
 		insert_index_tuples(move->target, move->new, move->estate);
-	return true;
+	return result;
+}
+
+/* What else changes in a gateway, as its being online, does not keep its mark from moving: the row
+ * is looked at anew, in its turn, so that gateways are locked in ascending order. */
+static bool move_one(mover *move, const gateway_mark *mark)
+{
+	TM_Result result = try_move(move, mark);
+
+	for (int tries = 1; result == TM_Updated && tries < MOST_TRIES; tries++) {
+		end_scan(move);
+		begin_scan(move);
+		result = try_move(move, mark);
+	}
+	return result == TM_Ok;
 }
 
 /* Gateways with records ahead are not for here. */
