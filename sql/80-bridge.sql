@@ -170,19 +170,29 @@ BEGIN
 	-- In the order in which batches of records lock them.
 	PERFORM FROM gateway g WHERE g.gateway_id = ANY (bridge_journal.gateway_id) ORDER BY g.gateway_id FOR NO KEY UPDATE;
 
+	-- A gateway's open session is found by its index, one by one: joined, the planner, who does not know how many are
+	-- open, may walk through all of them for each event. The lock keeps it in its place.
 	FOR this IN 1 .. coalesce((SELECT max(t) FROM unnest(turns) AS t), 0) LOOP
 		WITH went_on AS (
 			UPDATE gateway_session s SET resumed = s.resumed + 1, peer = i.detail, secured = i.secured
-			FROM unnest(turns, bridge_journal.event, bridge_journal.gateway_id, bridge_journal.session_no, bridge_journal.secured, bridge_journal.detail)
-				WITH ORDINALITY AS i(turn, event, gateway_id, session_no, secured, detail, n)
-			WHERE i.turn = this AND i.event = 'resumed' AND s.gateway_id = i.gateway_id AND s.session_no = i.session_no AND s.closed_at IS NULL
+			FROM (
+				SELECT u.*, (SELECT x.ctid FROM gateway_session x WHERE x.gateway_id = u.gateway_id AND x.closed_at IS NULL) AS open
+				FROM unnest(turns, bridge_journal.event, bridge_journal.gateway_id, bridge_journal.session_no, bridge_journal.secured, bridge_journal.detail)
+					WITH ORDINALITY AS u(turn, event, gateway_id, session_no, secured, detail, n)
+				WHERE u.turn = this AND u.event = 'resumed' OFFSET 0
+			) AS i
+			WHERE s.ctid = i.open AND s.session_no = i.session_no
 			RETURNING i.n::integer
 		)
 		SELECT coalesce(array_agg(w.n), '{}') INTO went_on FROM went_on w;
 		UPDATE gateway_session s SET closed_at = clock_timestamp(), close_reason = CASE i.event WHEN 'closed' THEN i.detail ELSE 'a new session began' END
-		FROM unnest(turns, bridge_journal.event, bridge_journal.gateway_id, bridge_journal.session_no, bridge_journal.detail)
-			WITH ORDINALITY AS i(turn, event, gateway_id, session_no, detail, n)
-		WHERE i.turn = this AND s.gateway_id = i.gateway_id AND s.closed_at IS NULL
+		FROM (
+			SELECT u.*, (SELECT x.ctid FROM gateway_session x WHERE x.gateway_id = u.gateway_id AND x.closed_at IS NULL) AS open
+			FROM unnest(turns, bridge_journal.event, bridge_journal.gateway_id, bridge_journal.session_no, bridge_journal.detail)
+				WITH ORDINALITY AS u(turn, event, gateway_id, session_no, detail, n)
+			WHERE u.turn = this AND u.event IN ('closed', 'opened', 'resumed') OFFSET 0
+		) AS i
+		WHERE s.ctid = i.open
 			AND CASE i.event WHEN 'closed' THEN s.session_no = i.session_no WHEN 'opened' THEN true WHEN 'resumed' THEN i.n <> ALL (went_on) ELSE false END;
 		INSERT INTO gateway_session (gateway_id, session_no, peer, secured)
 		SELECT i.gateway_id, i.session_no, i.detail, i.secured

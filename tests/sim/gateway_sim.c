@@ -235,9 +235,9 @@ static void print_report(const struct run *run)
 	printf("report measured=%" PRIu64 " seconds=%.3f records_per_s=%.0f p50_ms=%.3f p99_ms=%.3f "
 	       "max_ms=%.3f behind=%" PRIu64 " user_us_per_record=%.3f system_us_per_record=%.3f\n",
 	       sim->latency.count, seconds, seconds > 0 ? (double)sim->latency.count / seconds : 0,
-	       (double)histogram_quantile_us(&sim->latency, 0.5) / 1000,
-	       (double)histogram_quantile_us(&sim->latency, 0.99) / 1000,
-	       (double)sim->latency.most_us / 1000, run->behind,
+	       (double)histogram_quantile_us(&sim->settled, 0.5) / 1000,
+	       (double)histogram_quantile_us(&sim->settled, 0.99) / 1000,
+	       (double)sim->settled.most_us / 1000, run->behind,
 	       1e6 * (seconds_of(now.ru_utime) - seconds_of(run->began.ru_utime)) / records,
 	       1e6 * (seconds_of(now.ru_stime) - seconds_of(run->began.ru_stime)) / records);
 }

@@ -17,6 +17,7 @@ enum option_value {
 	OPTION_STEP,
 	OPTION_SECONDS,
 	OPTION_TOGETHER,
+	OPTION_SETTLE,
 	OPTION_REPORT,
 	OPTION_FIRST_RECORD,
 	OPTION_PART,
@@ -52,6 +53,7 @@ static const struct option all_options[] = {
     {"step", required_argument, NULL, OPTION_STEP},
     {"seconds", required_argument, NULL, OPTION_SECONDS},
     {"together", required_argument, NULL, OPTION_TOGETHER},
+    {"settle", required_argument, NULL, OPTION_SETTLE},
     {"report", no_argument, NULL, OPTION_REPORT},
     {"first-record", required_argument, NULL, OPTION_FIRST_RECORD},
     {"part", required_argument, NULL, OPTION_PART},
@@ -90,6 +92,7 @@ const char sim_options_help[] =
     "  --seconds S            send no more records after S seconds, and be content with those "
     "sent\n"
     "  --together S           no record before all sessions have been open for S seconds\n"
+    "  --settle S             latency of the first S seconds is not told\n"
     "  --report               at the end also latency from sending to ACK, with --speed from when\n"
     "                         a record was due, and rate and CPU from first record to last ACK\n"
     "  --window N             records of a gateway on their way unacknowledged (1000)\n"
@@ -157,6 +160,9 @@ static bool take_option(struct sim_options *options, struct sim *sim, int option
 		break;
 	case OPTION_TOGETHER:
 		options->together_s = number;
+		break;
+	case OPTION_SETTLE:
+		sim->settle_us = (int64_t)(number * 1e6);
 		break;
 	case OPTION_REPORT:
 		options->report = true;

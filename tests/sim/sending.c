@@ -172,6 +172,13 @@ void sim_gateway_pump(struct sim_gateway *gateway)
 	}
 }
 
+static void take_latency(struct sim *sim, int64_t from_us, int64_t now_us, uint64_t records)
+{
+	histogram_add(&sim->latency, now_us - from_us, records);
+	if (from_us >= sim->first_sent_us + sim->settle_us)
+		histogram_add(&sim->settled, now_us - from_us, records);
+}
+
 /* Takes down how long the records up to a number, which are committed, took since they were due. */
 static void measure_paced(struct sim_gateway *gateway, uint64_t until, int64_t now_us)
 {
@@ -180,7 +187,7 @@ static void measure_paced(struct sim_gateway *gateway, uint64_t until, int64_t n
 	for (; gateway->measured < until; gateway->measured++) {
 		uint64_t index = gateway->measured - gateway->base;
 
-		histogram_add(&sim->latency, now_us - pace_time_us(&sim->pace, index, gateway->turn), 1);
+		take_latency(sim, pace_time_us(&sim->pace, index, gateway->turn), now_us, 1);
 	}
 }
 
@@ -192,7 +199,7 @@ static void measure_sent(struct sim_gateway *gateway, uint64_t until, int64_t no
 	while (gateway->measured < until && (run = sent_log_oldest(&gateway->log)) != NULL) {
 		uint64_t last = run->last < until ? run->last : until;
 
-		histogram_add(&gateway->sim->latency, now_us - run->at_us, last - gateway->measured);
+		take_latency(gateway->sim, run->at_us, now_us, last - gateway->measured);
 		gateway->measured = last;
 		if (run->last == last)
 			sent_log_drop_oldest(&gateway->log);

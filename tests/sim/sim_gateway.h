@@ -49,6 +49,9 @@ struct sim {
 	size_t unmet;       /* gateways that have not had a session yet */
 	/* From a record's sending, or when it was due, until its ACK was read. */
 	struct latency_histogram latency;
+	/* The same of what was sent or due when settle_us had passed since the first record. */
+	struct latency_histogram settled;
+	int64_t settle_us;
 	int64_t first_sent_us, last_acked_us; /* 0: none yet */
 };
 
