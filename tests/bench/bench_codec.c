@@ -29,7 +29,7 @@ static const char records_hex[] = "0406a1b20100" /* energy, kWh */
                                   "046d1e2a5c3b" /* its clock */;
 
 static const struct meter_key key = {
-    {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, true, 0};
+    .bytes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, .clear_accepted = true};
 
 static const struct meter_key *find_key(void *context, const uint8_t device[MBUS_DEVICE_SIZE])
 {

@@ -16,7 +16,7 @@ enum { ELECTRICITY = 2, GAS = 3, HEAT = 4, WATER = 7, ROOM = 0x1b };
 
 static struct reading readings[READING_LIMIT];
 static size_t count;
-static struct meter_key key = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, false, 0};
+static struct meter_key key = {.bytes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}};
 static bool key_known;
 
 static inline const struct meter_key *find_key(void *context,
