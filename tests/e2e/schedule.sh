@@ -57,7 +57,7 @@ INSERT INTO register (register_id, meter_id, obis, unit, cumulative) VALUES (1, 
 INSERT INTO register_epoch VALUES (1, '-infinity', 1, 1000, NULL, 'first reading');
 INSERT INTO reading_landing (register_id, measured_at, raw_value) SELECT 1, t, extract(epoch FROM t - '2020-01-01')::bigint
 	FROM (SELECT generate_series('2020-01-01'::timestamptz, '2020-01-02', '15 min') UNION ALL SELECT date_trunc('day', now()) - interval '1 day' + n * interval '15 min' FROM generate_series(0, 95) AS n) AS at(t);
-INSERT INTO reading_import (home, measured_at, value) SELECT 'home 1', t, extract(epoch FROM t - '2020-01-01')::bigint / 1000 FROM date_trunc('day', now()) AS t;
+INSERT INTO reading_import (home, measured_at, value) SELECT 'home 1', t, extract(epoch FROM t - '2020-01-01') / 1000 FROM date_trunc('day', now()) AS t;
 SELECT ebr_run('2020-01-02', '{7}') \g /dev/null
 UPDATE plan SET made_at = '2020-01-02';
 SQL
