@@ -60,24 +60,32 @@ static void add_record(columns *to, const batch *all, const batch_record *record
 		add_reading(to, &all->readings[record->first_reading + i].in);
 }
 
-/* The odd records of plain gateways, or all records of the others, as arrays. */
+/* Of plain gateways the odd records, of the others all. */
+static bool is_chosen(const batch *all, const batch_record *record, bool of_plain)
+{
+	return all->parts[record->part].plain == of_plain && (record->odd || !of_plain);
+}
+
+/* The chosen records as arrays; nearly always there are none. */
 static int records_as_arrays(const batch *all, bool of_plain, Datum arrays[ARRAYS])
 {
 	columns chosen = {0};
+	int first = 0;
 
+	while (first < all->record_count && !is_chosen(all, &all->records[first], of_plain))
+		first++;
+	if (first == all->record_count)
+		return 0;
 	for (int i = 0; i < ARRAYS; i++) {
 		Size rows = Max(all->record_count, all->reading_count);
 
 		chosen.values[i] = palloc_extended(sizeof(Datum) * rows, MCXT_ALLOC_HUGE);
 		chosen.nulls[i] = palloc_extended(sizeof(bool) * rows, MCXT_ALLOC_HUGE);
 	}
-	for (int i = 0; i < all->record_count; i++) {
-		const batch_record *record = &all->records[i];
-
-		if (all->parts[record->part].plain == of_plain && (record->odd || !of_plain))
-			add_record(&chosen, all, record);
-	}
-	for (int i = 0; i < ARRAYS && chosen.records > 0; i++)
+	for (int i = first; i < all->record_count; i++)
+		if (is_chosen(all, &all->records[i], of_plain))
+			add_record(&chosen, all, &all->records[i]);
+	for (int i = 0; i < ARRAYS; i++)
 		arrays[i] =
 		    array_of(chosen.values[i], chosen.nulls[i],
 		             i < RECORD_ARRAYS || i == ARRAYS - 1 ? chosen.records : chosen.readings,
