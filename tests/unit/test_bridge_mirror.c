@@ -4,29 +4,9 @@
  * with its endpoint, and what is written is read again. The frames are written by
  * hand from the standard's tables.
  */
-#include <stdlib.h>
-
-#include "../../bridge/codec/reading.h"
 #include "../../bridge/codec/zcl_mirror.h"
-#include "hex.h"
 #include "tap.h"
-
-static struct reading readings[READING_LIMIT];
-static size_t count;
-
-static enum reading_status decode(uint16_t cluster, const char *hex)
-{
-	uint8_t address[ZCL_ADDRESS_SIZE], *telegram = malloc(strlen(hex) / 2);
-	struct writer writer = writer_over(address, sizeof(address));
-	struct zcl_address source = {0x0015bc0000000042, 2, 0x0109, cluster};
-	size_t size = from_hex(hex, telegram);
-
-	zcl_address_write(&writer, &source);
-	struct raw_telegram whole = {address, telegram, sizeof(address), size};
-	enum reading_status status = reading_decode_zcl(NULL, &whole, readings, &count);
-	free(telegram);
-	return status;
-}
+#include "zcl_decoding.h"
 
 static bool is(const char *command, int64_t endpoint)
 {
